@@ -1,0 +1,216 @@
+// Scoring beside Python: the same two CSV files, checked, joined by id and scored, by `doubleblind score` and by pandas
+// with scikit-learn as MLE-bench's graders do it; each as a fresh process and as one that stays ("warm").
+//
+// Every round runs every peer, one after the other, so that a busy moment of the machine meets them all. Both sides must
+// give the same score to 1e-9, or the benchmark fails. Ours also computes the standard error, which the peer does not.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
+import { barChart, textTable, writeResults } from './results.ts';
+import { type ScoringFiles, type ValueKind, writeScoringFiles } from './scoring-data.ts';
+import { type Spread, spreadOf } from './statistics.ts';
+
+const metrics: readonly (readonly [string, ValueKind])[] = [
+  ['log-loss', 'binary'],
+  ['roc-auc', 'binary'],
+  ['rmse', 'number'],
+  ['mae', 'number'],
+  ['accuracy', 'label'],
+];
+const rowCounts = [100_000, 1_000_000];
+const defaultRounds = 5;
+
+const root = join(import.meta.dirname, '..');
+const measureScript = join(import.meta.dirname, 'peers', 'measure.py');
+const peerScript = join(import.meta.dirname, 'peers', 'score_mle_bench.py');
+/** Debian's Python: the packages below are its own. */
+const python = '/usr/bin/python3';
+
+interface Measured {
+  readonly seconds: number;
+  readonly score: number;
+  readonly peakBytes: number;
+}
+
+interface Case {
+  readonly metric: string;
+  readonly rows: number;
+  readonly files: ScoringFiles;
+}
+
+type Peer = 'freshOurs' | 'freshPython' | 'warmOurs' | 'warmPython';
+
+/** `npm run bench -- scoring [ROUNDS]`. */
+export async function benchScoring(words: readonly string[]): Promise<string> {
+  const rounds = Number(words[0] ?? defaultRounds);
+  requirePeers();
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-bench-'));
+  const environment = peerEnvironment();
+  const warmOurs = serve(process.execPath, [join(import.meta.dirname, 'main-warm-scorer.ts')], environment);
+  const warmPython = serve(python, [peerScript, '--serve'], environment);
+  try {
+    const results = [];
+    for (const rows of rowCounts) {
+      for (const [metric, kind] of metrics) {
+        const measured = { metric, rows, files: writeScoringFiles(directory, kind, rows) };
+        const result = await benchCase(measured, rounds, { warmOurs, warmPython, environment, directory });
+        results.push(result);
+        // A long benchmark that is stopped has still said what it measured.
+        process.stderr.write(`… ${tableRow(result).join('  ')}\n`);
+      }
+    }
+    return report(results, rounds);
+  } finally {
+    warmOurs.stop();
+    warmPython.stop();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Says what is missing; installs nothing. */
+function requirePeers(): void {
+  const modules: readonly (readonly [string, string])[] = [
+    ['pandas', 'python3-pandas'],
+    ['sklearn', 'python3-sklearn'],
+  ];
+  const missing = modules.filter(([module]) => spawnSync(python, ['-c', `import ${module}`]).status !== 0);
+  if (missing.length === 0) return;
+  throw new Error(`the peer is missing; on Debian: apt-get install -y ${missing.map(([, name]) => name).join(' ')}`);
+}
+
+/** The peer gets a plain environment: settings of a machine's owner for its linear algebra would be measured as well. */
+function peerEnvironment(): NodeJS.ProcessEnv {
+  const plain = Object.entries(process.env).filter(([name]) => !name.startsWith('OPENBLAS_'));
+  return { ...Object.fromEntries(plain), NODE_COMPILE_CACHE: join(root, '.runtime', 'compile-cache') };
+}
+
+interface Served {
+  ask(words: readonly string[]): Promise<{ seconds: number; score: number }>;
+  stop(): void;
+}
+
+function serve(command: string, args: readonly string[], environment: NodeJS.ProcessEnv): Served {
+  const child: ChildProcess = spawn(command, args, { env: environment, stdio: ['pipe', 'pipe', 'inherit'] });
+  if (child.stdout === null || child.stdin === null) throw new Error('a peer has no pipes');
+  const lines: Interface = createInterface({ input: child.stdout });
+  const answers = lines[Symbol.asyncIterator]();
+  const { stdin } = child;
+  return {
+    async ask(words) {
+      stdin.write(`${words.join(' ')}\n`);
+      const answer = await answers.next();
+      if (answer.done === true)
+        throw new Error(`${command} ended: ${child.signalCode ?? `exit code ${child.exitCode}`}`);
+      const [seconds, score] = answer.value.split(' ').map(Number);
+      return { seconds: seconds ?? Number.NaN, score: score ?? Number.NaN };
+    },
+    stop: () => void stdin.end(),
+  };
+}
+
+interface Setting {
+  readonly warmOurs: Served;
+  readonly warmPython: Served;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly directory: string;
+}
+
+interface CaseResult {
+  readonly metric: string;
+  readonly rows: number;
+  readonly seconds: Readonly<Record<Peer, Spread>>;
+  readonly peakBytes: Readonly<Record<'freshOurs' | 'freshPython', number>>;
+}
+
+async function benchCase({ metric, rows, files }: Case, rounds: number, setting: Setting): Promise<CaseResult> {
+  const words = [metric, files.answers, files.submission];
+  const seconds: Record<Peer, number[]> = { freshOurs: [], freshPython: [], warmOurs: [], warmPython: [] };
+  const peak = { freshOurs: 0, freshPython: 0 };
+  // One round that does not count fills the page cache and wakes the warm processes' compilers.
+  for (let round = -1; round < rounds; round += 1) {
+    const ours = runFresh([process.execPath, ...scoreCommand(words)], setting.environment, scoreOfJson);
+    const theirs = runFresh([python, peerScript, ...words], setting.environment, Number);
+    const warmOurs = await setting.warmOurs.ask(words);
+    const warmTheirs = await setting.warmPython.ask(words);
+    for (const { score } of [ours, warmOurs, warmTheirs]) {
+      if (!(Math.abs(score - theirs.score) <= 1e-9 * Math.max(1, Math.abs(theirs.score)))) {
+        throw new Error(`${metric} over ${rows} rows: scores differ, ${score} and ${theirs.score}`);
+      }
+    }
+    if (round < 0) continue;
+    seconds.freshOurs.push(ours.seconds);
+    seconds.freshPython.push(theirs.seconds);
+    seconds.warmOurs.push(warmOurs.seconds);
+    seconds.warmPython.push(warmTheirs.seconds);
+    peak.freshOurs = Math.max(peak.freshOurs, ours.peakBytes);
+    peak.freshPython = Math.max(peak.freshPython, theirs.peakBytes);
+  }
+  return {
+    metric,
+    rows,
+    seconds: {
+      freshOurs: spreadOf(seconds.freshOurs),
+      freshPython: spreadOf(seconds.freshPython),
+      warmOurs: spreadOf(seconds.warmOurs),
+      warmPython: spreadOf(seconds.warmPython),
+    },
+    peakBytes: peak,
+  };
+}
+
+function scoreCommand([metric = '', answers = '', submission = '']: readonly string[]): string[] {
+  return [join(root, 'evaluator-node', 'main-score.ts'), '--metric', metric, answers, submission, '-o', 'json'];
+}
+
+function scoreOfJson(stdout: string): number {
+  return (JSON.parse(stdout) as { score: number }).score;
+}
+
+/** One process from its start to its end, with the peak memory that the kernel counted for it. */
+function runFresh(
+  command: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  scoreOf: (stdout: string) => number,
+): Measured {
+  const result = spawnSync(python, [measureScript, ...command], { env: environment, encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(`${command.join(' ')} failed: ${result.stderr}`);
+  const [seconds = Number.NaN, peakKib = Number.NaN] = (result.stderr.trimEnd().split('\n').at(-1) ?? '')
+    .split(' ')
+    .map(Number);
+  return { seconds, score: scoreOf(result.stdout), peakBytes: peakKib * 1024 };
+}
+
+const shown = ({ median, low, high }: Spread): string => `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+const times = (peer: Spread, ours: Spread): string => `${(peer.median / ours.median).toFixed(1)} ×`;
+
+function tableRow({ metric, rows, seconds, peakBytes }: CaseResult): string[] {
+  return [
+    `${metric} ${rows.toExponential(0).replace('e+', 'e')}`,
+    shown(seconds.freshOurs),
+    shown(seconds.freshPython),
+    times(seconds.freshPython, seconds.freshOurs),
+    shown(seconds.warmOurs),
+    shown(seconds.warmPython),
+    times(seconds.warmPython, seconds.warmOurs),
+    megabytes(peakBytes.freshOurs),
+    megabytes(peakBytes.freshPython),
+  ];
+}
+
+function report(results: readonly CaseResult[], rounds: number): string {
+  const header = ['metric, rows', 'fresh', 'Python', 'ahead', 'warm', 'Python', 'ahead', 'peak', 'Python'];
+  const rows = results.map(tableRow);
+  const largest = results.filter((result) => result.rows === Math.max(...rowCounts));
+  const bars = largest.flatMap(({ metric, seconds }) => [
+    { label: `${metric}, doubleblind score`, value: seconds.freshOurs.median, series: 0 },
+    { label: `${metric}, pandas + scikit-learn`, value: seconds.freshPython.median, series: 1 },
+    { label: `${metric}, warm`, value: seconds.warmOurs.median, series: 2 },
+    { label: `${metric}, warm Python`, value: seconds.warmPython.median, series: 3 },
+  ]);
+  const path = writeResults('scoring', { rounds, results }, barChart('Scoring 1,000,000 rows', 's', bars));
+  return `Seconds: median (range) of ${rounds} rounds; peak memory of the fresh process.\n${textTable([header, ...rows])}${path}\n`;
+}

@@ -1,0 +1,127 @@
+// Exit codes and words of everything that goes wrong before or without a cluster.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { exitCodeOf } from './run-end.ts';
+import { runVerb } from './testing/run-verb.ts';
+import { sampleReport, sampleRun } from './testing/sample-run.ts';
+import { startStubCoordinator } from './testing/stub-coordinator.ts';
+
+let empty: string;
+
+beforeAll(() => {
+  empty = mkdtempSync(join(tmpdir(), 'doubleblind-cli-'));
+});
+
+afterAll(() => {
+  rmSync(empty, { recursive: true, force: true });
+});
+
+test('an unknown verb, flag or value is a usage error that suggests the nearest', async () => {
+  const verb = await runVerb(['reslts']);
+  expect(verb.code).toBe(2);
+  expect(verb.stderr).toContain('Did you mean results?');
+  const flag = await runVerb(['ls', '--limt', '3']);
+  expect(flag.code).toBe(2);
+  expect(flag.stderr).toContain('Did you mean --limit?');
+  for (const words of [
+    ['run'],
+    ['ls', '-n', 'many'],
+    ['ls', '-o', 'xml'],
+    ['run', 'digits', '--budget', 'soon'],
+    ['run', 'digits', '--crossover', '2'],
+    ['run', 'digits', '--operators', 'draft,clone'],
+    ['task'],
+  ]) {
+    expect([words, (await runVerb(words)).code]).toEqual([words, 2]);
+  }
+});
+
+test('help and version are no failures and go to standard output', async () => {
+  for (const words of [[], ['help'], ['--help'], ['run', '--help'], ['--version'], ['version'], ['node', 'help']]) {
+    const seen = await runVerb(words);
+    expect([words, seen.code, seen.stderr]).toEqual([words, 0, '']);
+    expect(seen.stdout).not.toBe('');
+  }
+});
+
+test('without certificates it says who makes them; without a coordinator who does not answer', async () => {
+  const none = await runVerb(['ls', '--state-dir', empty]);
+  expect(none.code).toBe(6);
+  expect(none.stderr).toContain('doubleblind pki init');
+  await runVerb(['pki', 'init', '--state-dir', empty]);
+  const away = await runVerb(['ls', '--state-dir', empty, '--coordinator', '127.0.0.1:1']);
+  expect(away.code).toBe(69);
+  expect(away.stderr).toContain('coordinator at 127.0.0.1:1 does not answer (connection refused)');
+  expect(away.stderr).not.toMatch(/^\s+at /m);
+});
+
+test('a certificate of another authority is refused in a sentence', async () => {
+  const stub = await startStubCoordinator();
+  try {
+    const seen = await runVerb(['ls', '--coordinator', stub.address, '--state-dir', empty]);
+    expect(seen.code).toBe(69);
+    expect(seen.stderr).toMatch(/certificate/);
+  } finally {
+    await stub.stop();
+  }
+});
+
+test('a run that nobody won ends with 4, one that was watched until Ctrl-C with 130', async () => {
+  const stub = await startStubCoordinator({ winner: false });
+  try {
+    const words = ['--coordinator', stub.address, '--state-dir', stub.stateDirectory];
+    const lost = await runVerb(['run', 'digits', ...words]);
+    expect(lost.code).toBe(4);
+    expect(lost.stdout).toContain('without a valid candidate');
+    const stopping = new AbortController();
+    stopping.abort();
+    const left = await runVerb(['watch', ...words], { signal: stopping.signal });
+    expect(left.code).toBe(130);
+    expect(left.stderr).toContain('The run goes on');
+  } finally {
+    await stub.stop();
+  }
+});
+
+test('a budget that cut the run short is told by exit code 5, a planned end by 0', () => {
+  const { run } = sampleReport({ candidates: 10 });
+  const options = { candidates: 50 } as NonNullable<typeof run.options>;
+  expect(exitCodeOf({ ...run, endReason: 'candidates', options }, 'run')).toBe(0);
+  expect(exitCodeOf({ ...run, endReason: 'wall-clock', options }, 'run')).toBe(5);
+  expect(exitCodeOf({ ...run, endReason: 'wall-clock', options }, 'quickstart')).toBe(0);
+  expect(exitCodeOf({ ...run, endReason: 'wall-clock' }, 'run')).toBe(0);
+  expect(exitCodeOf({ ...run, endReason: 'dollars' }, 'run')).toBe(5);
+  expect(exitCodeOf({ ...run, endReason: 'cancelled' }, 'run')).toBe(1);
+  expect(exitCodeOf(sampleRun({ state: 'sealed' }), 'run')).toBe(4);
+});
+
+test('a packaged task with a slip in its name is told before any set-up', async () => {
+  const seen = await runVerb(['quickstart', '--task', 'digitz', '--state-dir', empty]);
+  expect(seen.code).toBe(3);
+  expect(seen.stderr).toContain('did you mean digits?');
+});
+
+test('an endpoint is taken with its model and a key file that only its owner can read', async () => {
+  const key = join(empty, 'key');
+  writeFileSync(key, 'secret', { mode: 0o644 });
+  const words = ['up', '--state-dir', empty, '--openai-base-url'];
+  const open = await runVerb([...words, 'https://models.test/v1', '--model', 'm', '--openai-key-file', key]);
+  expect(open.code).toBe(2);
+  expect(open.stderr).toContain(`chmod 600 ${key}`);
+  expect((await runVerb([...words, 'https://models.test/v1'])).stderr).toContain('no model');
+  expect((await runVerb([...words, 'models.test', '--model', 'm'])).code).toBe(2);
+});
+
+test('nothing in a note steers the terminal', async () => {
+  const stub = await startStubCoordinator();
+  try {
+    const seen = await runVerb(['results', '--all', '--coordinator', stub.address, '--state-dir', stub.stateDirectory]);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    expect(seen.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  } finally {
+    await stub.stop();
+  }
+});

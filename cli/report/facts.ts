@@ -1,0 +1,185 @@
+// What a run's numbers say, in words and small tables: shared by the HTML page, the Markdown page and the terminal.
+
+import { type Operator, operators } from '../../shared/core/vocabulary.ts';
+import { beats, isScored, label, ranking, winnerOf } from '../core/history.ts';
+import { failureDetail, failureWords } from '../core/lineage.ts';
+import type { Candidate, Ensemble, Finalist, Run, Verdict } from '../core/model.ts';
+import { percent, score, scoreWithError } from '../core/quantity.ts';
+import { isOffline, type ReportData } from './report-data.ts';
+
+export interface Outcome {
+  readonly winner: Candidate;
+  readonly finalist: Finalist;
+  readonly verdict: Verdict;
+}
+
+/** The winner with its finalist row; undefined where nobody won. */
+export function outcomeOf(run: Run, candidates: readonly Candidate[]): Outcome | undefined {
+  const winner = winnerOf(run.verdict, candidates);
+  const finalist = run.verdict?.finalists.find((row) => row.candidateId === winner?.candidateId);
+  if (run.verdict === null || winner === undefined || finalist === undefined) return undefined;
+  return { winner, finalist, verdict: run.verdict };
+}
+
+/** What is handed in is worth this on rows that nobody saw; older verdicts have the winner's own validation score. */
+export function finalScoreOf({ finalist, verdict }: Outcome): number {
+  return verdict.finalScore ?? finalist.validationScore;
+}
+
+/** The test score of what is handed in, where it is known. */
+export function finalTestScoreOf({ finalist, verdict }: Outcome): number | null {
+  return verdict.ensemble?.selected === true ? verdict.ensemble.testScore : finalist.testScore;
+}
+
+/** `3 finalists (#7 60 %, #4 20 %, #9 20 %), mean of the predictions`. */
+export function ensembleWords(ensemble: Ensemble, candidates: readonly Candidate[]): string {
+  const shares = ensemble.members.map(
+    ({ candidateId, weight }) => `${label(candidateId, candidates)} ${percent(weight)}`,
+  );
+  return `${ensemble.members.length} finalists (${shares.join(', ')}), ${ensemble.rule}`;
+}
+
+/** Whether the ensemble was taken, what the search score alone would have chosen, and what else a reader must know. */
+export function choiceSentence(outcome: Outcome, candidates: readonly Candidate[]): string {
+  const { ensemble, searchWinnerId, searchWinnerValidationScore, winnerId } = outcome.verdict;
+  const sentences: string[] = [];
+  if (ensemble !== null) {
+    const { selected, validationScore, probabilityBetter } = ensemble;
+    sentences.push(
+      `An ensemble of ${ensembleWords(ensemble, candidates)}, scores ${score(validationScore)} on the validation rows ` +
+        `and is better than the best single finalist with probability ${percent(probabilityBetter)}: ` +
+        (selected ? 'its predictions are handed in.' : 'not sure enough, so the winner alone is handed in.'),
+    );
+  }
+  if (searchWinnerId === winnerId) sentences.push('The search score alone would have chosen the same winner.');
+  else if (searchWinnerId !== '') {
+    const name = label(searchWinnerId, candidates);
+    const worth =
+      searchWinnerValidationScore === null
+        ? 'which has no score on the validation rows'
+        : `which scores ${score(searchWinnerValidationScore)} on the validation rows`;
+    sentences.push(`The search score alone would have chosen ${name}, ${worth}.`);
+  }
+  for (const note of outcome.verdict.notes) sentences.push(`${note.charAt(0).toUpperCase()}${note.slice(1)}.`);
+  return sentences.join(' ');
+}
+
+/** `0.0931 (95 % interval 0.071 to 0.118)`. */
+export function validationWords(outcome: Outcome): string {
+  const { verdict } = outcome;
+  return `${score(finalScoreOf(outcome))} (95 % interval ${score(verdict.intervalLow)} to ${score(verdict.intervalHigh)})`;
+}
+
+/** How the winner stands to the baseline, as a sentence. */
+export function baselineSentence(outcome: Outcome): string {
+  const { verdict } = outcome;
+  const name = verdict.baselineName === '' ? '' : ` (${verdict.baselineName})`;
+  const baseline = `the trivial baseline${name} scores ${score(verdict.baselineValidationScore)}`;
+  const better = beats(finalScoreOf(outcome), verdict.baselineValidationScore, verdict.lowerIsBetter);
+  if (!better) return `On the same rows ${baseline}: the result is no better than that.`;
+  const edge = verdict.lowerIsBetter ? verdict.intervalHigh : verdict.intervalLow;
+  const clear = beats(edge, verdict.baselineValidationScore, verdict.lowerIsBetter);
+  return clear
+    ? `On the same rows ${baseline}, which is outside of the interval.`
+    : `On the same rows ${baseline}, which the interval does not rule out.`;
+}
+
+/** Search against validation: how much of the search score was luck. */
+export function optimismSentence(outcome: Outcome): string {
+  const { finalist, verdict } = outcome;
+  const gap = finalist.searchScore - finalist.validationScore;
+  const rosier = verdict.lowerIsBetter ? gap < 0 : gap > 0;
+  const size = score(Math.abs(gap));
+  if (Math.abs(gap) < 1e-12) return "The winner's search score was the same.";
+  return rosier
+    ? `The winner's search score was ${score(finalist.searchScore)}, rosier by ${size}: that is what being selected on it does.`
+    : `The winner's search score was ${score(finalist.searchScore)}, no rosier than its validation score.`;
+}
+
+/** Why the offline policy's results are what they are. */
+export const offlineNotice =
+  'No language model took part in this run. The built-in offline policy answered: a rule-based researcher that looks at the ' +
+  'data, writes scikit-learn programs and reacts to what they do. It shows that the whole path works; a model finds more.';
+
+export function noticeOf(data: ReportData): string | undefined {
+  return isOffline(data) ? offlineNotice : undefined;
+}
+
+export interface OperatorRow {
+  readonly operator: Operator;
+  readonly attempts: number;
+  readonly scored: number;
+  readonly failed: number;
+  readonly improved: number;
+  readonly best: string;
+}
+
+/** How each operator did. */
+export function operatorRows(candidates: readonly Candidate[], lowerIsBetter: boolean): OperatorRow[] {
+  return operators
+    .map((operator) => {
+      const own = candidates.filter((candidate) => candidate.operator === operator);
+      const best = ranking(own, lowerIsBetter)[0];
+      return {
+        operator,
+        attempts: own.length,
+        scored: own.filter(isScored).length,
+        failed: own.filter((candidate) => candidate.state === 'failed').length,
+        improved: own.filter((candidate) => candidate.wasBest).length,
+        best: best === undefined ? '–' : scoreWithError(best.searchScore, best.standardError),
+      };
+    })
+    .filter((row) => row.attempts > 0);
+}
+
+export interface FailureGroup {
+  readonly words: string;
+  readonly candidates: readonly Candidate[];
+  /** The detail of the first one. */
+  readonly example: string;
+}
+
+/** Failures by reason, the most frequent first. */
+export function failureGroups(candidates: readonly Candidate[]): FailureGroup[] {
+  const groups = new Map<string, Candidate[]>();
+  for (const candidate of candidates.filter((one) => one.state === 'failed')) {
+    const words = failureWords(candidate);
+    groups.set(words, [...(groups.get(words) ?? []), candidate]);
+  }
+  return [...groups]
+    .map(([words, members]) => {
+      const first = members[0];
+      return { words, candidates: members, example: first === undefined ? '' : failureDetail(first) };
+    })
+    .sort((left, right) => right.candidates.length - left.candidates.length);
+}
+
+/** Share of the slots' time, from the first start to the last end, in which an attempt was on them. */
+export function busyShare(candidates: readonly Candidate[]): string {
+  const spans = candidates.flatMap((candidate) => {
+    const from = Date.parse(candidate.startedAt ?? '');
+    const to = Date.parse(candidate.endedAt ?? '');
+    return Number.isNaN(from) || Number.isNaN(to) ? [] : [{ from, to, slot: `${candidate.host}/${candidate.slotId}` }];
+  });
+  if (spans.length === 0) return '–';
+  const start = Math.min(...spans.map((span) => span.from));
+  const end = Math.max(...spans.map((span) => span.to));
+  const slots = new Set(spans.map((span) => span.slot)).size;
+  const busy = spans.reduce((sum, span) => sum + span.to - span.from, 0);
+  return end > start ? percent(Math.min(1, busy / ((end - start) * slots))) : '–';
+}
+
+/** How the labels were kept from everybody, as paragraphs. */
+export function hiddenEvaluationParagraphs(run: Run): string[] {
+  const task = run.taskInfo;
+  const rows = task === null ? '' : ` (${task.trainRows} labelled rows to train on, ${task.testRows} rows to predict)`;
+  return [
+    `The task was imported on the evaluator, which split it once${task === null ? '' : ` (${task.splitStrategy})`} and keeps every ` +
+      `label of the search, validation and test rows to itself. Agents saw a bundle${rows} in which these rows stand ` +
+      'shuffled together under opaque ids, so that nobody can tell which row counts for what.',
+    'Programs ran in containers without network. Only their prediction files reached the evaluator, and only the search ' +
+      'score came back while the run went on. Validation and test scores left the evaluator once, when the run was sealed.',
+    'Each answer of the evaluator is a record in a hash-chained, signed ledger. Whoever has the head below can prove later ' +
+      'that nothing was changed or left out.',
+  ];
+}

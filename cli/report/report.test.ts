@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { sampleReport } from '../testing/sample-run.ts';
+import { reportMarkdown } from './markdown.ts';
+import { escapeText, html } from './markup.ts';
+import { reportPage } from './page.ts';
+import { highlightPython } from './python-highlight.ts';
+import { robustRange, ticks, timeTicks } from './scale.ts';
+import { slotLanes } from './slot-chart.ts';
+
+const hostile = `</title></style></pre></svg><script>alert(1)</script><img src=x onerror="alert(2)">'"\`onload=alert(3) &lt;b&gt; [x](javascript:alert(4)) \u202e \u0000`;
+
+test('hostile names, notes, messages and programs stay text', () => {
+  const page = reportPage(sampleReport({ candidates: 40, hostile }));
+  expect(page).not.toMatch(/<script|<img|<\/title><\/style>/i);
+  expect(page.match(/<\/style>/g)?.length).toBe(1);
+  expect(page.match(/<\/body>/g)?.length).toBe(1);
+  // Every tag that there is comes from our templates: no attribute that could run anything.
+  for (const tag of page.match(/<[a-z][^>]*>/gi) ?? [])
+    expect(tag).not.toMatch(/\son[a-z]+\s*=(?=[^"]*(?:"[^"]*"[^"]*)*>)/i);
+  expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+});
+
+test('the page loads nothing: no address, no script, a policy that forbids both', () => {
+  const page = reportPage(sampleReport({ candidates: 20 }));
+  expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
+  expect(page).not.toMatch(/<(script|link|iframe|object|embed|base)\b|@import|url\(/i);
+  expect(page).not.toMatch(/\b(src|href)=/i);
+});
+
+test('it says who won, how sure that is, what the baseline does, and that no language model took part', () => {
+  const data = sampleReport({ candidates: 40 });
+  for (const text of [reportPage(data), reportMarkdown(data)]) {
+    expect(text).toContain('95 % interval');
+    expect(text).toContain('class frequencies of the training labels');
+    expect(text).toContain('No language model took part');
+    expect(text).toContain('c'.repeat(64));
+    expect(text).toContain('RBF support vector machine');
+  }
+  expect(reportPage({ ...data, models: ['some-model'] })).not.toContain('No language model took part');
+});
+
+test('a run without candidates, without verdict or without winner makes a page as well', () => {
+  const empty = sampleReport({ candidates: 0 });
+  expect(reportPage(empty)).toContain('Nobody won');
+  expect(reportMarkdown(empty)).toContain('Nobody won');
+  const open = sampleReport({ candidates: 12, sealed: false });
+  expect(reportPage(open)).toContain('No verdict yet');
+  expect(reportPage(open)).not.toContain('NaN');
+});
+
+test('Markdown from others is inert', () => {
+  const text = reportMarkdown(
+    sampleReport({ candidates: 40, hostile: '|`` ``` <script>alert(1)</script> ![x](http://y)' }),
+  );
+  const outside = text.replace(/^(`{3,})[\s\S]*?^\1$/gm, '');
+  expect(outside).not.toMatch(/(?<!\\)<script/);
+  expect(outside).not.toMatch(/(?<!\\)!\\?\[x/);
+});
+
+test('escaping leaves no character that could end a text or an attribute', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      expect(escapeText(text)).not.toMatch(/[<>"'`]/);
+    }),
+  );
+  expect(html`<i title="${'"><b>'}">${['x'].map((name) => html`<b>${name}</b>`)}</i>`.markup).toBe(
+    '<i title="&quot;&gt;&lt;b&gt;"><b>x</b></i>',
+  );
+});
+
+test('highlighting changes the colours of a program and not one character', () => {
+  const strip = (source: string): string =>
+    highlightPython(source)
+      .map((part) => part.markup)
+      .join('')
+      .replace(/<\/?span[^>]*>/g, '');
+  fc.assert(
+    fc.property(fc.string(), (source) => {
+      expect(strip(source)).toBe(escapeText(source));
+    }),
+  );
+  expect(html`${highlightPython('def f(x): # y\n  return "a"')}`.markup).toBe(
+    '<span class="k">def</span> f(x): <span class="c"># y</span>\n  <span class="k">return</span> <span class="s">&quot;a&quot;</span>',
+  );
+});
+
+test('axes have round values inside their range', () => {
+  expect(ticks(0.11, 0.58, 5)).toEqual([0.2, 0.3, 0.4, 0.5]);
+  expect(timeTicks(170, 8)).toEqual([0, 30, 60, 90, 120, 150]);
+  expect(ticks(1, 1, 5)).toEqual([1]);
+});
+
+test('one broken candidate does not flatten the others', () => {
+  const [low, high] = robustRange([0.1, 0.12, 0.15, 0.11, 0.13, 50], [], true);
+  expect(high).toBeLessThan(1);
+  expect(low).toBeGreaterThan(0);
+  expect(robustRange([], [], true)).toEqual([0, 1]);
+});
+
+test('attempts that share a slot at a time get lanes of their own', () => {
+  const { run, candidates } = sampleReport({ candidates: 40 });
+  expect(slotLanes(run, candidates).map((slot) => slot.lanes)).toEqual([1, 1, 1, 1]);
+  const same = candidates.map((candidate) => ({ ...candidate, slotId: 'cpu-0' }));
+  expect(slotLanes(run, same)[0]?.lanes).toBe(4);
+});
+
+test('ten thousand candidates make a page within seconds', () => {
+  const data = sampleReport({ candidates: 200 });
+  const candidates = Array.from({ length: 50 }, (_, copy) =>
+    data.candidates.map((candidate) => ({
+      ...candidate,
+      candidateId: `${candidate.candidateId}-${copy}`,
+      number: candidate.number + copy * 200,
+      parentIds: candidate.parentIds.map((id) => `${id}-${copy}`),
+    })),
+  ).flat();
+  const startedAt = performance.now();
+  const page = reportPage({ ...data, candidates });
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+  expect(page.length).toBeLessThan(4_000_000);
+});

@@ -1,0 +1,107 @@
+// The flags of a search → the request that creates it.
+
+import { randomUUID } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Operator, operators } from '../shared/core/vocabulary.ts';
+import { operatorToWire } from '../shared/rpc/vocabulary-wire.ts';
+import { bytesFlag, durationFlag, positiveNumber, positiveWhole, probability, wholeNumber } from './verb.ts';
+
+/** What `run` and `quickstart` take; a missing member leaves the choice to the coordinator. */
+export interface SearchFlags {
+  readonly candidates?: number;
+  readonly budget?: number;
+  readonly slots?: number;
+  readonly priority?: number;
+  readonly seed?: number;
+  readonly model?: string;
+  readonly dollars?: number;
+  readonly tokens?: number;
+  readonly slotHours?: number;
+  readonly temperature?: number;
+  readonly crossover?: number;
+  readonly draft?: number;
+  readonly finalists?: number;
+  readonly operators?: readonly Operator[];
+  readonly repair?: boolean;
+  readonly guidance?: string;
+  readonly execution?: number;
+  readonly tool?: number;
+  readonly trajectory?: number;
+  readonly turns?: number;
+  readonly memory?: number;
+  readonly cpus?: number;
+}
+
+/** The flags that both verbs share. */
+export function withSearch(command: Command): Command {
+  return command
+    .option('-c, --candidates <n>', 'end when so many candidates have a score', positiveWhole)
+    .option('-b, --budget <time>', 'end after this time, for example 10m or 8h', durationFlag)
+    .option('-s, --slots <n>', 'most attempts at once', positiveWhole)
+    .option('--seed <n>', 'seed of the search', wholeNumber)
+    .option('--model <name>', 'the model to ask the gateway for');
+}
+
+/** The flags for those who know what they want. */
+export function withSearchDetails(command: Command): Command {
+  return command
+    .option('--priority <n>', 'share of the slots beside other runs, 1 to 100 (1)', positiveWhole)
+    .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)
+    .option('--tokens <n>', 'end when the model has written so many tokens', positiveWhole)
+    .option('--slot-hours <n>', 'end when so many slot-hours are used', positiveNumber)
+    .option('--temperature <t>', 'selection temperature (0.2): lower picks the best more often', positiveNumber)
+    .option('--crossover <p>', 'probability of a crossover (0.15)', probability)
+    .option('--draft <p>', 'probability of a draft once each slot has had one (0.05)', probability)
+    .option('--finalists <n>', 'candidates that the evaluator re-ranks at the end (10)', positiveWhole)
+    .addOption(new Option('--operators <list>', `operators to use, of ${operators.join(',')}`).argParser(operatorList))
+    .option('--no-repair', 'never offer a failed candidate to a repair')
+    .option('--guidance <text>', 'a hint for every attempt')
+    .option('--execution <time>', 'longest run of a solution', durationFlag)
+    .option('--tool <time>', 'longest single tool call', durationFlag)
+    .option('--trajectory <time>', 'longest whole attempt', durationFlag)
+    .option('--turns <n>', 'most model calls of an attempt', positiveWhole)
+    .option('--memory <size>', 'memory of a sandbox, for example 4GiB', bytesFlag)
+    .option('--cpus <n>', 'processors of a sandbox', positiveNumber);
+}
+
+function operatorList(text: string): Operator[] {
+  return text.split(',').map((word) => {
+    const operator = operators.find((known) => known === word.trim());
+    if (operator === undefined) throw new InvalidArgumentError(`${word} is not one of ${operators.join(', ')}.`);
+    return operator;
+  });
+}
+
+/** The request; unset fields are left to the coordinator, or to the defaults given. */
+export function searchRequest(task: string, flags: SearchFlags) {
+  return {
+    requestId: randomUUID(),
+    task,
+    options: {
+      candidates: flags.candidates,
+      wallSeconds: flags.budget,
+      dollars: flags.dollars,
+      tokens: flags.tokens,
+      slotHours: flags.slotHours,
+      parallelAttempts: flags.slots,
+      priority: flags.priority,
+      seed: flags.seed,
+      model: flags.model,
+      temperature: flags.temperature,
+      crossoverProbability: flags.crossover,
+      draftProbability: flags.draft,
+      finalists: flags.finalists,
+      operators: flags.operators?.map(operatorToWire),
+      repair: flags.repair,
+      guidance: flags.guidance,
+      limits: {
+        executionSeconds: flags.execution,
+        toolSeconds: flags.tool,
+        trajectorySeconds: flags.trajectory,
+        turns: flags.turns,
+        memoryBytes: flags.memory,
+        cpus: flags.cpus,
+      },
+    },
+  };
+}

@@ -1,0 +1,84 @@
+// The steps of set-up, in order. The launcher has brought Node and the libraries already.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureSandboxImage, SandboxImageError } from '../../deploy/docker/sandbox-image.ts';
+import { createLocalPki, describeCertificate } from '../../shared/pki/authority.ts';
+import { localHostName } from '../cluster/layout.ts';
+import type { CliContext, Place } from '../context.ts';
+import { causedBy, exitCodes } from '../exit-codes.ts';
+import { aptInstall, inspectMachine, missingPackage } from './apt.ts';
+import { findProgram, runLogged } from './command.ts';
+import { dockerEngineStep, dockerSocket, setupLogs } from './docker-engine.ts';
+import type { SetupStep } from './step.ts';
+
+/** A certificate with less left is made anew; shared/pki says the same. */
+const renewDays = 30;
+
+/** What `up` needs to know of what set-up made. */
+export interface SetupResult {
+  /** `sha256:…` of the sandbox image; empty until the step ran. */
+  sandboxImage: string;
+}
+
+export function setupSteps(cli: CliContext, place: Place, result: SetupResult): SetupStep[] {
+  const logs = setupLogs(place.stateDirectory);
+  const machine = inspectMachine(cli.env);
+  const options = { logFile: logs.setup, signal: cli.signal };
+  return [
+    {
+      name: 'nats-server',
+      isDone: async () => {
+        const program = findProgram('nats-server', cli.env);
+        if (program === undefined) return undefined;
+        const { lastLines } = await runLogged([program, '--version'], options);
+        return /v?(\d+\.\d+\.\d+)/.exec(lastLines.join(' '))?.[1];
+      },
+      whatIsMissing: () => Promise.resolve(missingPackage(machine, 'nats-server', 'nats-server')),
+      run: (report) => aptInstall(['nats-server'], options, report),
+    },
+    dockerEngineStep({ ...options, machine, environment: cli.env, engineLog: logs.engine }),
+    sandboxImageStep(cli, result),
+    certificatesStep(place),
+  ];
+}
+
+function sandboxImageStep(cli: CliContext, result: SetupResult): SetupStep {
+  const socket = dockerSocket(cli.env);
+  return {
+    name: 'Sandbox image',
+    isDone: () => Promise.resolve(result.sandboxImage === '' ? undefined : result.sandboxImage.slice(7, 19)),
+    whatIsMissing: () => Promise.resolve(undefined),
+    run: async (report) => {
+      try {
+        const image = await ensureSandboxImage({ log: report, dockerSocket: socket, signal: cli.signal });
+        result.sandboxImage = image.imageId;
+      } catch (error) {
+        if (error instanceof SandboxImageError) {
+          throw causedBy(error, exitCodes.precondition, error.message);
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+function certificatesStep(place: Place): SetupStep {
+  const directory = place.pkiDirectory;
+  const roles = ['ca', 'coordinator', 'gpu-agent', 'evaluator', 'llm-gateway', 'nats', 'operator'];
+  return {
+    name: 'Certificates',
+    isDone: () => {
+      const soon = Date.now() + renewDays * 86_400_000;
+      for (const role of roles) {
+        const path = join(directory, `${role}.crt`);
+        if (!existsSync(path) || !existsSync(join(directory, `${role}.key`))) return Promise.resolve(undefined);
+        if (describeCertificate(readFileSync(path)).notAfter.getTime() < soon) return Promise.resolve(undefined);
+      }
+      const authority = describeCertificate(readFileSync(join(directory, 'ca.crt')));
+      return Promise.resolve(`authority ${authority.fingerprint.slice(0, 11)}…`);
+    },
+    whatIsMissing: () => Promise.resolve(undefined),
+    run: () => createLocalPki(directory, localHostName),
+  };
+}

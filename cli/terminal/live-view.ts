@@ -1,0 +1,51 @@
+// A few lines at the bottom of the terminal that are drawn again and again; finished lines go above them and stay.
+// Owns: cursor movement and the redraw timer. Leaves to the caller: what the lines say.
+// Invariants: it never draws more lines than the window has, and after `stop` the cursor stands below what was printed.
+
+import { shortenStyled } from './styled-text.ts';
+
+export interface LiveScreen {
+  write(text: string): void;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface LiveView {
+  /** Prints lines that stay. */
+  print(text: string): void;
+  /** Draws the frame again now. */
+  redraw(): void;
+  /** Erases the frame and stops drawing. */
+  stop(): void;
+}
+
+/** Four times a second: often enough for a clock, seldom enough for ssh. */
+const redrawMs = 250;
+const hideCursor = '\u001b[?25l';
+const showCursor = '\u001b[?25h';
+
+export function startLiveView(screen: LiveScreen, frame: () => readonly string[]): LiveView {
+  let drawn = 0;
+  const erase = (): string => (drawn === 0 ? '' : `\u001b[${drawn}A\r\u001b[J`);
+  const draw = (above: string): void => {
+    const limit = Math.max(1, screen.rows - 2);
+    const lines = frame()
+      .slice(0, limit)
+      .map((line) => shortenStyled(line, Math.max(20, screen.columns - 1)));
+    const below = lines.map((line) => `${line}\n`).join('');
+    screen.write(`${erase()}${above}${below}`);
+    drawn = lines.length;
+  };
+  screen.write(hideCursor);
+  const timer = setInterval(() => draw(''), redrawMs);
+  draw('');
+  return {
+    print: (text) => draw(text.endsWith('\n') ? text : `${text}\n`),
+    redraw: () => draw(''),
+    stop: () => {
+      clearInterval(timer);
+      screen.write(`${erase()}${showCursor}`);
+      drawn = 0;
+    },
+  };
+}

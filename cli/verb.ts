@@ -1,0 +1,128 @@
+// The common parts of verbs: their flags, the connection, and the choice of a run or candidate by a prefix of its id.
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type CliContext, findPlace, type Place, type PlaceFlags } from './context.ts';
+import type { Candidate, Run } from './core/model.ts';
+import { parseBytes, parseDuration } from './core/quantity.ts';
+import { CliError, exitCodes } from './exit-codes.ts';
+import type { Coordinator } from './rpc/coordinator.ts';
+
+/** Adds a verb, or a group of verbs, to the program. */
+export type AddVerb = (program: Command, cli: CliContext) => void;
+
+export interface OutputFlags {
+  readonly output: 'table' | 'json';
+}
+
+/** The flags of a verb that speaks to a cluster. */
+export function withPlace(command: Command): Command {
+  return command
+    .addOption(new Option('--coordinator <host:port>', 'the coordinator (default: the one that `up` started here)'))
+    .addOption(new Option('--pki-dir <dir>', 'directory with ca.crt, operator.crt and operator.key'))
+    .addOption(new Option('--state-dir <dir>', 'state of a local cluster (default: .doubleblind in the checkout)'));
+}
+
+/** The flag of a verb that asks the llm-gateway as well. */
+export function withGateway(command: Command): Command {
+  return command.addOption(
+    new Option('--gateway <host:port>', 'the llm-gateway (default: the one that `up` started here)'),
+  );
+}
+
+export function withOutput(command: Command): Command {
+  return command.addOption(
+    new Option('-o, --output <format>', 'a table for people or JSON for programs')
+      .choices(['table', 'json'])
+      .default('table'),
+  );
+}
+
+/** Connects, does the work, and closes the connection whatever happens. */
+export async function withCoordinator<Value>(
+  cli: CliContext,
+  flags: PlaceFlags,
+  work: (coordinator: Coordinator, place: Place) => Promise<Value>,
+): Promise<Value> {
+  const place = findPlace(cli, flags);
+  const { connectCoordinator } = await import('./rpc/coordinator.ts');
+  const coordinator = connectCoordinator(place);
+  try {
+    return await work(coordinator, place);
+  } finally {
+    coordinator.close();
+  }
+}
+
+/** The run with that id or prefix; the newest one where none is named. */
+export async function chooseRun(coordinator: Coordinator, id: string | undefined): Promise<Run> {
+  if (id !== undefined) return await coordinator.getRun(id);
+  const [newest] = await coordinator.listRuns(1);
+  if (newest === undefined) {
+    throw new CliError(exitCodes.notFound, 'There is no run yet.', ['Start one: doubleblind run TASK']);
+  }
+  // Lists may leave details out.
+  return await coordinator.getRun(newest.runId);
+}
+
+/** The candidate with that id or prefix, or `#7`, `7` in the newest run; its run beside it. */
+export async function chooseCandidate(
+  coordinator: Coordinator,
+  id: string,
+): Promise<{ readonly candidate: Candidate; readonly run: Run }> {
+  const number = /^#?(\d{1,5})$/.exec(id)?.[1];
+  if (number === undefined) {
+    const candidate = await coordinator.getCandidate(id);
+    return { candidate, run: await coordinator.getRun(candidate.runId) };
+  }
+  const run = await chooseRun(coordinator, undefined);
+  const candidates = await coordinator.listCandidates(run.runId);
+  const candidate = candidates.find((one) => one.number === Number(number));
+  if (candidate === undefined) {
+    throw new CliError(exitCodes.notFound, `Run ${run.runId} has no candidate #${number}.`, [
+      `It has ${candidates.length}; doubleblind results ${run.runId} lists them.`,
+    ]);
+  }
+  return { candidate, run };
+}
+
+// Parsers for commander: what they throw becomes a usage error that names the flag.
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
+    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  }
+  return value;
+}
+
+export function positiveWhole(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('It must be at least 1.');
+  return value;
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('It must be a number above 0.');
+  }
+  return value;
+}
+
+export function probability(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be between 0 and 1.');
+  return value;
+}
+
+export function durationFlag(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined) throw new InvalidArgumentError('It must be a time such as 90s, 10m or 1h30m.');
+  return seconds;
+}
+
+export function bytesFlag(text: string): number {
+  const size = parseBytes(text);
+  if (size === undefined) throw new InvalidArgumentError('It must be a size such as 1536m or 1.5GiB.');
+  return size;
+}

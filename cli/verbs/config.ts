@@ -1,0 +1,79 @@
+// `config show`: every setting of a daemon and where it comes from. The schemas belong to the daemons, so a process that
+// knows them does the work. `config nats`: the configuration of a nats-server for a fleet.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Argument, type Command } from 'commander';
+import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
+import { configPath } from '../cluster/layout.ts';
+import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
+import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { runScript } from '../spawned.ts';
+import { type OutputFlags, withOutput } from '../verb.ts';
+
+const roles = ['coordinator', 'gpu-agent', 'evaluator', 'llm-gateway'] as const;
+
+interface Flags extends PlaceFlags, OutputFlags {
+  readonly origin?: boolean;
+  readonly config?: string;
+}
+
+export function addConfig(program: Command, cli: CliContext): void {
+  const group = program.command('config').description('settings of the daemons: show; of the nats-server: nats');
+  const command = group
+    .command('show')
+    .description('the settings of a daemon; secrets are not shown')
+    .addArgument(new Argument('<role>', 'the daemon').choices(roles))
+    .option('--origin', 'where each setting comes from: default, file, environment')
+    .option('--config <file>', 'the file to read (default: that of the local cluster, else /etc/doubleblind/ROLE.yaml)')
+    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+  withOutput(command).action(async (role: (typeof roles)[number], flags: Flags) => {
+    const local = configPath(findPlace(cli, flags), role);
+    const file = flags.config ?? (existsSync(local) ? local : undefined);
+    const words = [
+      role,
+      ...(flags.origin === true ? ['--origin'] : []),
+      ...(flags.output === 'json' ? ['--json'] : []),
+    ];
+    const chosen = file === undefined ? [] : ['--config', file];
+    cli.exitCode = (await runScript(cli, 'deploy/bin/main-show-config.ts', [...words, ...chosen])) as ExitCode;
+  });
+  group
+    .command('nats')
+    .description('print the configuration of a nats-server: who may publish and read what, by certificate')
+    .requiredOption('--hosts <names>', 'names of the gpu-agents, as in their certificates, with commas')
+    .option('--coordinator <name>', 'name of the coordinator, as in its certificate', 'local')
+    .option('--listen <host:port>', 'where it listens', '0.0.0.0:7445')
+    .option('--store-dir <dir>', 'directory of JetStream', '/var/lib/nats')
+    .option('--server-name <name>', 'unique name of the server', 'doubleblind')
+    .option('--cluster-listen <host:port>', 'where the other servers of a cluster reach it')
+    .option('--routes <host:port,...>', 'every server of the cluster, this one included')
+    .option('--certificates <dir>', 'directory with ca.crt, nats.crt and nats.key', '/etc/doubleblind/pki')
+    .action((flags: NatsFlags) => {
+      const { hosts, coordinator, listen, storeDir, certificates, serverName, clusterListen, routes } = flags;
+      const tls = {
+        ca: join(certificates, 'ca.crt'),
+        certificate: join(certificates, 'nats.crt'),
+        key: join(certificates, 'nats.key'),
+      };
+      const names = hosts.split(',').filter((name) => name !== '');
+      if ((clusterListen === undefined) !== (routes === undefined)) {
+        throw new CliError(exitCodes.usage, 'A server of a cluster needs both --cluster-listen and --routes.');
+      }
+      const cluster =
+        clusterListen === undefined ? {} : { cluster: { listen: clusterListen, routes: (routes ?? '').split(',') } };
+      const server = { listen, tls, storeDirectory: storeDir, serverName, ...cluster };
+      cli.stdout.write(renderNatsServerConfig({ ...server, hosts: names, coordinator }));
+    });
+}
+
+interface NatsFlags {
+  readonly hosts: string;
+  readonly coordinator: string;
+  readonly listen: string;
+  readonly storeDir: string;
+  readonly certificates: string;
+  readonly serverName: string;
+  readonly clusterListen?: string;
+  readonly routes?: string;
+}

@@ -1,0 +1,170 @@
+// `doctor`: what is there, what answers and what is missing. Changes nothing.
+
+import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { runningCluster } from '../cluster/cluster-lock.ts';
+import { type DaemonName, daemonNames } from '../cluster/layout.ts';
+import { type CliContext, findPlace, type Place, type PlaceFlags, printJson } from '../context.ts';
+import { bytes, dollars, duration } from '../core/quantity.ts';
+import { oneLine } from '../core/text.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { dockerSocket, imageTags } from '../setup/docker-engine.ts';
+import { findGpus } from '../setup/gpus.ts';
+import { inspectSteps } from '../setup/step.ts';
+import { type OutputFlags, withGateway, withOutput, withPlace } from '../verb.ts';
+
+interface Check {
+  readonly name: string;
+  readonly state: 'ok' | 'absent' | 'broken';
+  readonly detail: string;
+  /** What to do about it. */
+  readonly next: readonly string[];
+}
+
+interface Flags extends PlaceFlags, OutputFlags {
+  readonly model?: string;
+}
+
+/** Below this a run soon fails for want of space. */
+const leastFreeBytes = 2 * 2 ** 30;
+
+export function addDoctor(program: Command, cli: CliContext): void {
+  const command = program
+    .command('doctor')
+    .description('check this machine and its cluster, or a model; changes nothing')
+    .option('--model <name>', 'ask each upstream of this model for one small turn: reachable, tools work, price known');
+  withOutput(withGateway(withPlace(command))).action(async (flags: Flags) => {
+    const place = findPlace(cli, flags);
+    const checks = flags.model === undefined ? await machineChecks(cli, place) : await modelChecks(place, flags.model);
+    if (flags.output === 'json') printJson(cli.stdout, checks);
+    else for (const check of checks) cli.stdout.write(render(check, cli));
+    if (checks.some((check) => check.state === 'broken')) cli.exitCode = exitCodes.precondition;
+  });
+}
+
+async function machineChecks(cli: CliContext, place: Place): Promise<Check[]> {
+  return [
+    nodeCheck(),
+    ...(await setupChecks(cli, place)),
+    gpuCheck(cli),
+    diskCheck(place),
+    ...secretsChecks(place),
+    ...(await clusterChecks(place)),
+  ];
+}
+
+/** Three checks for each upstream of the model. */
+async function modelChecks(place: Place, model: string): Promise<Check[]> {
+  const { checkModel } = await import('../rpc/gateway.ts');
+  const found = await checkModel(place, model);
+  return found.flatMap((one): Check[] => {
+    const at = `${one.upstream}/${one.model}`;
+    const answered = `answered in ${duration(one.seconds)}`;
+    const says = oneLine(one.detail);
+    return [
+      one.reachable
+        ? { name: 'Reachable', state: 'ok', detail: `${at} ${answered}`, next: [] }
+        : { name: 'Reachable', state: 'broken', detail: `${at}: ${says}`, next: ['Check its baseUrl and key file.'] },
+      toolsCheck(one.toolsWork, one.languageModel, at, says),
+      one.priceKnown
+        ? { name: 'Price', state: 'ok', detail: `${at}: the turn cost ${dollars(one.dollars)}`, next: [] }
+        : {
+            name: 'Price',
+            state: 'broken',
+            detail: `${at} has none, so no budget of dollars can stop it`,
+            next: ['Set inputDollarsPerMillion and outputDollarsPerMillion of the model; 0 where it is free.'],
+          },
+    ];
+  });
+}
+
+function toolsCheck(work: boolean, languageModel: boolean, at: string, says: string): Check {
+  if (!languageModel) return { name: 'Tools', state: 'ok', detail: `${at} is rules, not a language model`, next: [] };
+  if (work) return { name: 'Tools', state: 'ok', detail: `${at} called one as it was told`, next: [] };
+  return { name: 'Tools', state: 'broken', detail: `${at}: ${says}`, next: ['Agents need a model that calls tools.'] };
+}
+
+function render(check: Check, cli: CliContext): string {
+  const { style } = cli.stdout;
+  const marks = { ok: style.good('✓'), absent: style.dim('–'), broken: style.bad('✗') };
+  const next = check.next.map((line) => `    ${line}\n`).join('');
+  return `${marks[check.state]} ${check.name.padEnd(16)} ${check.detail}\n${next}`;
+}
+
+function nodeCheck(): Check {
+  return { name: 'Node', state: 'ok', detail: process.versions.node, next: [] };
+}
+
+async function setupChecks(cli: CliContext, place: Place): Promise<Check[]> {
+  const { setupSteps } = await import('../setup/steps.ts');
+  const findings = await inspectSteps(setupSteps(cli, place, { sandboxImage: '' }));
+  const images = await imageTags(dockerSocket(cli.env), 'doubleblind/sandbox-cpu');
+  return findings.map(({ name, found, missing }): Check => {
+    if (name === 'Sandbox image' && images.length > 0)
+      return { name, state: 'ok', detail: images.join(', '), next: [] };
+    if (found !== undefined) return { name, state: 'ok', detail: found, next: [] };
+    if (missing !== undefined) return { name, state: 'broken', detail: missing.what, next: missing.commands };
+    return { name, state: 'absent', detail: 'not there yet; doubleblind setup brings it', next: [] };
+  });
+}
+
+function gpuCheck(cli: CliContext): Check {
+  const gpus = findGpus(cli.env);
+  const detail = gpus.length === 0 ? 'none; attempts run on CPU slots' : gpus.join(', ');
+  return { name: 'GPU', state: gpus.length === 0 ? 'absent' : 'ok', detail, next: [] };
+}
+
+function diskCheck(place: Place): Check {
+  const directory = existsSync(place.stateDirectory) ? place.stateDirectory : '.';
+  const { bavail, bsize } = statfsSync(directory);
+  const free = bavail * bsize;
+  if (free >= leastFreeBytes) return { name: 'Disk', state: 'ok', detail: `${bytes(free)} free`, next: [] };
+  return {
+    name: 'Disk',
+    state: 'broken',
+    detail: `only ${bytes(free)} free for ${place.stateDirectory}`,
+    next: ['Free some space.'],
+  };
+}
+
+/** Labels and keys must be nobody else's to read. */
+function secretsChecks(place: Place): Check[] {
+  const paths = [join(place.stateDirectory, 'evaluator'), join(place.pkiDirectory, 'operator.key')];
+  return paths
+    .filter((path) => existsSync(path) && (statSync(path).mode & 0o077) !== 0)
+    .map((path) => ({
+      name: 'Permissions',
+      state: 'broken',
+      detail: `${path} can be read by others`,
+      next: [`chmod go= ${path}`],
+    }));
+}
+
+async function clusterChecks(place: Place): Promise<Check[]> {
+  const record = runningCluster(place.stateDirectory);
+  if (record === undefined) {
+    return [{ name: 'Cluster', state: 'absent', detail: 'none is running here; doubleblind up starts one', next: [] }];
+  }
+  const { operatorTls } = await import('../rpc/coordinator.ts');
+  const { probe } = await import('../rpc/probes.ts');
+  const tls = operatorTls(place);
+  const check = async (name: DaemonName): Promise<Check> => {
+    const address = record.addresses[name] ?? '';
+    try {
+      await probe(name, address, tls, 5000);
+      return { name, state: 'ok', detail: `serves at ${address}`, next: [] };
+    } catch (error) {
+      const detail = oneLine(error instanceof Error ? error.message : String(error));
+      return { name, state: 'broken', detail, next: [`doubleblind logs ${name}`, ...lastLogLine(place, name)] };
+    }
+  };
+  return await Promise.all(daemonNames.map(check));
+}
+
+function lastLogLine(place: Place, name: DaemonName): string[] {
+  const path = join(place.stateDirectory, 'logs', `${name}.log`);
+  if (!existsSync(path)) return [];
+  const line = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+  return line === '' ? [] : [`last line: ${oneLine(line).slice(0, 200)}`];
+}

@@ -1,0 +1,45 @@
+// `ls`: the runs, newest first.
+
+import type { Command } from 'commander';
+import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import type { Run } from '../core/model.ts';
+import { duration, score } from '../core/quantity.ts';
+import { type Column, renderTable } from '../terminal/table.ts';
+import { type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
+
+const columns: readonly Column<Run>[] = [
+  { title: 'RUN', value: (run) => run.runId },
+  { title: 'TASK', value: (run) => run.task },
+  {
+    title: 'STATE',
+    value: (run) => (run.state === 'sealed' && run.endReason ? `sealed (${run.endReason})` : run.state),
+  },
+  { title: 'SCORED', value: (run) => String(run.candidatesScored), align: 'right' },
+  { title: 'FAILED', value: (run) => String(run.attemptsFailed), align: 'right' },
+  {
+    title: 'BEST SEARCH',
+    value: (run) => (run.bestCandidateId === '' ? '–' : score(run.bestSearchScore)),
+    align: 'right',
+  },
+  { title: 'VALIDATION', value: validation, align: 'right' },
+  { title: 'TIME', value: (run) => duration(run.elapsedSeconds), align: 'right' },
+  { title: 'CREATED', value: (run) => (run.createdAt ?? '').slice(0, 16).replace('T', ' ') },
+];
+
+function validation(run: Run): string {
+  const row = run.verdict?.finalists.find((finalist) => finalist.candidateId === run.verdict?.winnerId);
+  return row === undefined ? '–' : score(run.verdict?.finalScore ?? row.validationScore);
+}
+
+export function addLs(program: Command, cli: CliContext): void {
+  const command = program
+    .command('ls')
+    .description('list the runs, newest first')
+    .option('-n, --limit <n>', 'most runs to list', positiveWhole, 50);
+  withOutput(withPlace(command)).action(async (flags: PlaceFlags & OutputFlags & { limit: number }) => {
+    const runs = await withCoordinator(cli, flags, (coordinator) => coordinator.listRuns(flags.limit));
+    if (flags.output === 'json') printJson(cli.stdout, runs);
+    else if (runs.length === 0) cli.stderr.write('There is no run yet. Start one: doubleblind run TASK\n');
+    else cli.stdout.write(`${renderTable(runs, columns, cli.stdout.style)}\n`);
+  });
+}

@@ -1,0 +1,130 @@
+// `quickstart`: set-up, a cluster, a packaged task, a search with live progress, the verdict and a report. One command.
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { runningCluster } from '../cluster/cluster-lock.ts';
+import { configPath } from '../cluster/layout.ts';
+import { type CliContext, findPlace, type Place } from '../context.ts';
+import { duration } from '../core/quantity.ts';
+import { nearest } from '../core/suggestion.ts';
+import { harmless } from '../core/text.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { type Followed, followRun } from '../follow.ts';
+import type { Coordinator } from '../rpc/coordinator.ts';
+import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from '../run-end.ts';
+import { type SearchFlags, searchRequest, withSearch } from '../run-request.ts';
+import { runQuietly } from '../spawned.ts';
+import { type OutputFlags, withOutput } from '../verb.ts';
+import { taskScript } from './task.ts';
+import { bringUp, type UpFlags, withCluster } from './up.ts';
+
+interface Flags extends UpFlags, SearchFlags, OutputFlags {
+  readonly task: string;
+  readonly model?: string;
+  readonly slots?: number;
+}
+
+/** Ends when either is reached; both give way as soon as one of them is asked for. */
+const defaultBudget = { candidates: 16, budget: 180 };
+
+/** Sensible on a laptop: four such sandboxes fit into 8 GiB. */
+const limits = { execution: 60, tool: 60, trajectory: 300, turns: 30, memory: 1536 * 2 ** 20, cpus: 1 };
+
+export function addQuickstart(program: Command, cli: CliContext): void {
+  const command = program
+    .command('quickstart')
+    .description('set up everything, search on a packaged task, report: 16 candidates or 3 minutes')
+    .option('-t, --task <name>', 'a packaged task, or one that was imported', 'digits');
+  withOutput(withCluster(withSearch(command))).action(async (flags: Flags) => {
+    checkTaskName(cli, flags.task);
+    const place = findPlace(cli, flags);
+    const running = runningCluster(place.stateDirectory);
+    if (running === undefined) {
+      const cluster = await bringUp(cli, flags);
+      try {
+        const failed = cluster.done.then(() => new Promise<never>(() => undefined));
+        cli.stderr.write(`${cli.stderr.style.good('✓')} Dashboard http://${cluster.dashboard}/\n`);
+        await Promise.race([search(cli, flags, findPlace(cli, flags)), failed]);
+      } finally {
+        await cluster.stop();
+      }
+      return;
+    }
+    cli.stderr.write(`${cli.stderr.style.good('✓')} Cluster that is running already (process ${running.pid})\n`);
+    await search(cli, flags, place);
+  });
+}
+
+async function search(cli: CliContext, flags: Flags, place: Place): Promise<void> {
+  const { connectCoordinator } = await import('../rpc/coordinator.ts');
+  const coordinator = connectCoordinator(place);
+  try {
+    await importTask(cli, coordinator, flags.task, place);
+    const asked = flags.candidates !== undefined || flags.budget !== undefined;
+    const request = searchRequest(flags.task, {
+      ...limits,
+      ...(asked ? {} : defaultBudget),
+      ...flags,
+    });
+    const run = await coordinator.createRun(request);
+    const { style } = cli.stderr;
+    cli.stderr.write(`${style.good('✓')} Run ${run.runId} on ${flags.task}\n`);
+    const end = await followRun(cli, { coordinator, run, output: cli.stderr });
+    await finish(cli, coordinator, end, { runId: run.runId, place, output: flags.output });
+  } finally {
+    coordinator.close();
+  }
+}
+
+async function finish(
+  cli: CliContext,
+  coordinator: Coordinator,
+  end: Followed,
+  { runId, place, output }: { readonly runId: string; readonly place: Place; readonly output: 'table' | 'json' },
+): Promise<void> {
+  if (end.kind === 'detached') {
+    cli.stderr.write(`Stopped. The run is kept: doubleblind up, then doubleblind watch ${runId}, goes on with it.\n`);
+    cli.exitCode = exitCodes.detached;
+    return;
+  }
+  const data = await gatherReport(cli, coordinator, end.run, end.candidates);
+  printRunEnd(cli, data, await writeRunFiles(coordinator, data, place.stateDirectory), output);
+  cli.exitCode = exitCodeOf(end.run, 'quickstart');
+}
+
+function packagedTasks(cli: CliContext): string[] {
+  const folder = join(cli.root, 'tasks');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'task.yaml')));
+}
+
+/** A slip in the name is told before minutes of set-up; a name that only the evaluator knows passes. */
+function checkTaskName(cli: CliContext, name: string): void {
+  const packaged = packagedTasks(cli);
+  const near = nearest(name, packaged);
+  if (packaged.includes(name) || near === undefined) return;
+  throw new CliError(exitCodes.notFound, `There is no packaged task ${name}; did you mean ${near}?`, [
+    `Packaged tasks: ${packaged.join(', ')}.`,
+  ]);
+}
+
+async function importTask(cli: CliContext, coordinator: Coordinator, name: string, place: Place): Promise<void> {
+  const known = await coordinator.listTasks();
+  if (known.some((task) => task.name === name)) return;
+  const directory = join(cli.root, 'tasks', name);
+  if (!existsSync(directory)) {
+    const names = [...new Set([...packagedTasks(cli), ...known.map((task) => task.name)])];
+    throw new CliError(exitCodes.notFound, `There is no task ${name}.`, [`Tasks: ${names.join(', ')}.`]);
+  }
+  const startedAt = performance.now();
+  const words = ['import', directory, '--config', configPath(place, 'evaluator')];
+  const { status, output } = await runQuietly(cli, taskScript, words);
+  if (status !== 0)
+    throw new CliError(exitCodes.failure, `The task ${name} could not be imported:\n${harmless(output)}`);
+  const { style } = cli.stderr;
+  const seconds = duration((performance.now() - startedAt) / 1000);
+  cli.stderr.write(
+    `${style.good('✓')} Task ${name} imported, its labels with the evaluator ${style.dim(`(${seconds})`)}\n`,
+  );
+}

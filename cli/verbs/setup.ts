@@ -1,0 +1,57 @@
+// `setup`: brings what a local cluster needs, and nothing else.
+
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Command } from 'commander';
+import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
+import { runSteps } from '../setup/step.ts';
+import type { SetupResult } from '../setup/steps.ts';
+
+export function addSetup(program: Command, cli: CliContext): void {
+  program
+    .command('setup')
+    .description('bring what a local cluster needs: nats-server, Docker engine, sandbox image, certificates')
+    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)')
+    .action(async (flags: PlaceFlags) => {
+      await setUp(cli, flags);
+    });
+}
+
+/** Before anything is made: the nearest directory that exists must take new files. mkdir itself can hang on file systems such as /proc. */
+function refuseUnusable(stateDirectory: string): void {
+  let place = stateDirectory;
+  while (!existsSync(place)) place = dirname(place);
+  const reason = !statSync(place).isDirectory()
+    ? `${place} is not a directory`
+    : /^\/(proc|sys)(\/|$)/.test(place)
+      ? `${place} belongs to the kernel`
+      : isWritable(place)
+        ? undefined
+        : `${place} cannot be written`;
+  if (reason === undefined) return;
+  throw new CliError(exitCodes.precondition, `${stateDirectory} cannot be the state directory: ${reason}.`, [
+    'Name another place with --state-dir, or DOUBLEBLIND_STATE_DIR.',
+  ]);
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs the steps; what they made comes back. */
+export async function setUp(cli: CliContext, flags: PlaceFlags): Promise<SetupResult> {
+  const { setupSteps } = await import('../setup/steps.ts');
+  const { stateDirectory } = findPlace(cli, flags);
+  refuseUnusable(stateDirectory);
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  chmodSync(stateDirectory, 0o700);
+  const result: SetupResult = { sandboxImage: '' };
+  await runSteps(setupSteps(cli, findPlace(cli, flags), result), cli);
+  return result;
+}

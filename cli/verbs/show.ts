@@ -1,0 +1,143 @@
+// `show`: everything about one run or one candidate.
+
+import type { Command } from 'commander';
+import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import { endReasonWords, parentLabels } from '../core/history.ts';
+import { standing } from '../core/lineage.ts';
+import type { Candidate, Run } from '../core/model.ts';
+import { bytes, count, dollars, duration, score } from '../core/quantity.ts';
+import { harmless, indent, oneLine } from '../core/text.ts';
+import { causedBy, exitCodes } from '../exit-codes.ts';
+import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
+import type { Coordinator } from '../rpc/coordinator.ts';
+import { renderFields } from '../terminal/table.ts';
+import { chooseCandidate, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+
+type Found =
+  | { readonly kind: 'run'; readonly run: Run; readonly candidates: readonly Candidate[] }
+  | { readonly kind: 'candidate'; readonly candidate: Candidate; readonly siblings: readonly Candidate[] };
+
+export function addShow(program: Command, cli: CliContext): void {
+  const command = program
+    .command('show')
+    .description(
+      "one run or candidate in full; an id's unique beginning will do, or #7 for a candidate of the newest run",
+    )
+    .argument('<id>', 'run or candidate');
+  withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags) => {
+    const found = await withCoordinator(cli, flags, (coordinator) => find(coordinator, id));
+    if (flags.output === 'json') printJson(cli.stdout, found.kind === 'run' ? found.run : found.candidate);
+    else if (found.kind === 'run') cli.stdout.write(`${runText(found.run, found.candidates, cli)}\n`);
+    else cli.stdout.write(`${candidateText(found.candidate, found.siblings, cli)}\n`);
+  });
+}
+
+/** A run where one has that id, else a candidate. */
+async function find(coordinator: Coordinator, id: string): Promise<Found> {
+  if (!/^#?\d{1,5}$/.test(id)) {
+    try {
+      const run = await coordinator.getRun(id);
+      return { kind: 'run', run, candidates: await coordinator.listCandidates(run.runId) };
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  const { candidate, run } = await chooseCandidate(coordinator, id).catch((error: unknown) => {
+    if (!isNotFound(error) || id.startsWith('#')) throw error;
+    throw causedBy(
+      error,
+      exitCodes.notFound,
+      `No run and no candidate has an id that starts with ${JSON.stringify(id)}.`,
+      ['doubleblind ls lists the runs, doubleblind results RUN the candidates of one.'],
+    );
+  });
+  return { kind: 'candidate', candidate, siblings: await coordinator.listCandidates(run.runId) };
+}
+
+function isNotFound(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    ('code' in error && error.code === 'notFound') || ('exitCode' in error && error.exitCode === exitCodes.notFound)
+  );
+}
+
+function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): string {
+  const outcome = outcomeOf(run, candidates);
+  const options = run.options;
+  const fields: (readonly [string, string])[] = [
+    ['run', run.runId],
+    [
+      'task',
+      `${run.task} (${run.taskInfo?.metric ?? '?'}, ${run.taskInfo?.lowerIsBetter === false ? 'higher' : 'lower'} is better)`,
+    ],
+    ['state', run.endReason === '' ? run.state : `${run.state}: ${endReasonWords(run)}`],
+    ['created', run.createdAt ?? '–'],
+    ['sealed', run.sealedAt ?? '–'],
+    ['time', duration(run.elapsedSeconds)],
+    ['attempts', `${run.attemptsPlanned} planned, ${run.attemptsRunning} running, ${run.attemptsFailed} failed`],
+    ['candidates', `${run.candidatesScored} scored`],
+    ['best search score', run.bestCandidateId === '' ? '–' : `${score(run.bestSearchScore)} (${run.bestCandidateId})`],
+    ['winner', outcome === undefined ? '–' : `#${outcome.winner.number} (${outcome.winner.candidateId})`],
+    ['validation score', outcome === undefined ? 'sealed in the evaluator' : validationWords(outcome)],
+    ['choice', outcome === undefined ? '–' : choiceSentence(outcome, candidates) || '–'],
+    ['ledger head', run.verdict?.ledgerHead || '–'],
+    ['budget', budget(run)],
+    ['seed', String(options?.seed ?? 0)],
+    ['model', options?.model || "the gateway's default"],
+    [
+      'spent',
+      `${count(run.usage.inputTokens)} + ${count(run.usage.outputTokens)} tokens, ${dollars(run.usage.dollars)}`,
+    ],
+    ['slot time', duration(run.usage.slotSeconds)],
+  ];
+  return renderFields(fields, cli.stdout.style);
+}
+
+function budget(run: Run): string {
+  const { candidates = 0, wallSeconds = 0, dollars: money = 0, tokens = 0, slotHours = 0 } = run.options ?? {};
+  const parts = [
+    candidates > 0 ? `${candidates} candidates` : '',
+    wallSeconds > 0 ? duration(wallSeconds) : '',
+    money > 0 ? dollars(money) : '',
+    tokens > 0 ? `${count(tokens)} tokens` : '',
+    slotHours > 0 ? `${slotHours} slot-hours` : '',
+  ];
+  return parts.filter((part) => part !== '').join(', ') || '–';
+}
+
+function candidateText(candidate: Candidate, siblings: readonly Candidate[], cli: CliContext): string {
+  const { usage, artifacts } = candidate;
+  const fields: (readonly [string, string])[] = [
+    ['candidate', `#${candidate.number} (${candidate.candidateId})`],
+    ['run', candidate.runId],
+    ['operator', candidate.operator ?? '–'],
+    ['parents', parentLabels(candidate, siblings)],
+    ['state', candidate.state],
+    ['search score', candidate.searchScore === null ? '–' : standing(candidate)],
+    ['host and slot', `${candidate.host} ${candidate.slotId}, epoch ${candidate.epoch}`],
+    ['planned', candidate.plannedAt ?? '–'],
+    ['ended', candidate.endedAt ?? '–'],
+    ['clean-slate run', duration(candidate.runSeconds)],
+    [
+      'whole attempt',
+      `${duration(usage.wallSeconds)}, ${duration(usage.slotSeconds)} on the slot, ${usage.turns} turns`,
+    ],
+    ['peak memory', usage.peakMemoryBytes > 0 ? bytes(usage.peakMemoryBytes) : '–'],
+    ['tokens', `${count(usage.inputTokens)} read, ${count(usage.outputTokens)} written, ${dollars(usage.dollars)}`],
+    ['solution', artifacts.solutionDigest || '–'],
+    ['submission', artifacts.submissionDigest || '–'],
+  ];
+  const failure = candidate.failureReason ?? (candidate.state === 'quarantined' ? 'quarantined' : null);
+  const parts = [renderFields(fields, cli.stdout.style)];
+  if (failure !== null) {
+    const head = cli.stdout.style.bad(oneLine(failure));
+    parts.push(`${head}\n${indent(harmless(candidate.failureMessage), '  ')}`);
+  }
+  if (candidate.note !== '') parts.push(`${cli.stdout.style.dim('note')}\n${indent(harmless(candidate.note), '  ')}`);
+  parts.push(
+    cli.stdout.style.dim(
+      `doubleblind transcript ${candidate.candidateId} · logs ${candidate.candidateId} · diff ${candidate.candidateId}`,
+    ),
+  );
+  return parts.join('\n\n');
+}

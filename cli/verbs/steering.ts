@@ -1,0 +1,105 @@
+// `pause`, `resume`, `cancel`, `steer`, `extend`: what people do to a run that goes on.
+
+import type { Command } from 'commander';
+import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import type { Run } from '../core/model.ts';
+import { runSummary } from '../core/progress.ts';
+import { harmless } from '../core/text.ts';
+import type { Coordinator } from '../rpc/coordinator.ts';
+import {
+  durationFlag,
+  type OutputFlags,
+  positiveNumber,
+  positiveWhole,
+  withCoordinator,
+  withOutput,
+  withPlace,
+} from '../verb.ts';
+
+interface Steering {
+  readonly verb: string;
+  readonly description: string;
+  readonly act: (coordinator: Coordinator, runId: string) => Promise<Run>;
+}
+
+const steerings: readonly Steering[] = [
+  {
+    verb: 'pause',
+    description: 'plan no new attempts until resumed; running ones go on',
+    act: (coordinator, runId) => coordinator.pauseRun(runId),
+  },
+  {
+    verb: 'resume',
+    description: 'plan attempts again',
+    act: (coordinator, runId) => coordinator.resumeRun(runId),
+  },
+  {
+    verb: 'cancel',
+    description: 'stop the running attempts and seal the run with what there is',
+    act: (coordinator, runId) => coordinator.cancelRun(runId),
+  },
+];
+
+export function addSteering(program: Command, cli: CliContext): void {
+  addSteer(program, cli);
+  for (const { verb, description, act } of steerings) {
+    const command = program
+      .command(verb)
+      .description(description)
+      .argument('<run>', "run, or its id's unique beginning");
+    withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags) => {
+      const run = await withCoordinator(cli, flags, async (coordinator) => {
+        const { runId } = await coordinator.getRun(id);
+        return await act(coordinator, runId);
+      });
+      if (flags.output === 'json') printJson(cli.stdout, run);
+      else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
+    });
+  }
+  addExtend(program, cli);
+}
+
+interface ExtendFlags extends PlaceFlags, OutputFlags {
+  readonly candidates?: number;
+  readonly budget?: number;
+  readonly dollars?: number;
+  readonly tokens?: number;
+  readonly slotHours?: number;
+}
+
+function addExtend(program: Command, cli: CliContext): void {
+  const command = program
+    .command('extend')
+    .description('give a run that has not ended larger budgets; each option is the new total')
+    .argument('<run>', "run, or its id's unique beginning")
+    .option('-c, --candidates <n>', 'end when so many candidates have a score', positiveWhole)
+    .option('-b, --budget <time>', 'end after this time', durationFlag)
+    .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)
+    .option('--tokens <n>', 'end when the model has written so many tokens', positiveWhole)
+    .option('--slot-hours <n>', 'end when so many slot-hours are used', positiveNumber);
+  withOutput(withPlace(command)).action(async (id: string, flags: ExtendFlags) => {
+    const { candidates, budget: wallSeconds, dollars, tokens, slotHours } = flags;
+    const run = await withCoordinator(cli, flags, async (coordinator) => {
+      const { runId } = await coordinator.getRun(id);
+      return await coordinator.extendRun(runId, { candidates, wallSeconds, dollars, tokens, slotHours });
+    });
+    if (flags.output === 'json') printJson(cli.stdout, run);
+    else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
+  });
+}
+
+function addSteer(program: Command, cli: CliContext): void {
+  const command = program
+    .command('steer')
+    .description('tell every attempt that starts from now on something; running ones go on as they are')
+    .argument('<run>', "run, or its id's unique beginning")
+    .argument('<guidance>', 'what they are told, for example "try gradient boosting on log targets"');
+  withOutput(withPlace(command)).action(async (id: string, guidance: string, flags: PlaceFlags & OutputFlags) => {
+    const run = await withCoordinator(cli, flags, async (coordinator) => {
+      const { runId } = await coordinator.getRun(id);
+      return await coordinator.steerRun(runId, guidance);
+    });
+    if (flags.output === 'json') printJson(cli.stdout, run);
+    else cli.stdout.write(`${run.runId}: attempts are told from now on:\n${harmless(run.options?.guidance ?? '')}\n`);
+  });
+}

@@ -1,0 +1,74 @@
+// `task …`: the tasks. `ls` asks the coordinator; everything that reads data runs as a process of the evaluator's room, on
+// the evaluator's machine, because labels have no way in over the network.
+
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { configPath, dataPath } from '../cluster/layout.ts';
+import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
+import type { Task } from '../core/model.ts';
+import { count } from '../core/quantity.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { runScript } from '../spawned.ts';
+import { type Column, renderTable } from '../terminal/table.ts';
+import { type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+
+export const taskScript = 'evaluator-node/main-task.ts';
+
+const columns: readonly Column<Task>[] = [
+  { title: 'TASK', value: (task) => task.name },
+  { title: 'METRIC', value: (task) => `${task.metric} (${task.lowerIsBetter ? 'lower' : 'higher'} is better)` },
+  { title: 'TRAIN ROWS', value: (task) => count(task.trainRows), align: 'right' },
+  { title: 'TO PREDICT', value: (task) => count(task.testRows), align: 'right' },
+  { title: 'SPLIT', value: (task) => task.splitStrategy },
+  { title: 'TITLE', value: (task) => task.title, width: 60 },
+];
+
+const passedOn: Readonly<Record<string, string>> = {
+  import: 'import a task directory into the evaluator on this machine: task import DIR',
+  init: 'make a task of a Kaggle folder or a prepared MLE-bench competition: task init DIR --metric NAME [--target COLUMN]…',
+  validate: 'check a task directory without importing it: task validate DIR',
+};
+
+export function addTask(program: Command, cli: CliContext): void {
+  const group = program.command('task').description('tasks: import, init, validate, ls').enablePositionalOptions();
+  withOutput(withPlace(group.command('ls').description('the tasks that were imported'))).action(
+    async (flags: PlaceFlags & OutputFlags) => {
+      const tasks = await withCoordinator(cli, flags, (coordinator) => coordinator.listTasks());
+      if (flags.output === 'json') printJson(cli.stdout, tasks);
+      else if (tasks.length === 0) cli.stderr.write('No task was imported yet: doubleblind task import tasks/digits\n');
+      else cli.stdout.write(`${renderTable(tasks, columns, cli.stdout.style)}\n`);
+    },
+  );
+  for (const [verb, description] of Object.entries(passedOn)) {
+    group
+      .command(verb)
+      .description(description)
+      .argument('[words...]')
+      .allowUnknownOption()
+      .helpOption(false)
+      .passThroughOptions()
+      .action(async (words: string[]) => {
+        cli.exitCode = (await runScript(cli, taskScript, [verb, ...withEvaluator(cli, verb, words)])) as ExitCode;
+      });
+  }
+}
+
+const installedConfig = '/etc/doubleblind/evaluator.yaml';
+
+/** Names the evaluator of the local cluster where the words name none: its configuration, or its place before it ever ran. */
+function withEvaluator(cli: CliContext, verb: string, words: readonly string[]): string[] {
+  const { given, stateDir } = takeStateDir(words);
+  const named = given.some((word) => /^--(config|help)\b/.test(word) || word === '-h');
+  if (verb !== 'import' || named) return given;
+  const place = findPlace(cli, { stateDir });
+  const config = configPath(place, 'evaluator');
+  if (existsSync(config)) return [...given, '--config', config];
+  if (stateDir === undefined && existsSync(installedConfig)) return given;
+  return [...given, '--state-dir', dataPath(place, 'evaluator')];
+}
+
+function takeStateDir(words: readonly string[]): { given: string[]; stateDir: string | undefined } {
+  const at = words.indexOf('--state-dir');
+  if (at === -1) return { given: [...words], stateDir: undefined };
+  return { given: [...words.slice(0, at), ...words.slice(at + 2)], stateDir: words[at + 1] };
+}

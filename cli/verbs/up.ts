@@ -1,0 +1,150 @@
+// `up`: a local cluster that runs until it is stopped.
+
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Cluster } from '../cluster/cluster.ts';
+import { runningCluster } from '../cluster/cluster-lock.ts';
+import { sandboxEnvironment } from '../cluster/config-files.ts';
+import { daemonNames, defaultPortBase, layoutOf, localHostName } from '../cluster/layout.ts';
+import { gatewaySettings, type ModelFlags, modelSource, withModel } from '../cluster/model-source.ts';
+import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
+import { harmless } from '../core/text.ts';
+import { CliError, causedBy, exitCodes } from '../exit-codes.ts';
+import { dockerSocket } from '../setup/docker-engine.ts';
+import { findGpus } from '../setup/gpus.ts';
+import { positiveWhole, wholeNumber } from '../verb.ts';
+import { setUp } from './setup.ts';
+
+export interface UpFlags extends PlaceFlags, ModelFlags {
+  readonly slots?: number;
+  readonly trajectoriesPerSlot?: number;
+  readonly portBase?: number;
+}
+
+/** CPU slots where nothing else is said: the quick start's four attempts at once. */
+const defaultCpuSlots = 4;
+const highestPort = 65_535;
+
+export function withCluster(command: Command): Command {
+  return withModel(command)
+    .option('--port-base <port>', `ports from here on (default ${defaultPortBase})`, portBase)
+    .option('--trajectories-per-slot <n>', 'attempts that share a slot; thinking does not hold it', positiveWhole)
+    .option('--state-dir <dir>', 'state of the cluster (default: .doubleblind in the checkout)')
+    .option('--pki-dir <dir>', 'directory of the certificates (default: pki in the state directory)');
+}
+
+/** Leaves room for the daemons' ports after it. */
+function portBase(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1 || value > highestPort - daemonNames.length) {
+    throw new InvalidArgumentError(`It must be between 1 and ${highestPort - daemonNames.length}.`);
+  }
+  return value;
+}
+
+export function addUp(program: Command, cli: CliContext): void {
+  const command = program
+    .command('up')
+    .description('start a local cluster and keep it running until Ctrl-C')
+    .option('-s, --slots <n>', `CPU slots where there is no GPU (default ${defaultCpuSlots})`, positiveWhole)
+    .option('--model <name>', 'the model of the endpoint (or DOUBLEBLIND_MODEL)')
+    .option('-d, --detach', 'leave it running in the background; doubleblind down stops it');
+  withCluster(command).action(async (flags: UpFlags & { detach?: boolean }) => {
+    const { stateDirectory } = findPlace(cli, flags);
+    const holder = runningCluster(stateDirectory);
+    if (holder !== undefined) {
+      throw new CliError(
+        exitCodes.precondition,
+        `A cluster is running in ${stateDirectory} already (process ${holder.pid}, since ${holder.startedAt}).`,
+        [
+          'Use it as it is, or stop it with: doubleblind down',
+          'A second one needs its own --state-dir and --port-base.',
+        ],
+      );
+    }
+    if (flags.detach === true) {
+      await detach(cli, flags, stateDirectory);
+      return;
+    }
+    const cluster = await bringUp(cli, flags);
+    for (const name of daemonNames) cli.stdout.write(`${name.padEnd(12)} ${cluster.addresses[name]}\n`);
+    cli.stdout.write(`${'dashboard'.padEnd(12)} http://${cluster.dashboard}/\n`);
+    cli.stderr.write(cli.stderr.style.dim('Ctrl-C stops it; another terminal may say: doubleblind run digits\n'));
+    await serve(cli, cluster);
+  });
+}
+
+/** Set-up, then the cluster. */
+export async function bringUp(cli: CliContext, flags: UpFlags): Promise<Cluster> {
+  const model = modelSource(cli, flags);
+  const setup = await setUp(cli, flags);
+  const place = findPlace(cli, flags);
+  const gpus = findGpus(cli.env).length;
+  const { startCluster } = await import('../cluster/cluster.ts');
+  return await startCluster(cli, {
+    layout: layoutOf(place.stateDirectory, place.pkiDirectory, flags.portBase ?? defaultPortBase),
+    cpuSlots: gpus > 0 ? 0 : (flags.slots ?? defaultCpuSlots),
+    trajectoriesPerSlot: flags.trajectoriesPerSlot ?? 1,
+    sandboxImage: setup.sandboxImage,
+    dockerSocket: dockerSocket(cli.env),
+    sandboxEnvironment: sandboxEnvironment(cli.env),
+    hostName: localHostName,
+    model,
+    gatewaySettings: gatewaySettings(cli, flags),
+  });
+}
+
+/** Waits until the user stops it or a daemon is given up; stops the rest either way. */
+async function serve(cli: CliContext, cluster: Cluster): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (cli.signal.aborted) resolve();
+    else cli.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    await Promise.race([stopped, cluster.done]);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw causedBy(error, exitCodes.failure, `The cluster has stopped: ${harmless(message)}`, ['doubleblind doctor']);
+  } finally {
+    cli.stderr.write(cli.stderr.style.dim('stopping …\n'));
+    await cluster.stop();
+  }
+}
+
+/** Starts the same command in a session of its own and waits until its cluster serves. */
+async function detach(cli: CliContext, flags: UpFlags, stateDirectory: string): Promise<void> {
+  // Set-up first, here, where its progress is seen.
+  await setUp(cli, flags);
+  const words = process.argv.slice(2).filter((word) => word !== '-d' && word !== '--detach');
+  const logFile = join(stateDirectory, 'logs', 'up.log');
+  mkdirSync(join(stateDirectory, 'logs'), { recursive: true, mode: 0o700 });
+  const log = openSync(logFile, 'w', 0o600);
+  const child = spawn(process.execPath, [join(cli.root, 'cli/main.ts'), ...words], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    cwd: cli.cwd,
+  });
+  closeSync(log);
+  let ended: { readonly code: number } | undefined;
+  child.once('exit', (code) => {
+    ended = { code: code ?? exitCodes.failure };
+  });
+  child.unref();
+  while (runningCluster(stateDirectory)?.ready !== true) {
+    if (ended !== undefined) {
+      // The steps of set-up were seen already; the child repeats them before it says what went wrong.
+      const lines = harmless(readFileSync(logFile, 'utf8'))
+        .trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('✓'));
+      throw new CliError(ended.code, `The cluster did not start:\n${lines.join('\n').replace(/^doubleblind: /, '')}`);
+    }
+    cli.signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  cli.stdout.write(`The cluster is running as process ${child.pid}; doubleblind down stops it.\n`);
+  const { portBase = defaultPortBase } = flags;
+  cli.stdout.write(`Dashboard: http://127.0.0.1:${portBase}/\n`);
+}

@@ -1,0 +1,123 @@
+// What an attempt is told: its parents, what was tried before, its limits.
+//
+// Invariant: of a score, only the evaluator's feedback text leaves the core towards an agent; never `value`.
+
+import type { AttemptId, Digest } from '../../shared/core/ids.ts';
+import type { FailureReason, Operator } from '../../shared/core/vocabulary.ts';
+import { guidanceOf } from './guidance.ts';
+import { top } from './population.ts';
+import type { Attempt, State } from './state.ts';
+import type { Limits, Task } from './task.ts';
+
+/** Notes in one brief: what fits a prompt beside two parents' programs. */
+const mostNotes = 40;
+/** Of them, at most so many ancestors, and so many of the best. */
+const mostAncestors = 12;
+const mostBest = 14;
+/** Text of all notes together; 40 notes of the full 2 KiB would crowd a prompt out. */
+const mostNoteCharacters = 24_576;
+const longestNote = 2_048;
+
+/** A candidate that an attempt starts from. */
+export interface BriefParent {
+  readonly candidateId: AttemptId;
+  readonly operator: Operator;
+  readonly solution: Digest | undefined;
+  readonly log: Digest | undefined;
+  readonly score: string;
+  readonly runSeconds: number;
+  readonly note: string;
+  readonly failureReason: FailureReason | undefined;
+  readonly failureMessage: string;
+}
+
+/** An entry of the ideas ledger. */
+interface BriefNote {
+  readonly candidateId: AttemptId;
+  readonly score: string;
+  readonly text: string;
+}
+
+/** Everything that the start of an attempt needs, but for the lease and the token. */
+export interface Brief {
+  readonly operator: Operator;
+  readonly seed: number;
+  readonly task: Task;
+  readonly limits: Limits;
+  /** Of the whole run, for the gateway; 0 means no limit. */
+  readonly runBudget: { readonly dollars: number; readonly outputTokens: number };
+  readonly model: string;
+  readonly guidance: string;
+  readonly parents: readonly BriefParent[];
+  readonly notes: readonly BriefNote[];
+}
+
+/** The brief of an attempt as things stand now; undefined where it is unknown. Costs the same at any population. */
+export function brief(state: State, attemptId: AttemptId): Brief | undefined {
+  const attempt = state.attempts.get(attemptId);
+  const run = attempt === undefined ? undefined : state.runs.get(attempt.runId);
+  if (attempt === undefined || run === undefined) return undefined;
+  const { limits, model, dollars, tokens } = run.options;
+  return {
+    operator: attempt.operator,
+    seed: attempt.seed,
+    // What the winner is refitted on is of this run alone.
+    task:
+      attempt.operator === 'refit' && run.refit !== undefined
+        ? { ...run.task, bundleDigest: run.refit.bundleDigest }
+        : run.task,
+    limits,
+    runBudget: { dollars, outputTokens: tokens },
+    model,
+    guidance: guidanceOf(run),
+    parents: attempt.parents.flatMap((id) => parentOf(state.attempts.get(id))),
+    notes: attempt.operator === 'refit' ? [] : notesFor(state, attempt),
+  };
+}
+
+function parentOf(parent: Attempt | undefined): BriefParent[] {
+  if (parent === undefined) return [];
+  const { id, operator, artifacts, runSeconds, note, failureReason, failureMessage } = parent;
+  const score = parent.score?.feedback ?? '';
+  const { solution, log } = artifacts;
+  return [{ candidateId: id, operator, solution, log, score, runSeconds, note, failureReason, failureMessage }];
+}
+
+function notesFor(state: State, attempt: Attempt): BriefNote[] {
+  const run = state.runs.get(attempt.runId);
+  if (run === undefined) return [];
+  const chosen = new Set<AttemptId>(ancestors(state, attempt));
+  for (const candidate of top(run.population, mostBest)) chosen.add(candidate.id);
+  for (const id of run.attempts.slice(-2 * mostNotes).reverse()) {
+    if (chosen.size >= mostNotes) break;
+    chosen.add(id);
+  }
+  chosen.delete(attempt.id);
+  const notes: BriefNote[] = [];
+  let room = mostNoteCharacters;
+  for (const id of chosen) {
+    const other = state.attempts.get(id);
+    if (other === undefined || other.note === '' || other.endedAt === undefined) continue;
+    const text = other.note.slice(0, Math.min(longestNote, room));
+    if (text === '') break;
+    room -= text.length;
+    notes.push({ candidateId: id, score: result(other), text });
+  }
+  return notes;
+}
+
+/** The nearest ancestors first. */
+function ancestors(state: State, attempt: Attempt): AttemptId[] {
+  const found = new Set<AttemptId>(attempt.parents);
+  for (const id of found) {
+    for (const parent of state.attempts.get(id)?.parents ?? []) {
+      if (found.size >= mostAncestors) return [...found];
+      found.add(parent);
+    }
+  }
+  return [...found];
+}
+
+function result(attempt: Attempt): string {
+  return attempt.phase === 'scored' ? (attempt.score?.feedback ?? '') : (attempt.failureReason ?? attempt.phase);
+}

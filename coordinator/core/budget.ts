@@ -1,0 +1,63 @@
+// What a run has used, and whether that ends it.
+//
+// Time is the coordinator's own working time while the run is not paused: a monotonic clock cannot be read across a
+// restart, and a wall clock decides nothing here. So pauses and the coordinator's absence do not count against a budget.
+
+import type { EndReason, ModelBudget, Run, State } from './state.ts';
+import { openAttempts } from './state.ts';
+
+/** Active time of a run at the given working time, in milliseconds. */
+export function elapsedMs(run: Run, clockMs: number): number {
+  return run.elapsedMs + (run.runningSinceMs === undefined ? 0 : Math.max(0, clockMs - run.runningSinceMs));
+}
+
+/** The budget that is used up; undefined while the run may go on. */
+export function usedUp(run: Run, clockMs: number): EndReason | undefined {
+  const { options, usage } = run;
+  if (reached(run.population.ranked.length, options.candidates)) return 'candidates';
+  if (reached(elapsedMs(run, clockMs), options.wallSeconds * 1000)) return 'wall-clock';
+  if (run.spentBudget !== undefined && openAttempts(run) === 0) return run.spentBudget;
+  if (reached(usage.slotSeconds, options.slotHours * 3600)) return 'slot-hours';
+  return undefined;
+}
+
+/**
+ * The budget of the model that is newly used up. It stops new attempts only: what is under way is paid for, cannot spend
+ * more (the gateway refuses it), and may still end well.
+ */
+export function newlySpent({ spentBudget, usage, options }: Run): ModelBudget | undefined {
+  if (spentBudget !== undefined) return undefined;
+  if (reached(usage.dollars, options.dollars)) return 'dollars';
+  return reached(usage.outputTokens, options.tokens) ? 'tokens' : undefined;
+}
+
+function reached(used: number, limit: number): boolean {
+  return limit > 0 && used >= limit;
+}
+
+/** True where another attempt could still count. Attempts that cannot are not started: they would only be cancelled. */
+export function mayPlan(run: Run): boolean {
+  const { options } = run;
+  if (run.spentBudget !== undefined) return false;
+  if (options.parallelAttempts > 0 && run.waiting.length + run.inFlight.size >= options.parallelAttempts) return false;
+  return options.candidates === 0 || openAttempts(run) < options.candidates - run.population.ranked.length;
+}
+
+/** The working time at which something is due without any event from outside; undefined where nothing is. */
+export function nextWakeMs(state: State): number | undefined {
+  let wake = Number.POSITIVE_INFINITY;
+  for (const host of state.draining) wake = Math.min(wake, state.hosts.get(host)?.drain?.dueMs ?? wake);
+  for (const runId of state.activeRuns) {
+    const run = state.runs.get(runId);
+    if (run === undefined || (run.phase !== 'running' && run.phase !== 'refitting')) continue;
+    if (run.phase === 'running' && run.options.wallSeconds > 0) {
+      wake = Math.min(wake, state.clockMs + run.options.wallSeconds * 1000 - elapsedMs(run, state.clockMs));
+    }
+    if (run.notBeforeMs > state.clockMs) wake = Math.min(wake, run.notBeforeMs);
+    for (const attemptId of run.waiting) {
+      const notBeforeMs = state.attempts.get(attemptId)?.notBeforeMs ?? 0;
+      if (notBeforeMs > state.clockMs) wake = Math.min(wake, notBeforeMs);
+    }
+  }
+  return Number.isFinite(wake) ? wake : undefined;
+}

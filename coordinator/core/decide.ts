@@ -1,0 +1,95 @@
+// What the coordinator decides by itself: the next decision that the state calls for, as an event to be journaled.
+//
+// The shell asks after every event until there is none left. Each decision is small, so that the state is always one that
+// the next decision can trust. Order: ends first, then what lost hosts held, drains that are due, free lanes.
+// Fairness: a free lane goes to the run with the fewest lanes for its priority; of equals to the older one.
+
+import { mayPlan, newlySpent, usedUp } from './budget.ts';
+import type { Event } from './event.ts';
+import { refitDecision } from './refit.ts';
+import { pickSlot } from './schedule.ts';
+import { awaitsFirstScore, planAttempt } from './search.ts';
+import type { Attempt, Run, State } from './state.ts';
+
+/** The next decision; undefined where the state calls for none. */
+export function decide(state: State): Event | undefined {
+  return endOfBudget(state) ?? lostAttempt(state) ?? endOfDrain(state) ?? refitDecision(state) ?? nextStep(state);
+}
+
+function endOfBudget(state: State): Event | undefined {
+  for (const runId of state.activeRuns) {
+    const run = state.runs.get(runId);
+    if (run === undefined || (run.phase !== 'running' && run.phase !== 'paused')) continue;
+    const budget = newlySpent(run);
+    if (budget !== undefined) return { kind: 'runBudgetSpent', runId, budget };
+    const endReason = usedUp(run, state.clockMs);
+    if (endReason !== undefined) return { kind: 'runSealing', runId, endReason };
+  }
+  return undefined;
+}
+
+function lostAttempt(state: State): Event | undefined {
+  for (const name of state.lostHosts) {
+    const host = state.hosts.get(name);
+    for (const attemptId of host?.attempts ?? []) {
+      const attempt = state.attempts.get(attemptId);
+      if (attempt === undefined) continue;
+      const { runId, epoch } = attempt;
+      return { kind: 'attemptLost', runId, attemptId, epoch, host: name, message: `host ${name} was lost` };
+    }
+  }
+  return undefined;
+}
+
+function endOfDrain(state: State): Event | undefined {
+  for (const host of state.draining) {
+    const dueMs = state.hosts.get(host)?.drain?.dueMs ?? Number.POSITIVE_INFINITY;
+    if (dueMs <= state.clockMs) return { kind: 'hostDrainDue', host };
+  }
+  return undefined;
+}
+
+function nextStep(state: State): Event | undefined {
+  if (pickSlot(state.freeSlots) === undefined) return undefined;
+  const slots = state.freeSlots.schedulable.size;
+  let poorest: { readonly run: Run; readonly ready: Attempt | undefined } | undefined;
+  for (const runId of state.activeRuns) {
+    const run = state.runs.get(runId);
+    if (run === undefined || (run.phase !== 'running' && run.phase !== 'refitting')) continue;
+    if (poorest !== undefined && shareOf(poorest.run) <= shareOf(run)) continue;
+    const ready = readyAttempt(state, run);
+    const canPlan =
+      run.phase === 'running' && run.notBeforeMs <= state.clockMs && mayPlan(run) && !awaitsFirstScore(run, slots);
+    if (ready !== undefined || canPlan) poorest = { run, ready };
+  }
+  if (poorest === undefined) return undefined;
+  if (poorest.ready === undefined) return planAttempt(poorest.run, slots);
+  return lease(state, poorest.ready);
+}
+
+/** Lanes for each unit of priority. */
+function shareOf(run: Run): number {
+  return run.inFlight.size / (run.options.priority ?? 1);
+}
+
+/** A planned attempt that may be leased now. */
+function readyAttempt(state: State, run: Run): Attempt | undefined {
+  for (const attemptId of run.waiting) {
+    const attempt = state.attempts.get(attemptId);
+    if (attempt !== undefined && attempt.notBeforeMs <= state.clockMs) return attempt;
+  }
+  return undefined;
+}
+
+function lease(state: State, attempt: Attempt): Event | undefined {
+  const slot = pickSlot(state.freeSlots, attempt);
+  if (slot === undefined) return undefined;
+  return {
+    kind: 'attemptLeased',
+    runId: attempt.runId,
+    attemptId: attempt.id,
+    epoch: state.epoch + 1,
+    host: slot.host,
+    slotId: slot.description.slotId,
+  };
+}

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { hostName } from '../../shared/core/ids.ts';
+import { audit } from './audit.ts';
+import { nextWakeMs } from './budget.ts';
+import { attemptOf, createRun, end, joinHost, leased, newMachine } from './machine.test-support.ts';
+import { outstanding } from './outstanding.ts';
+
+const alpha = hostName('alpha');
+const start = { kind: 'hostDrainStarted', host: alpha, reason: 'new disk', by: 'ann', deadlineMs: 60_000 } as const;
+
+function draining() {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 2);
+  createRun(machine);
+  machine.take(start);
+  return machine;
+}
+
+test('a draining host gets nothing new, and what runs there goes on until the deadline', () => {
+  const machine = draining();
+  expect(leased(machine)).toHaveLength(2);
+  end(machine, attemptOf(machine, 1), 'crash');
+  expect(leased(machine)).toHaveLength(1);
+  expect(nextWakeMs(machine.state)).toBeLessThanOrEqual(machine.state.clockMs + 60_000);
+  expect(machine.take({ kind: 'clockTicked' }, 30_000)).toEqual([]);
+  expect(machine.state.hosts.get(alpha)).toMatchObject({ reason: 'new disk', by: 'ann' });
+  expect(audit(machine.state)).toEqual([]);
+});
+
+test('at the deadline what still runs is stopped, also by a coordinator that was restarted, and runs elsewhere', () => {
+  const machine = draining();
+  const commands = machine.take({ kind: 'clockTicked' }, 60_000);
+  expect(commands.map(({ kind }) => kind)).toEqual(['cancelAttempt', 'cancelAttempt']);
+  expect(outstanding(machine.state)).toEqual(commands);
+  const [stopped] = leased(machine);
+  if (stopped === undefined) throw new Error('nothing runs');
+  const epoch = stopped.epoch;
+  end(machine, stopped, 'cancelled');
+  expect(stopped.phase).toBe('planned');
+  joinHost(machine, 'beta', 1);
+  expect(stopped).toMatchObject({ phase: 'leased', host: 'beta' });
+  expect(stopped.epoch).toBeGreaterThan(epoch);
+  expect(audit(machine.state)).toEqual([]);
+});
+
+test('uncordon ends a drain, and a drain that is under way keeps its deadline', () => {
+  const machine = draining();
+  machine.take({ ...start, deadlineMs: 0 });
+  expect(machine.state.hosts.get(alpha)?.drain?.due).toBe(false);
+  machine.take({ kind: 'hostUncordoned', host: alpha });
+  end(machine, attemptOf(machine, 1), 'crash');
+  expect(leased(machine)).toHaveLength(2);
+  expect(machine.take({ kind: 'clockTicked' }, 120_000)).toEqual([]);
+  expect(audit(machine.state)).toEqual([]);
+});

@@ -1,0 +1,56 @@
+// How a run searches and when it stops: the options in force, with every default filled in.
+
+import type { Operator } from '../../shared/core/vocabulary.ts';
+import { operators } from '../../shared/core/vocabulary.ts';
+import type { Limits } from './task.ts';
+
+/** Options of a run. Budgets and `parallelAttempts` of 0 mean no limit. */
+export interface RunOptions {
+  readonly candidates: number;
+  readonly wallSeconds: number;
+  readonly dollars: number;
+  readonly tokens: number;
+  readonly slotHours: number;
+  readonly parallelAttempts: number;
+  readonly seed: number;
+  /** Empty for the gateway's default. */
+  readonly model: string;
+  readonly temperature: number;
+  readonly crossoverProbability: number;
+  readonly draftProbability: number;
+  readonly limits: Limits;
+  readonly guidance: string;
+  readonly finalists: number;
+  readonly operators: readonly Operator[];
+  readonly repair: boolean;
+  /** Lanes are shared between runs in this proportion; absent in the journals of versions that did not have it, then 1. */
+  readonly priority?: number | undefined;
+}
+
+/** The budgets that a run may be given more of; 0 means no limit. */
+export type Budgets = Pick<RunOptions, 'candidates' | 'wallSeconds' | 'dollars' | 'tokens' | 'slotHours'>;
+
+/** The paper's values (AIRA2, §3: Eq. 1, T = 0.2, crossover 0.15) and ours where it is silent. */
+export const defaultOptions: Omit<RunOptions, 'limits'> = {
+  candidates: 0,
+  wallSeconds: 86_400,
+  dollars: 0,
+  tokens: 0,
+  slotHours: 0,
+  parallelAttempts: 0,
+  seed: 0,
+  model: '',
+  temperature: 0.2,
+  crossoverProbability: 0.15,
+  draftProbability: 0.05,
+  guidance: '',
+  finalists: 10,
+  operators,
+  repair: true,
+};
+
+/**
+ * Bounds of the temperature. Below 0.02 the weight of the best of 10⁶ candidates, N^(1/T), would leave the range of a
+ * double; above 100 the choice is uniform to within a percent.
+ */
+export const temperatureBounds = { least: 0.02, most: 100 } as const;

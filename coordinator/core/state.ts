@@ -1,0 +1,251 @@
+// The state of the search over all runs and hosts.
+//
+// Owns: the shape of everything that the coordinator knows and must not forget. Leaves to step.ts every change, to
+// journal/ that it survives. It is changed in place (docs/decisions/0001-in-place-core-state.md) and only by `step`.
+//
+// An attempt (and so the candidate of the same id):
+//
+//   planned ──attemptLeased──▶ leased ──attemptStarted──▶ running ──attemptEnded──▶ evaluating ─┬─▶ scored
+//      ▲                          │                          │                        │         └─▶ quarantined
+//      └────── attemptLost, or attemptEnded by infrastructure (while tries are left) ─┘         │
+//                                 └──────────────────────────┴──────── attemptEnded, candidateRefused ──▶ failed
+//
+// A run: running ⇄ paused; both ──runSealing──▶ sealing ──runSealed──▶ sealed;
+// or sealing ──runJudged──▶ refitting ──runSealed──▶ sealed (refit.ts). After runBudgetSpent it plans nothing more
+// and is sealed when its last attempt has ended.
+
+import type { AttemptId, Digest, HostName, RunId, SlotId } from '../../shared/core/ids.ts';
+import type { Rng } from '../../shared/core/rng.ts';
+import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
+import type { RunOptions } from './options.ts';
+import type { Population } from './population.ts';
+import type { Task, Verdict } from './task.ts';
+
+type RunPhase = 'running' | 'paused' | 'sealing' | 'refitting' | 'sealed';
+
+/** Why a run ends; the words of the protocol. */
+export type EndReason = 'candidates' | 'wall-clock' | 'dollars' | 'tokens' | 'slot-hours' | 'cancelled';
+
+/** Budgets that the llm-gateway guards. */
+export type ModelBudget = 'dollars' | 'tokens';
+
+/** One search on one task. */
+export interface Run {
+  readonly id: RunId;
+  readonly requestId: string;
+  readonly task: Task;
+  /** As created, with the budgets as they were extended. */
+  options: RunOptions;
+  /** Milliseconds since 1970, for people. */
+  readonly createdAt: number;
+  rng: Rng;
+  phase: RunPhase;
+  endReason: EndReason | undefined;
+  /** Guidance that was added to that of the options, oldest first. */
+  readonly steering: string[];
+  /** Set once no new attempts are planned because of it. */
+  spentBudget: ModelBudget | undefined;
+  sealedAt: number | undefined;
+  verdict: Verdict | undefined;
+  /** While the winner is refitted, and afterwards: what the run will be sealed with. */
+  refit: Refit | undefined;
+  finalSubmissionDigest: Digest | undefined;
+  /** Active time up to `runningSinceMs`; pauses and the coordinator's own absence do not count. */
+  elapsedMs: number;
+  runningSinceMs: number | undefined;
+  /** All attempts in order of planning. */
+  readonly attempts: AttemptId[];
+  /** Planned attempts without a lease, oldest first. */
+  readonly waiting: AttemptId[];
+  /** Attempts under a lease. */
+  readonly inFlight: Set<AttemptId>;
+  readonly evaluating: Set<AttemptId>;
+  /** Failed candidates that no repair was planned for yet, oldest first. */
+  readonly repairable: AttemptId[];
+  /** Scored candidates by rank. */
+  readonly population: Population;
+  /** Parent pairs of crossovers that have not ended, so that no two work on the same pair. */
+  readonly openPairs: Set<string>;
+  draftsPlanned: number;
+  quarantined: number;
+  failed: number;
+  usage: Usage;
+  /** Failures in a row that were no fault of a solution; they slow planning down. */
+  setbacks: number;
+  notBeforeMs: number;
+  lastSequence: number;
+}
+
+/** What a run that refits its winner waits with. */
+interface Refit {
+  readonly verdict: Verdict;
+  /** The bundle with all labelled rows. */
+  readonly bundleDigest: Digest;
+  readonly finalSubmissionDigest: Digest | undefined;
+  readonly cancelled: boolean;
+}
+
+type AttemptPhase = 'planned' | 'leased' | 'running' | 'evaluating' | 'scored' | 'quarantined' | 'failed' | 'refitted';
+
+/** The search score. Ranking uses `value`; agents only ever see `feedback`. */
+export interface Score {
+  readonly value: number;
+  readonly standardError: number;
+  readonly feedback: string;
+  readonly quarantined: boolean;
+  readonly quarantineReason: string;
+}
+
+/** What an attempt left in the artifact store. */
+export interface AttemptArtifacts {
+  readonly solution?: Digest | undefined;
+  readonly submission?: Digest | undefined;
+  readonly log?: Digest | undefined;
+  readonly transcript?: Digest | undefined;
+}
+
+/** One worker's try at producing a candidate, and that candidate. */
+export interface Attempt {
+  readonly id: AttemptId;
+  readonly runId: RunId;
+  /** From 1, within the run. */
+  readonly number: number;
+  readonly operator: Operator;
+  readonly parents: readonly AttemptId[];
+  readonly seed: number;
+  readonly plannedAt: number;
+  phase: AttemptPhase;
+  /** The newest lease's; 0 before the first. */
+  epoch: number;
+  /** Host and slot of the newest lease, also after it ended. */
+  host: HostName | undefined;
+  slotId: SlotId | undefined;
+  /** Leases so far. */
+  tries: number;
+  /** A requeued attempt waits until then. */
+  notBeforeMs: number;
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  artifacts: AttemptArtifacts;
+  usage: Usage;
+  runSeconds: number;
+  note: string;
+  score: Score | undefined;
+  failureReason: FailureReason | undefined;
+  failureMessage: string;
+  wasBest: boolean;
+  repairPlanned: boolean;
+}
+
+/** A slot as its host describes it. */
+export interface SlotDescription {
+  readonly slotId: SlotId;
+  readonly kind: 'cpu' | 'gpu';
+  readonly deviceName: string;
+  readonly deviceMemoryBytes: number;
+  readonly capacity: number;
+  readonly health: string;
+  readonly healthReason: string;
+}
+
+/** A host as it describes itself. */
+export interface HostDescription {
+  readonly address: string;
+  readonly bootId: string;
+  readonly version: string;
+  readonly draining: boolean;
+  readonly slots: readonly SlotDescription[];
+}
+
+/** A place where attempts run. */
+export interface Slot {
+  readonly host: HostName;
+  readonly description: SlotDescription;
+  /** Attempts under a lease here. */
+  load: number;
+  /** Cache of schedule.ts: the bucket that the slot lies in, or -1. Not part of the state's hash. */
+  bucket: number;
+}
+
+/** Slots with a free lane; kept by schedule.ts. */
+export interface FreeSlots {
+  /** Position = load of the slots in it. */
+  readonly buckets: Set<Slot>[];
+  /** Slots of hosts that take work, whether free or not. */
+  readonly schedulable: Set<Slot>;
+}
+
+/** An operator's wish that a host ends its work. */
+export interface Drain {
+  /** Working time at which what still runs is stopped. */
+  readonly dueMs: number;
+  /** True once that time has come. */
+  readonly due: boolean;
+}
+
+/** One machine with a gpu-agent. */
+export interface Host {
+  readonly name: HostName;
+  description: HostDescription;
+  slots: Map<SlotId, Slot>;
+  readonly attempts: Set<AttemptId>;
+  /** Neither heartbeats nor gRPC answer, but the leases have not ended yet. */
+  suspected: boolean;
+  lost: boolean;
+  cordoned: boolean;
+  /** Set by an operator's drain until the host is uncordoned. */
+  drain: Drain | undefined;
+  reason: string;
+  /** Who took it out of planning; empty where nobody did. */
+  by: string;
+  since: number;
+}
+
+/** Everything. */
+export interface State {
+  /** The newest event's place in the journal. */
+  sequence: number;
+  /** Milliseconds that a coordinator has been at work on this journal; monotonic, never a wall clock. */
+  clockMs: number;
+  /** The newest epoch given out; grows over all runs and hosts. */
+  epoch: number;
+  readonly runs: Map<RunId, Run>;
+  /** Runs that are not sealed, so that old runs cost nothing. */
+  readonly activeRuns: Set<RunId>;
+  readonly requests: Map<string, RunId>;
+  readonly attempts: Map<AttemptId, Attempt>;
+  readonly hosts: Map<HostName, Host>;
+  /** Lost hosts with attempts that were not requeued yet. */
+  readonly lostHosts: Set<HostName>;
+  /** Hosts with a drain that is not due yet. */
+  readonly draining: Set<HostName>;
+  /** Cache of schedule.ts; not part of the state's hash. */
+  readonly freeSlots: FreeSlots;
+}
+
+/** The state before the first event. */
+export function newState(): State {
+  return {
+    sequence: 0,
+    clockMs: 0,
+    epoch: 0,
+    runs: new Map(),
+    activeRuns: new Set(),
+    requests: new Map(),
+    attempts: new Map(),
+    hosts: new Map(),
+    lostHosts: new Set(),
+    draining: new Set(),
+    freeSlots: { buckets: [], schedulable: new Set() },
+  };
+}
+
+/** Attempts of the run that have not come to an end. */
+export function openAttempts(run: Run): number {
+  return run.waiting.length + run.inFlight.size + run.evaluating.size;
+}
+
+/** True while the attempt holds a place on a host. */
+export function isLeased(attempt: Attempt): boolean {
+  return attempt.phase === 'leased' || attempt.phase === 'running';
+}

@@ -1,0 +1,145 @@
+// The API: requests, changes and streams of events.
+
+/** A refused or failed request. */
+export class ApiError extends Error {
+  /** @param {string} message @param {string} code */
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+export async function get(path, signal) {
+  return await answer(await fetch(`/api/v1${path}`, signal === undefined ? {} : { signal }));
+}
+
+/** Changes something; the header shows that no foreign page asks. @param {string} path @returns {Promise<any>} */
+export async function post(path) {
+  return await answer(await fetch(`/api/v1${path}`, { method: 'POST', headers: { 'x-doubleblind-request': '1' } }));
+}
+
+/** @param {Response} response */
+async function answer(response) {
+  if (response.status === 401) location.assign('/sign-in');
+  const body = await response.json().catch(() => ({}));
+  if (response.ok) return body;
+  throw new ApiError(body.message ?? `the coordinator answered ${response.status}`, body.code ?? 'unknown');
+}
+
+/**
+ * Everything of a list, page by page.
+ * @param {string} path
+ * @param {string} member
+ * @param {AbortSignal} signal
+ * @param {(items: any[]) => void} take
+ */
+export async function getAll(path, member, signal, take) {
+  let token = '';
+  do {
+    const separator = path.includes('?') ? '&' : '?';
+    const page = await get(`${path}${separator}pageSize=1000&pageToken=${encodeURIComponent(token)}`, signal);
+    take(page[member] ?? []);
+    token = page.nextPageToken ?? '';
+  } while (token !== '');
+}
+
+/** @typedef {'live' | 'away' | 'idle'} Connection */
+/** @type {(state: Connection) => void} */
+let tellConnection = () => undefined;
+
+/** Whoever shows whether events come. @param {(state: Connection) => void} show */
+export function onConnection(show) {
+  tellConnection = show;
+}
+
+/**
+ * Follows events from a place on until they end or `signal` aborts. While the page is hidden nothing is followed: browsers
+ * allow six connections, and many tabs would starve each other.
+ * @param {string} path
+ * @param {number | undefined} after
+ * @param {AbortSignal} signal
+ * @param {{ event: (data: any) => void, end?: () => void, fault?: (message: string) => void }} on
+ */
+export function follow(path, after, signal, on) {
+  let last = after;
+  let over = false;
+  /** @type {EventSource | undefined} */
+  let source;
+  const close = () => {
+    source?.close();
+    source = undefined;
+    tellConnection('idle');
+  };
+  const finish = (/** @type {() => void} */ tell) => {
+    over = true;
+    close();
+    tell();
+  };
+  const open = () => {
+    if (source !== undefined || over || signal.aborted || document.hidden) return;
+    source = new EventSource(`/api/v1${path}${last === undefined ? '' : `?after=${last}`}`);
+    source.onopen = () => tellConnection('live');
+    source.onerror = () => {
+      tellConnection('away');
+      // A refusal is final for EventSource; the coordinator may be back in a moment.
+      if (source?.readyState === EventSource.CLOSED) {
+        close();
+        tellConnection('away');
+        setTimeout(open, 3000);
+      }
+    };
+    source.onmessage = (message) => {
+      last = Number(message.lastEventId);
+      on.event(JSON.parse(message.data));
+    };
+    source.addEventListener('end', () => finish(() => on.end?.()));
+    source.addEventListener('fault', (event) => {
+      const { message, code } = JSON.parse(/** @type {MessageEvent} */ (event).data);
+      if (code !== 'unavailable') finish(() => on.fault?.(message));
+    });
+  };
+  document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()), { signal });
+  signal.addEventListener('abort', close);
+  open();
+}
+
+/**
+ * Reads again and again while the page is seen.
+ * @param {() => Promise<void>} read
+ * @param {number} everyMs
+ * @param {AbortSignal} signal
+ */
+export function poll(read, everyMs, signal) {
+  let busy = false;
+  const round = async () => {
+    if (busy || document.hidden || signal.aborted) return;
+    busy = true;
+    try {
+      await read();
+      tellConnection('live');
+    } catch (error) {
+      if (signal.aborted) return;
+      // A request that found nobody is told by the sign of the connection; anything else is a fault of the page and has to be seen.
+      const unanswered =
+        error instanceof ApiError
+          ? error.code === 'unavailable'
+          : error instanceof TypeError && error.message.includes('fetch');
+      if (!unanswered) throw error;
+      tellConnection('away');
+    } finally {
+      busy = false;
+    }
+  };
+  const timer = setInterval(round, everyMs);
+  document.addEventListener('visibilitychange', round, { signal });
+  signal.addEventListener('abort', () => {
+    clearInterval(timer);
+    tellConnection('idle');
+  });
+  return round();
+}

@@ -1,0 +1,358 @@
+// One host as the coordinator deals with it: renews its leases, notices its silence, carries receipts to it.
+//
+// Owns: the connection to the agent and what is known of its life. Leaves to the core what is done about it, to the agent the
+// truth about its slots.
+//
+//   alive ──(a renewal fails, heartbeats are silent)──▶ suspected ──(a term and a margin without any answer)──▶ lost
+//     ▲──────────────────────(gRPC answers)─────────────────┘◀──────(a heartbeat, then gRPC answers)─────────────┘
+//
+// Invariants: 1. Silence of NATS alone never loses a host: only gRPC that does not answer for a whole term does.
+// 2. After a renewal that failed, the next one is sent only when the host has answered a question: a host whose answers
+// are lost is not kept alive by renewals that arrive. 3. A lease that the host denies is lost only if its start had been
+// acknowledged before the question was asked. 4. A host is lost only when its agent has fenced whatever it was told last,
+// also where the answer to that renewal was lost. 5. All waiting is measured on the monotonic clock.
+
+import type { Heartbeat } from '../../shared/bus/messages.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { canonicalJson } from '../../shared/core/canonical-json.ts';
+import type { HostName } from '../../shared/core/ids.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { RpcClient } from '../../shared/rpc/client.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import type { Event } from '../core/event.ts';
+import { type HeldLease, leasesOf } from '../core/outstanding.ts';
+import type { State } from '../core/state.ts';
+import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
+
+/** The agent as the coordinator calls it. */
+export type AgentClient = RpcClient<'doubleblind.agent.v1.AgentService'>;
+
+/** Makes a client of the agent that serves a host at an address. */
+export type ConnectAgent = (host: HostName, address: string) => AgentClient;
+
+/** Cancelling and confirming only record. */
+const recordMs = 10_000;
+/** Receipts that wait for a host that does not answer; it sends its events again, and then they are confirmed again. */
+const mostReceipts = 10_000;
+const receiptsAtOnce = 1000;
+
+/** Fractions of the lease's term. With 10 s: looks each second, renews each 3.3 s, suspects after 3 s, gives up after 11 s. */
+const [lookPart, renewPart, silencePart, answerPart, lossPart] = [0.1, 1 / 3, 0.3, 0.2, 1.1];
+/** A host that missed a heartbeat is asked who is there before it gets a start or a renewal: that might be the last one. */
+const doubtPart = 0.15;
+/** The agent fences at 0.8 of the term after the last start or renewal that reached it; the answer may have been lost. */
+const fencedPart = 0.8 + answerPart + 0.02;
+/** Below this a busy machine looks like a dead one. */
+const leastAnswerMs = 500;
+
+export interface HostActorOptions {
+  readonly name: HostName;
+  readonly address: string;
+  readonly state: Readonly<State>;
+  readonly post: (event: Event) => Promise<boolean>;
+  readonly connect: ConnectAgent;
+  readonly leaseTtlMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface HostActor {
+  hear(heartbeat: Heartbeat): void;
+  startAttempt(order: StartOrder, signal: AbortSignal): Promise<void>;
+  cancelAttempt(lease: HeldLease, reason: string, signal: AbortSignal): Promise<{ readonly known: boolean }>;
+  /** Has the agent told that the journal holds its event. */
+  confirm(sequence: number): void;
+  client(): AgentClient;
+  heartbeatAgeMs(): number;
+  stop(): void;
+}
+
+/** Starts to look after a host. */
+export function startHostActor(options: HostActorOptions): HostActor {
+  return new LiveHostActor(options);
+}
+
+class LiveHostActor implements HostActor {
+  private readonly options: HostActorOptions;
+  private readonly log: Logger;
+  private address: string;
+  private agent: AgentClient;
+  private described = '';
+  private lastHeartbeat: Heartbeat | undefined;
+  private heartbeatMs: number;
+  private answeredMs: number;
+  private renewedMs: number;
+  /** When the newest start or renewal was sent. */
+  private grantedMs: number;
+  private failing: boolean = false;
+  /** True where a heartbeat of another daemon than before was heard, until that one was asked. */
+  private rebooted: boolean = false;
+  /** True where the leases that it holds are about to go to others. */
+  private givenUp: boolean = false;
+  /** Of the newest failure. */
+  private why: string = '';
+  /** True where it was told that the host cannot be reached, so that it is told once. */
+  private refused: boolean = false;
+  private busy: boolean = false;
+  private confirming: boolean = false;
+  private stopped: boolean = false;
+  private timer: { cancel(): void } | undefined;
+  private readonly acknowledged = new Set<string>();
+  private readonly receipts: number[] = [];
+
+  constructor(options: HostActorOptions) {
+    this.options = options;
+    this.log = options.log.child({ host: options.name });
+    this.address = options.address;
+    this.agent = this.connect();
+    const now = options.clock.monotonicMs();
+    this.heartbeatMs = now;
+    this.answeredMs = now;
+    this.renewedMs = now - options.leaseTtlMs;
+    this.grantedMs = this.renewedMs;
+    this.look();
+  }
+
+  hear(heartbeat: Heartbeat): void {
+    if (this.stopped) return;
+    this.heartbeatMs = this.options.clock.monotonicMs();
+    // A daemon that was started again waits for its leases to be renewed before it goes on.
+    if (this.lastHeartbeat?.bootId !== heartbeat.bootId) this.rebooted = true;
+    this.lastHeartbeat = heartbeat;
+    if (heartbeat.address !== this.address) {
+      this.log.info({ from: this.address, to: heartbeat.address }, 'a host has moved');
+      this.address = heartbeat.address;
+      this.agent.close();
+      this.agent = this.connect();
+    }
+    if (!this.isMember()) {
+      this.attend();
+      return;
+    }
+    if (this.rebooted) this.attend();
+    const description = descriptionOfHeartbeat(heartbeat);
+    const text = canonicalJson(description);
+    if (text === this.described) return;
+    this.described = text;
+    this.tell({ kind: 'hostChanged', host: this.options.name, description });
+  }
+
+  async startAttempt(order: StartOrder, signal: AbortSignal): Promise<void> {
+    // A start is a lease: while its answer might be lost, no more of them must leave, or the host could never be written off.
+    this.refuseUnlessStartable(order);
+    if (this.isInDoubt()) {
+      await this.probe();
+      // Meanwhile the host may have been given up, its leases given to others, and it may have joined again.
+      this.refuseUnlessStartable(order);
+    }
+    this.grantedMs = this.options.clock.monotonicMs();
+    try {
+      await this.agent.startAttempt(toStartRequest(order), { deadlineMs: this.answerMs(), signal });
+    } catch (error) {
+      if (error instanceof RpcFault && error.reason === 'draining') this.noteDraining();
+      throw error;
+    }
+    this.acknowledged.add(leaseKey(order));
+  }
+
+  private refuseUnlessStartable(order: StartOrder): void {
+    const held = leasesOf(this.options.state, this.options.name).some((lease) => leaseKey(lease) === leaseKey(order));
+    if (this.failing || !this.isMember() || !held) {
+      throw new RpcFault('unavailable', `host ${this.options.name} does not answer at present`);
+    }
+  }
+
+  async cancelAttempt(lease: HeldLease, reason: string, signal: AbortSignal): Promise<{ readonly known: boolean }> {
+    const { runId, attemptId, epoch } = lease;
+    const request = { attempt: { runId, attemptId, epoch }, reason };
+    const { known } = await this.agent.cancelAttempt(request, { deadlineMs: recordMs, signal });
+    return { known };
+  }
+
+  confirm(sequence: number): void {
+    if (this.receipts.length < mostReceipts) this.receipts.push(sequence);
+    void this.sendReceipts();
+  }
+
+  client(): AgentClient {
+    return this.agent;
+  }
+
+  heartbeatAgeMs(): number {
+    return this.options.clock.monotonicMs() - this.heartbeatMs;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.timer?.cancel();
+    this.agent.close();
+  }
+
+  private connect(): AgentClient {
+    return this.options.connect(this.options.name, this.address);
+  }
+
+  private isInDoubt(): boolean {
+    return this.heartbeatAgeMs() > this.options.leaseTtlMs * doubtPart;
+  }
+
+  /** An agent records a start, and answers everything else from memory. */
+  private answerMs(): number {
+    return Math.max(leastAnswerMs, this.options.leaseTtlMs * answerPart);
+  }
+
+  /** False from the moment that it is given up, which is before the journal says so. */
+  private isMember(): boolean {
+    return !this.givenUp && this.options.state.hosts.get(this.options.name)?.lost === false;
+  }
+
+  private look(): void {
+    if (this.stopped) return;
+    if (this.failing && this.untilLostMs() <= 0) this.lose();
+    const { clock, leaseTtlMs } = this.options;
+    const lookMs = leaseTtlMs * lookPart;
+    const untilMs = this.failing && this.isMember() ? Math.max(1, this.untilLostMs()) : lookMs;
+    this.timer = clock.after(Math.min(lookMs, untilMs), () => this.look());
+    if (this.isMember()) this.attend();
+    void this.sendReceipts();
+  }
+
+  /** One round with the agent, if one is due and none is under way. */
+  private attend(): void {
+    const { clock, leaseTtlMs } = this.options;
+    const silent = this.heartbeatAgeMs() > leaseTtlMs * silencePart;
+    const due = this.rebooted || clock.monotonicMs() - this.renewedMs >= leaseTtlMs * renewPart;
+    if (this.busy || !(due || silent || this.failing || !this.isMember())) return;
+    this.busy = true;
+    this.rebooted = false;
+    void this.ask(silent).finally(() => {
+      this.busy = false;
+    });
+  }
+
+  private async ask(silent: boolean): Promise<void> {
+    const { name, state } = this.options;
+    try {
+      if (this.failing || silent || this.isInDoubt() || !this.isMember()) await this.probe();
+      if (this.isMember()) await this.renew();
+      this.failing = false;
+      if (state.hosts.get(name)?.suspected === true) this.tell({ kind: 'hostRecovered', host: name });
+    } catch (error) {
+      if (this.stopped) return;
+      this.failing = true;
+      this.weigh(error);
+    }
+  }
+
+  /** Asks who is there; takes a host in that is not, or no longer, a member. */
+  private async probe(): Promise<void> {
+    const { name, clock } = this.options;
+    const host = await this.agent.describeHost({}, { deadlineMs: this.answerMs() });
+    if (host.host !== name) throw new RpcFault('failedPrecondition', `the agent at ${this.address} is ${host.host}`);
+    this.answeredMs = clock.monotonicMs();
+    const heartbeat = this.lastHeartbeat;
+    if (this.isMember() || heartbeat === undefined) return;
+    const description = descriptionOfHeartbeat(heartbeat);
+    this.described = canonicalJson(description);
+    const joined = await this.options.post({ kind: 'hostJoined', host: name, description });
+    this.givenUp = false;
+    if (joined) {
+      this.refused = false;
+      this.log.info({ address: this.address, slots: description.slots.length }, 'a host has joined');
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const { name, state, clock, leaseTtlMs } = this.options;
+    const leases = leasesOf(state, name);
+    const mayBeDenied = leases.filter((lease) => this.wasAcknowledged(lease));
+    this.renewedMs = clock.monotonicMs();
+    this.grantedMs = this.renewedMs;
+    const attempts = leases.map(({ runId, attemptId, epoch }) => ({ runId, attemptId, epoch }));
+    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs }, { deadlineMs: this.answerMs() });
+    this.answeredMs = clock.monotonicMs();
+    const denied = new Set(answer.unknown.map(leaseKey));
+    const lost = mayBeDenied.filter((lease) => denied.has(leaseKey(lease)));
+    for (const { runId, attemptId, epoch } of lost) {
+      const message = `host ${name} does not know the attempt any more`;
+      this.tell({ kind: 'attemptLost', runId, attemptId, epoch, host: name, message });
+    }
+    this.forget(leases);
+  }
+
+  private wasAcknowledged(lease: HeldLease): boolean {
+    if (this.acknowledged.has(leaseKey(lease))) return true;
+    return this.options.state.attempts.get(lease.attemptId)?.phase === 'running';
+  }
+
+  private forget(leases: readonly HeldLease[]): void {
+    if (this.acknowledged.size <= leases.length) return;
+    const held = new Set(leasesOf(this.options.state, this.options.name).map(leaseKey));
+    for (const key of this.acknowledged) if (!held.has(key)) this.acknowledged.delete(key);
+  }
+
+  /** Its next heartbeat will say so too; until then nothing more must be sent there. */
+  private noteDraining(): void {
+    const { name, state } = this.options;
+    const host = state.hosts.get(name);
+    if (host === undefined) return;
+    this.tell({ kind: 'hostChanged', host: name, description: { ...host.description, draining: true } });
+  }
+
+  private weigh(error: unknown): void {
+    const { name, state } = this.options;
+    const host = state.hosts.get(name);
+    if (host === undefined || host.lost) {
+      if (!this.refused) this.log.warn({ error, address: this.address }, 'a host is heard but cannot be reached');
+      this.refused = true;
+      return;
+    }
+    this.why = error instanceof Error ? error.message : String(error);
+    if (host.suspected) return;
+    this.log.warn({ error }, 'a host does not answer');
+    this.tell({ kind: 'hostSuspected', host: name, reason: this.why });
+  }
+
+  /** Milliseconds until the host is lost unless it answers. */
+  private untilLostMs(): number {
+    const { clock, leaseTtlMs } = this.options;
+    const lostAtMs = Math.max(this.answeredMs + leaseTtlMs * lossPart, this.grantedMs + leaseTtlMs * fencedPart);
+    return lostAtMs - clock.monotonicMs();
+  }
+
+  private lose(): void {
+    if (!this.isMember()) return;
+    this.log.warn({ reason: this.why }, 'a host is lost');
+    this.givenUp = true;
+    this.tell({ kind: 'hostLost', host: this.options.name, reason: this.why });
+  }
+
+  private async sendReceipts(): Promise<void> {
+    if (this.confirming || this.receipts.length === 0 || this.stopped) return;
+    this.confirming = true;
+    try {
+      while (this.receipts.length > 0) {
+        const sequences = this.receipts.slice(0, receiptsAtOnce);
+        await this.agent.confirmEvents({ sequences }, { deadlineMs: recordMs });
+        this.receipts.splice(0, sequences.length);
+      }
+    } catch (error) {
+      // The next look tries again.
+      this.log.debug({ error }, 'receipts could not be delivered');
+    } finally {
+      this.confirming = false;
+    }
+  }
+
+  private tell(event: Event): void {
+    this.options.post(event).catch((error: unknown) => {
+      if (!this.stopped) this.log.warn({ error, kind: event.kind }, 'an event of a host was not taken');
+      // What was described before must be told again.
+      this.described = '';
+    });
+  }
+}
+
+function leaseKey({ attemptId, epoch }: { readonly attemptId: string; readonly epoch: number }): string {
+  return `${attemptId}:${epoch}`;
+}

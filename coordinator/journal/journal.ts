@@ -1,0 +1,84 @@
+// The coordinator's book: every event that ever changed its state, in order. State is a fold of it.
+//
+// Owns: the table of events. Leaves to runs/search-actor.ts what is written and when. Invariants: 1. A batch that `append`
+// returned from is on disk, whole. 2. Sequence numbers grow by one without gaps. 3. Rows are never changed or removed.
+
+import { join } from 'node:path';
+import { canonicalJson } from '../../shared/core/canonical-json.ts';
+import type { Digest } from '../../shared/core/ids.ts';
+import { sha256 } from '../../shared/store/digest.ts';
+import { type Database, openDatabase } from '../../shared/store/sqlite.ts';
+import type { StampedEvent } from '../core/event.ts';
+import { runOf } from '../core/event.ts';
+import { snapshot } from '../core/snapshot.ts';
+import type { State } from '../core/state.ts';
+import { newState } from '../core/state.ts';
+import { step } from '../core/step.ts';
+
+const migrations = [
+  `CREATE TABLE event (
+     sequence INTEGER PRIMARY KEY,
+     run_id TEXT,
+     body TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX event_of_run ON event (run_id, sequence) WHERE run_id IS NOT NULL;`,
+];
+
+export interface Journal {
+  /** Writes events in one transaction; they are on disk when it returns. */
+  append(events: readonly StampedEvent[]): void;
+  /** All events, oldest first. */
+  events(): Iterable<StampedEvent>;
+  /** The state after all events. */
+  fold(): State;
+  /** At most `limit` events of a run after a sequence number, oldest first. */
+  readRun(runId: string, afterSequence: number, limit: number): StampedEvent[];
+  close(): void;
+}
+
+/** Opens the journal in the coordinator's state directory. */
+export function openJournal(stateDirectory: string): Journal {
+  const database = openDatabase({ path: join(stateDirectory, 'journal.db'), migrations });
+  return {
+    append: (events) =>
+      database.transaction(() => {
+        for (const event of events) {
+          const { sequence } = event;
+          const body = JSON.stringify(event);
+          database.run(
+            'INSERT INTO event (sequence, run_id, body) VALUES (?, ?, ?)',
+            sequence,
+            runOf(event) ?? null,
+            body,
+          );
+        }
+      }),
+    events: () => readAll(database),
+    fold() {
+      const state = newState();
+      for (const event of readAll(database)) step(state, event);
+      return state;
+    },
+    readRun: (runId, afterSequence, limit) =>
+      database
+        .all<{ body: string }>(
+          'SELECT body FROM event WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?',
+          runId,
+          afterSequence,
+          limit,
+        )
+        .map(({ body }) => JSON.parse(body) as StampedEvent),
+    close: () => database.close(),
+  };
+}
+
+function* readAll(database: Database): Generator<StampedEvent> {
+  for (const { body } of database.iterate<{ body: string }>('SELECT body FROM event ORDER BY sequence')) {
+    yield JSON.parse(body) as StampedEvent;
+  }
+}
+
+/** Equal exactly where two states are: SHA-256 over their canonical JSON. */
+export function stateHash(state: State): Digest {
+  return sha256(canonicalJson(snapshot(state)));
+}

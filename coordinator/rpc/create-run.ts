@@ -1,0 +1,121 @@
+// What a request for a run asks for, checked and with every default filled in.
+
+import { z } from 'zod';
+import type { Operator } from '../../shared/core/vocabulary.ts';
+import { operators as allOperators } from '../../shared/core/vocabulary.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import { operatorFromWire } from '../../shared/rpc/vocabulary-wire.ts';
+import { defaultOptions, type RunOptions, temperatureBounds } from '../core/options.ts';
+import type { Limits } from '../core/task.ts';
+
+const amount = z.number().nonnegative();
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER, { error: 'must be below 2^53' });
+const probability = z.number().min(0).max(1).optional();
+const operator = z.string().transform((name, context): Operator => {
+  const known = operatorFromWire(name);
+  if (known !== undefined && known !== 'refit') return known;
+  context.issues.push({ code: 'custom', message: 'is not an operator', input: name });
+  return z.NEVER;
+});
+
+const limitsSchema = z.object({
+  executionSeconds: amount,
+  toolSeconds: amount,
+  trajectorySeconds: amount,
+  turns: count,
+  memoryBytes: count,
+  cpus: amount,
+  diskBytes: count,
+  pids: count,
+  tokens: count,
+});
+
+const optionsSchema = z.object({
+  candidates: count,
+  wallSeconds: amount,
+  dollars: amount,
+  tokens: count,
+  slotHours: amount,
+  parallelAttempts: count,
+  seed: count,
+  model: z.string().max(200),
+  temperature: z
+    .number()
+    .refine((value) => value === 0 || (value >= temperatureBounds.least && value <= temperatureBounds.most), {
+      error: `must be 0 (for the default) or from ${temperatureBounds.least} to ${temperatureBounds.most}`,
+    }),
+  crossoverProbability: probability,
+  draftProbability: probability,
+  limits: limitsSchema.nullable(),
+  guidance: z.string().max(8192),
+  finalists: count.max(1000),
+  operators: z.array(operator),
+  repair: z.boolean().optional(),
+  priority: count.max(100).default(0),
+});
+
+const requestSchema = z.object({
+  requestId: z.string().min(1, { error: 'is empty: choose any text that is new for each run' }).max(200),
+  task: z.string().min(1, { error: 'is empty: name a task' }).max(200),
+  options: optionsSchema.nullable(),
+});
+
+/** A checked request. */
+export interface RunRequest {
+  readonly requestId: string;
+  readonly task: string;
+  readonly options: RunOptions;
+}
+
+/** Reads a request; zero means a default, and a seed of 0 is replaced by `freshSeed`. Throws invalidArgument. */
+export function readRunRequest(request: unknown, defaults: Limits, freshSeed: number): RunRequest {
+  const parsed = requestSchema.safeParse(request);
+  if (!parsed.success) throw refusal(parsed.error);
+  const { requestId, task, options } = parsed.data;
+  if (options === null) {
+    return { requestId, task, options: { ...defaultOptions, limits: defaults, seed: freshSeed } };
+  }
+  const { limits, operators, crossoverProbability, draftProbability, repair, ...given } = options;
+  return {
+    requestId,
+    task,
+    options: {
+      ...given,
+      wallSeconds: orDefault(given.wallSeconds, defaultOptions.wallSeconds),
+      temperature: orDefault(given.temperature, defaultOptions.temperature),
+      finalists: orDefault(given.finalists, defaultOptions.finalists),
+      seed: orDefault(given.seed, freshSeed),
+      priority: orDefault(given.priority, 1),
+      crossoverProbability: crossoverProbability ?? defaultOptions.crossoverProbability,
+      draftProbability: draftProbability ?? defaultOptions.draftProbability,
+      operators: operators.length === 0 ? allOperators : operators,
+      repair: repair ?? defaultOptions.repair,
+      limits: limits === null ? defaults : mergeLimits(limits, defaults),
+    },
+  };
+}
+
+function mergeLimits(given: Limits, defaults: Limits): Limits {
+  return {
+    executionSeconds: orDefault(given.executionSeconds, defaults.executionSeconds),
+    toolSeconds: orDefault(given.toolSeconds, defaults.toolSeconds),
+    trajectorySeconds: orDefault(given.trajectorySeconds, defaults.trajectorySeconds),
+    turns: orDefault(given.turns, defaults.turns),
+    memoryBytes: orDefault(given.memoryBytes, defaults.memoryBytes),
+    cpus: orDefault(given.cpus, defaults.cpus),
+    diskBytes: orDefault(given.diskBytes, defaults.diskBytes),
+    pids: orDefault(given.pids, defaults.pids),
+    tokens: orDefault(given.tokens, defaults.tokens),
+  };
+}
+
+function orDefault(value: number, fallback: number): number {
+  return value === 0 ? fallback : value;
+}
+
+function refusal(error: z.ZodError): RpcFault {
+  const violations = error.issues.map(({ path, message }) => ({ field: path.join('.'), description: message }));
+  const [first] = violations;
+  const sentence = first === undefined ? 'the request cannot be read' : `${first.field}: ${first.description}`;
+  return new RpcFault('invalidArgument', `the run cannot be created: ${sentence}`, { violations, cause: error });
+}

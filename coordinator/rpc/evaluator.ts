@@ -1,0 +1,187 @@
+// The evaluator as the coordinator needs it: a port, and its client over gRPC. Wire messages stop here.
+
+import { digest } from '../../shared/core/ids.ts';
+import { createRpcClient } from '../../shared/rpc/client.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
+import type { Score } from '../core/state.ts';
+import type { Task, Verdict } from '../core/task.ts';
+
+/** One submission to be scored. */
+interface Submission {
+  readonly runId: string;
+  readonly attemptId: string;
+  readonly epoch: number;
+  /** The candidates that it descends from. */
+  readonly parentIds: readonly string[];
+  readonly task: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** What the last execution of a run wrote. */
+interface RefitSubmission {
+  readonly runId: string;
+  readonly digest: string;
+  readonly sizeBytes: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** The evaluator's answer to a submission. */
+export type Evaluation =
+  | { readonly kind: 'score'; readonly score: Score }
+  | { readonly kind: 'refusal'; readonly message: string };
+
+/** Scores submissions and ends runs. All calls are idempotent and reject with RpcFault. */
+export interface Evaluator {
+  listTasks(pageSize: number, pageToken: string): Promise<{ readonly tasks: Task[]; readonly nextPageToken: string }>;
+  describeTask(name: string): Promise<Task>;
+  fetchBundle(name: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Of a sealed run: the bundle with all labelled rows, for its last execution. */
+  fetchRefitBundle(runId: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Hands that execution's submission in; the refusal, where it was refused. */
+  submitRefit(submission: RefitSubmission, signal?: AbortSignal): Promise<{ readonly refusal?: string }>;
+  evaluate(submission: Submission, signal?: AbortSignal): Promise<Evaluation>;
+  sealRun(runId: string, task: string, finalists: readonly string[], signal?: AbortSignal): Promise<Verdict>;
+  fetchFinalSubmission(runId: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A page of the ledger as the protocol shows it. */
+  listLedger(runId: string, pageSize: number, pageToken: string): Promise<unknown>;
+  close(): void;
+}
+
+/** Descriptions are read from memory at the other end. */
+const describeMs = 10_000;
+/** Scoring 10⁶ rows with a bootstrap takes seconds; a task's own grader may take minutes. */
+const evaluateMs = 600_000;
+const sealMs = 600_000;
+const bundleMs = 600_000;
+
+/** A client of the evaluator-node; it connects with its first call. */
+export function connectEvaluator(options: { readonly address: string; readonly tls: TlsPaths }): Evaluator {
+  const client = createRpcClient({
+    service: 'doubleblind.evaluator.v1.EvaluatorService',
+    expectRole: 'evaluator',
+    ...options,
+  });
+  return {
+    async listTasks(pageSize, pageToken) {
+      const { tasks, nextPageToken } = await client.listTasks({ pageSize, pageToken }, { deadlineMs: describeMs });
+      return { tasks: tasks.map(toTask), nextPageToken };
+    },
+    async describeTask(name) {
+      const { task } = await client.describeTask({ name }, { deadlineMs: describeMs });
+      return toTask(required(task, 'a task'));
+    },
+    fetchBundle: (name, signal) => chunks(client.getBundle({ name }, { deadlineMs: bundleMs, signal })),
+    async evaluate(submission, signal) {
+      const { score, refusal } = await client.evaluate(evaluateMessages(submission), {
+        deadlineMs: evaluateMs,
+        signal,
+      });
+      if (score !== undefined) return { kind: 'score', score: toScore(score) };
+      return { kind: 'refusal', message: required(refusal, 'a score or a refusal').message };
+    },
+    async sealRun(runId, task, finalists, signal) {
+      const request = { runId, task, candidateIds: finalists };
+      const { verdict } = await client.sealRun(request, { deadlineMs: sealMs, signal });
+      return toVerdict(required(verdict, 'a verdict'));
+    },
+    fetchRefitBundle: (runId, signal) => chunks(client.getRefitBundle({ runId }, { deadlineMs: bundleMs, signal })),
+    async submitRefit(submission, signal) {
+      const { refusal } = await client.submitRefit(refitMessages(submission), { deadlineMs: evaluateMs, signal });
+      return refusal === undefined || refusal === null ? {} : { refusal: refusal.message };
+    },
+    fetchFinalSubmission: (runId, signal) =>
+      chunks(client.getFinalSubmission({ runId }, { deadlineMs: bundleMs, signal })),
+    listLedger: async (runId, pageSize, pageToken) =>
+      await client.listLedger({ runId, pageSize, pageToken }, { deadlineMs: describeMs }),
+    close: () => client.close(),
+  };
+}
+
+async function* evaluateMessages(submission: Submission) {
+  const { runId, attemptId, epoch, parentIds, task, digest: name, sizeBytes, bytes } = submission;
+  const candidate = { runId, attemptId, epoch };
+  yield { header: { candidate, task, submissionDigest: name, submissionBytes: sizeBytes, parentIds } };
+  for await (const chunk of bytes) yield { chunk };
+}
+
+async function* refitMessages({ runId, digest: submissionDigest, sizeBytes, bytes }: RefitSubmission) {
+  yield { header: { runId, submissionDigest, submissionBytes: sizeBytes } };
+  for await (const chunk of bytes) yield { chunk };
+}
+
+async function* chunks(messages: AsyncIterable<{ chunk: Buffer }>): AsyncGenerator<Buffer> {
+  for await (const { chunk } of messages) yield chunk;
+}
+
+/** The same fields under the same names; what the wire may add is left behind. */
+function toTask({ bundleDigest, ...task }: Omit<Task, 'bundleDigest'> & { readonly bundleDigest: string }): Task {
+  const { name, version, title, metric, lowerIsBetter, idColumn, predictionColumns, targetColumn } = task;
+  const { targetColumns = [], predictionKind = '' } = task;
+  const { bundleBytes, description, source, licence, trainRows, testRows, refit, splitStrategy } = task;
+  return {
+    ...{
+      name,
+      version,
+      title,
+      metric,
+      lowerIsBetter,
+      idColumn,
+      predictionColumns,
+      targetColumn,
+      targetColumns,
+      predictionKind,
+    },
+    ...{ bundleBytes, description, source, licence, trainRows, testRows, refit, splitStrategy },
+    bundleDigest: digest(bundleDigest),
+  };
+}
+
+function toScore({ value, standardError, feedback, quarantined, quarantineReason }: Score): Score {
+  // Not a number would sort nowhere, so nothing could be ranked beside it.
+  if (!Number.isFinite(value)) throw new RpcFault('internal', 'the evaluator gave a score that is no finite number');
+  return {
+    value,
+    standardError: Number.isFinite(standardError) ? standardError : 0,
+    feedback,
+    quarantined,
+    quarantineReason,
+  };
+}
+
+function toVerdict(verdict: Verdict): Verdict {
+  const { runId, winnerId, intervalLow, intervalHigh, baselineValidationScore, baselineSearchScore } = verdict;
+  const { baselineName, ledgerHead, metric, lowerIsBetter, validationRows, hasFinalSubmission } = verdict;
+  const { finalScore, ensemble, searchWinnerId = '', searchWinnerValidationScore, notes = [] } = verdict;
+  return {
+    ...{ searchWinnerId, notes },
+    ...(searchWinnerValidationScore === undefined ? {} : { searchWinnerValidationScore }),
+    ...(finalScore === undefined ? {} : { finalScore }),
+    ...(ensemble === undefined || ensemble === null ? {} : { ensemble: toEnsemble(ensemble) }),
+    ...{ runId, winnerId, intervalLow, intervalHigh, baselineValidationScore, baselineSearchScore },
+    ...{ baselineName, ledgerHead, metric, lowerIsBetter, validationRows, hasFinalSubmission },
+    finalists: verdict.finalists.map((finalist) => {
+      const { candidateId, searchScore, validationScore, validationStandardError, probabilityBest, testScore } =
+        finalist;
+      const shared = { candidateId, searchScore, validationScore, validationStandardError, probabilityBest };
+      return testScore === undefined ? shared : { ...shared, testScore };
+    }),
+  };
+}
+
+function toEnsemble(ensemble: NonNullable<Verdict['ensemble']>): NonNullable<Verdict['ensemble']> {
+  const { members, rule, searchScore, validationScore, validationStandardError, probabilityBetter } = ensemble;
+  const { selected, testScore } = ensemble;
+  return {
+    ...{ rule, searchScore, validationScore, validationStandardError, probabilityBetter, selected },
+    members: members.map(({ candidateId, weight }) => ({ candidateId, weight })),
+    ...(testScore === undefined ? {} : { testScore }),
+  };
+}
+
+function required<Value>(value: Value | null | undefined, what: string): Value {
+  if (value === null || value === undefined) throw new RpcFault('internal', `the evaluator answered without ${what}`);
+  return value;
+}

@@ -1,0 +1,71 @@
+// FleetService: what operators see and do about hosts.
+
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
+import { sorted } from '../core/order.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { SearchActor } from '../runs/search-actor.ts';
+import { findHost } from './lookup.ts';
+import { page } from './page.ts';
+import { hostToWire } from './wire.ts';
+
+const longestReason = 500;
+
+/** A week. */
+const longestDrainSeconds = 604_800;
+
+function textOf(reason: string): string {
+  return reason.trim() === '' ? 'no reason given' : reason.trim().slice(0, longestReason);
+}
+
+const name = 'doubleblind.coordinator.v1.FleetService';
+
+export type FleetHandlers = Handlers<typeof name>;
+
+export function fleetService(handlers: FleetHandlers): RpcServiceDefinition {
+  return implement<typeof name>(name, handlers);
+}
+
+/** What the service does, for gRPC and for the dashboard's HTTP alike. */
+export function fleetHandlers({ actor, fleet }: { actor: SearchActor; fleet: Fleet }): FleetHandlers {
+  const describe = (name: string) => {
+    const host = findHost(actor.state, name);
+    return hostToWire(actor.state, host, fleet.heartbeatAgeMs(host.name));
+  };
+  return {
+    async listHosts(request) {
+      const { items, nextPageToken } = page(sorted(actor.state.hosts.keys()), (name) => name, request);
+      return { hosts: items.map(describe), nextPageToken };
+    },
+    async cordonHost({ host, reason }, { identity }) {
+      const { name } = findHost(actor.state, host);
+      await actor.post({ kind: 'hostCordoned', host: name, reason: textOf(reason), by: identity.name });
+      return { host: describe(name) };
+    },
+    async drainHost({ host, reason, deadlineSeconds }, { identity }) {
+      if (!(deadlineSeconds >= 0 && deadlineSeconds <= longestDrainSeconds)) {
+        const description = `must be between 0 and ${longestDrainSeconds}`;
+        throw new RpcFault('invalidArgument', `the deadline ${description} seconds`, {
+          violations: [{ field: 'deadlineSeconds', description }],
+        });
+      }
+      const { name } = findHost(actor.state, host);
+      const deadlineMs = Math.round(deadlineSeconds * 1000);
+      const begun = {
+        kind: 'hostDrainStarted',
+        host: name,
+        reason: textOf(reason),
+        by: identity.name,
+        deadlineMs,
+      } as const;
+      // A drain that is under way keeps its deadline, so that asking again is harmless.
+      await actor.post(begun);
+      return { host: describe(name) };
+    },
+    async uncordonHost({ host }) {
+      const { name } = findHost(actor.state, host);
+      await actor.post({ kind: 'hostUncordoned', host: name });
+      return { host: describe(name) };
+    },
+  };
+}

@@ -1,0 +1,57 @@
+// The llm-gateway as the coordinator needs it: accounts for attempts.
+
+import { createRpcClient } from '../../shared/rpc/client.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
+
+/** One execution of an attempt. */
+interface AccountHolder {
+  readonly runId: string;
+  readonly attemptId: string;
+  readonly epoch: number;
+}
+
+/** What the model may cost; 0 means no limit. */
+export interface AccountLimits {
+  /** Output tokens of the attempt. */
+  readonly outputTokens: number;
+  readonly runDollars: number;
+  readonly runOutputTokens: number;
+}
+
+/** Opens and closes accounts of attempts. Calls are idempotent and reject with RpcFault. */
+export interface Gateway {
+  /** Returns the token that only this host may use. */
+  openAttempt(holder: AccountHolder, host: string, limits: AccountLimits, signal?: AbortSignal): Promise<string>;
+  closeAttempt(holder: AccountHolder, signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** The budget of the run that a refusal of `openAttempt` says is used up; undefined for other failures. */
+export function spentRunBudget(error: unknown): 'dollars' | 'tokens' | undefined {
+  if (!(error instanceof RpcFault) || error.reason !== 'budgetSpent' || error.metadata['scope'] !== 'run')
+    return undefined;
+  return error.metadata['budget'] === 'dollars' ? 'dollars' : 'tokens';
+}
+
+const deadlineMs = 5000;
+
+/** A client of the llm-gateway; it connects with its first call. */
+export function connectGateway(options: { readonly address: string; readonly tls: TlsPaths }): Gateway {
+  const client = createRpcClient({
+    service: 'doubleblind.gateway.v1.LlmService',
+    expectRole: 'llm-gateway',
+    ...options,
+  });
+  return {
+    async openAttempt({ runId, attemptId, epoch }, host, limits, signal) {
+      const attempt = { runId, attemptId, epoch };
+      const { token } = await client.openAttempt({ attempt, host, ...limits }, { deadlineMs, signal });
+      return token;
+    },
+    async closeAttempt({ runId, attemptId, epoch }, signal) {
+      await client.closeAttempt({ attempt: { runId, attemptId, epoch } }, { deadlineMs, signal });
+    },
+    close: () => client.close(),
+  };
+}

@@ -1,0 +1,206 @@
+// SearchService: runs are created, followed, steered and read here.
+
+import { randomBytes, randomInt } from 'node:crypto';
+import { type RunId, runId as toRunId } from '../../shared/core/ids.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
+import type { ArtifactDirectory } from '../../shared/store/artifacts.ts';
+import type { Event } from '../core/event.ts';
+import { maySteer, mostGuidanceCharacters } from '../core/guidance.ts';
+import type { Budgets } from '../core/options.ts';
+import type { Run } from '../core/state.ts';
+import { type Limits, pinnedName, type Task } from '../core/task.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { SearchActor } from '../runs/search-actor.ts';
+import { readRunRequest } from './create-run.ts';
+import type { Evaluator } from './evaluator.ts';
+import { findCandidate, findRun } from './lookup.ts';
+import { page } from './page.ts';
+import { watchTranscript } from './transcript.ts';
+import { watchRun } from './watch-run.ts';
+import { candidateToWire, runToWire } from './wire.ts';
+
+export interface SearchServiceOptions {
+  readonly actor: SearchActor;
+  readonly journal: Journal;
+  readonly fleet: Fleet;
+  readonly artifacts: ArtifactDirectory;
+  readonly evaluator: Evaluator;
+  readonly defaultLimits: Limits;
+}
+
+const name = 'doubleblind.coordinator.v1.SearchService';
+/** Pieces of files on the wire, by the protocol. */
+const chunkBytes = 1_048_576;
+
+export function searchService(handlers: SearchHandlers): RpcServiceDefinition {
+  return implement<typeof name>(name, handlers);
+}
+
+/** What the service does, for gRPC and for the dashboard's HTTP alike. */
+export function searchHandlers(options: SearchServiceOptions): SearchHandlers {
+  return { ...taskAndRunHandlers(options), ...readHandlers(options) };
+}
+
+export type SearchHandlers = Handlers<typeof name>;
+type Steering = 'listTasks' | 'createRun' | 'extendRun' | 'steerRun' | 'pauseRun' | 'resumeRun' | 'cancelRun';
+
+function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers, Steering> {
+  const { actor, evaluator } = options;
+  const steer = async (text: string, make: (run: Run) => Event) => {
+    const { id } = findRun(actor.state, text);
+    await actor.post(make(findRun(actor.state, id)));
+    return { run: wholeRun(options, id) };
+  };
+  return {
+    listTasks: async ({ pageSize, pageToken }) => await evaluator.listTasks(pageSize, pageToken),
+    createRun: async (request) => ({ run: wholeRun(options, await createRun(options, request)) }),
+    pauseRun: async ({ runId }) =>
+      await steer(runId, (run) => ({ kind: 'runPaused', runId: notEnding(run, 'paused').id })),
+    resumeRun: async ({ runId }) =>
+      await steer(runId, (run) => ({ kind: 'runResumed', runId: notEnding(run, 'resumed').id })),
+    steerRun: async ({ runId, guidance }) =>
+      await steer(runId, (run) => ({ kind: 'runSteered', runId: steerable(run, guidance).id, guidance })),
+    extendRun: async ({ runId, ...more }) =>
+      await steer(runId, (run) => ({
+        kind: 'runExtended',
+        runId: run.id,
+        budgets: extended(notEnding(run, 'extended'), more),
+      })),
+    cancelRun: async ({ runId }) =>
+      await steer(runId, ({ id }) => ({ kind: 'runSealing', runId: id, endReason: 'cancelled' })),
+  };
+}
+
+function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steering> {
+  const { actor, journal, artifacts } = options;
+  return {
+    getRun: async ({ runId }) => ({ run: wholeRun(options, findRun(actor.state, runId).id) }),
+    async listRuns(request) {
+      const newestFirst = [...actor.state.runs.values()].reverse();
+      const { items, nextPageToken } = page(newestFirst, (run) => run.id, request);
+      return { runs: items.map((run) => runToWire(run, actor.clockMs(), 'brief')), nextPageToken };
+    },
+    watchRun: ({ runId, afterSequence }, { signal }) =>
+      watchRun({ journal, actor }, findRun(actor.state, runId).id, afterSequence, signal),
+    async listCandidates({ runId, ...request }) {
+      const ids = findRun(actor.state, runId).attempts;
+      const { items, nextPageToken } = page(ids, (id) => id, request);
+      const candidates = items.map((id) => candidateToWire(findCandidate(actor.state, id)));
+      return { candidates, nextPageToken };
+    },
+    getCandidate: async ({ candidateId }) => ({ candidate: candidateToWire(findCandidate(actor.state, candidateId)) }),
+    watchTranscript: ({ candidateId, fromEntry, follow }, { signal }) =>
+      watchTranscript(options, findCandidate(actor.state, candidateId).id, fromEntry, follow, signal),
+    async *getFinalSubmission({ runId }) {
+      const run = findRun(actor.state, runId);
+      for await (const chunk of artifacts.stream(finalSubmissionOf(run), chunkBytes)) yield { chunk };
+    },
+  };
+}
+
+/** The new totals; refuses one that is smaller than before. */
+function extended({ options }: Run, more: Partial<Budgets>): Budgets {
+  const { candidates, wallSeconds, dollars, tokens, slotHours } = options;
+  const budgets: Record<keyof Budgets, number> = { candidates, wallSeconds, dollars, tokens, slotHours };
+  for (const name of Object.keys(budgets) as (keyof Budgets)[]) {
+    const [before, now] = [budgets[name], more[name]];
+    if (now === undefined || now === before) continue;
+    if (!(now >= 0) || before === 0 || (now !== 0 && now < before)) {
+      const description = `may not become smaller than ${before === 0 ? 'no limit' : before}`;
+      throw new RpcFault('invalidArgument', `${name} ${description}`, { violations: [{ field: name, description }] });
+    }
+    budgets[name] = now;
+  }
+  return budgets;
+}
+
+function finalSubmissionOf(run: Run) {
+  if (run.finalSubmissionDigest !== undefined) return run.finalSubmissionDigest;
+  const why =
+    run.phase === 'sealed'
+      ? 'it ended without a valid candidate, or its task has no test rows to hand in'
+      : 'it is not sealed yet; follow it with: doubleblind watch';
+  throw new RpcFault('failedPrecondition', `run ${run.id} has no final submission: ${why}`, {
+    reason: 'noFinalSubmission',
+  });
+}
+
+function notEnding(run: Run, verb: string): Run {
+  if (run.phase === 'running' || run.phase === 'paused') return run;
+  throw new RpcFault('failedPrecondition', `run ${run.id} is ${run.phase} and cannot be ${verb}`, {
+    reason: 'runEnded',
+  });
+}
+
+function steerable(run: Run, guidance: string): Run {
+  notEnding(run, 'steered');
+  if (guidance === run.steering.at(-1) || maySteer(run, guidance)) return run;
+  const description =
+    guidance.trim() === ''
+      ? 'is empty'
+      : `has ${guidance.length} characters; with what there is, ${mostGuidanceCharacters} are the most`;
+  throw new RpcFault('invalidArgument', `guidance ${description}`, {
+    violations: [{ field: 'guidance', description }],
+  });
+}
+
+function wholeRun({ actor }: SearchServiceOptions, id: RunId) {
+  return runToWire(findRun(actor.state, id), actor.clockMs(), 'whole');
+}
+
+async function createRun(options: SearchServiceOptions, request: unknown): Promise<RunId> {
+  const { actor, evaluator, defaultLimits } = options;
+  const {
+    requestId,
+    task: taskName,
+    options: runOptions,
+  } = readRunRequest(request, defaultLimits, randomInt(1, 2 ** 32));
+  const known = actor.state.requests.get(requestId);
+  if (known !== undefined) return known;
+  const task = await describeTask(evaluator, taskName);
+  await storeBundle(options, task);
+  const runId = freshRunId(actor, task.name);
+  await actor.post({ kind: 'runCreated', runId, requestId, task, options: runOptions });
+  const created = actor.state.requests.get(requestId);
+  if (created === undefined) throw new RpcFault('aborted', `the id ${runId} was taken in the same moment; try again`);
+  return created;
+}
+
+async function describeTask(evaluator: Evaluator, taskName: string): Promise<Task> {
+  try {
+    return await evaluator.describeTask(taskName);
+  } catch (error) {
+    throw error instanceof RpcFault && error.code === 'notFound'
+      ? await unknownTask(evaluator, taskName, error)
+      : error;
+  }
+}
+
+async function unknownTask(evaluator: Evaluator, taskName: string, cause: RpcFault): Promise<RpcFault> {
+  const { tasks } = await evaluator.listTasks(20, '');
+  const names = tasks.map((task) => task.name).join(', ');
+  const known =
+    names === '' ? 'the evaluator has none; import one with: doubleblind task import DIR' : `there are: ${names}`;
+  return new RpcFault('notFound', `no task ${JSON.stringify(taskName)}; ${known}`, { reason: 'unknownTask', cause });
+}
+
+/** The bundle must be here before an agent asks for it. */
+async function storeBundle({ artifacts, evaluator }: SearchServiceOptions, task: Task): Promise<void> {
+  if (await artifacts.has(task.bundleDigest)) return;
+  await artifacts.put(evaluator.fetchBundle(pinnedName(task)), task.bundleDigest);
+}
+
+/** For example digits-3f9a2c: to be read aloud and typed. */
+function freshRunId(actor: SearchActor, taskName: string): RunId {
+  const slug =
+    taskName
+      .replace(/[^A-Za-z0-9]+/g, '-')
+      .replace(/^-|-$/g, '')
+      .slice(0, 60) || 'run';
+  for (;;) {
+    const id = toRunId(`${slug}-${randomBytes(3).toString('hex')}`);
+    if (!actor.state.runs.has(id)) return id;
+  }
+}

@@ -1,0 +1,134 @@
+// Runs, candidates and hosts as the protocol shows them.
+//
+// Invariant: nothing of a verdict is on the wire before the run is sealed, because the state has none before.
+
+import type { Input, Services } from '../../shared/rpc/definitions.ts';
+import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
+import { failureReasonToWire, operatorToWire } from '../../shared/rpc/vocabulary-wire.ts';
+import { elapsedMs } from '../core/budget.ts';
+import { guidanceOf } from '../core/guidance.ts';
+import { best } from '../core/population.ts';
+import type { Attempt, Host, Run, Slot, State } from '../core/state.ts';
+
+type SearchMethods = Services['doubleblind.coordinator.v1.SearchService'];
+type FleetMethods = Services['doubleblind.coordinator.v1.FleetService'];
+type WireRun = NonNullable<SearchMethods['getRun']['response']['run']>;
+type WireCandidate = NonNullable<SearchMethods['getCandidate']['response']['candidate']>;
+type WireHost = FleetMethods['listHosts']['response']['hosts'][number];
+
+const runStates = {
+  running: 'RUN_STATE_RUNNING',
+  paused: 'RUN_STATE_PAUSED',
+  sealing: 'RUN_STATE_SEALING',
+  refitting: 'RUN_STATE_SEALING',
+  sealed: 'RUN_STATE_SEALED',
+} as const satisfies Record<Run['phase'], WireRun['state']>;
+
+const candidateStates = {
+  planned: 'CANDIDATE_STATE_PLANNED',
+  leased: 'CANDIDATE_STATE_PLANNED',
+  running: 'CANDIDATE_STATE_RUNNING',
+  evaluating: 'CANDIDATE_STATE_EVALUATING',
+  scored: 'CANDIDATE_STATE_SCORED',
+  quarantined: 'CANDIDATE_STATE_QUARANTINED',
+  failed: 'CANDIDATE_STATE_FAILED',
+  refitted: 'CANDIDATE_STATE_REFITTED',
+} as const satisfies Record<Attempt['phase'], WireCandidate['state']>;
+
+/** A run. `brief` leaves the task's description out, which can be long and never changes. */
+export function runToWire(run: Run, clockMs: number, detail: 'whole' | 'brief'): Input<WireRun> {
+  const { options, task } = run;
+  const leader = best(run.population);
+  return {
+    runId: run.id,
+    task: task.name,
+    state: runStates[run.phase],
+    endReason: run.endReason ?? '',
+    options: { ...options, guidance: guidanceOf(run), operators: options.operators.map(operatorToWire) },
+    createdAt: timestamp(run.createdAt),
+    sealedAt: timestamp(run.sealedAt),
+    attemptsPlanned: run.attempts.length,
+    attemptsRunning: run.inFlight.size,
+    candidatesScored: run.population.ranked.length,
+    attemptsFailed: run.failed,
+    bestCandidateId: leader?.id ?? '',
+    bestSearchScore: leader?.value ?? 0,
+    usage: run.usage,
+    verdict: run.verdict ?? null,
+    taskInfo: detail === 'whole' ? task : { ...task, description: '' },
+    lastSequence: run.lastSequence,
+    elapsedSeconds: elapsedMs(run, clockMs) / 1000,
+  };
+}
+
+/** A candidate with whatever is known of it. */
+export function candidateToWire(attempt: Attempt): Input<WireCandidate> {
+  const { artifacts, score } = attempt;
+  return {
+    candidateId: attempt.id,
+    runId: attempt.runId,
+    number: attempt.number,
+    operator: operatorToWire(attempt.operator),
+    parentIds: attempt.parents,
+    state: candidateStates[attempt.phase],
+    ...(score === undefined ? {} : { searchScore: score.value }),
+    standardError: score?.standardError ?? 0,
+    failureReason: failureReasonToWire(attempt.failureReason),
+    failureMessage: attempt.failureMessage,
+    host: attempt.host ?? '',
+    slotId: attempt.slotId ?? '',
+    epoch: attempt.epoch,
+    artifacts: {
+      solutionDigest: artifacts.solution ?? '',
+      submissionDigest: artifacts.submission ?? '',
+      logDigest: artifacts.log ?? '',
+      transcriptDigest: artifacts.transcript ?? '',
+    },
+    usage: attempt.usage,
+    runSeconds: attempt.runSeconds,
+    note: attempt.note,
+    plannedAt: timestamp(attempt.plannedAt),
+    endedAt: timestamp(attempt.endedAt),
+    startedAt: timestamp(attempt.startedAt),
+    wasBest: attempt.wasBest,
+  };
+}
+
+/** A host with its slots and what runs on them. */
+export function hostToWire(state: Readonly<State>, host: Host, heartbeatAgeMs: number | undefined): Input<WireHost> {
+  return {
+    host: host.name,
+    address: host.description.address,
+    state: hostState(host),
+    reason: host.reason,
+    since: timestamp(host.since),
+    slots: [...host.slots.values()].map((slot) => slotToWire(state, host, slot)),
+    version: host.description.version,
+    heartbeatAgeSeconds: (heartbeatAgeMs ?? 0) / 1000,
+    by: host.by,
+    drainSecondsLeft: host.drain?.due === false ? Math.max(0, host.drain.dueMs - state.clockMs) / 1000 : 0,
+  };
+}
+
+function hostState(host: Host): WireHost['state'] {
+  if (host.lost) return 'HOST_STATE_LOST';
+  if (host.description.draining || host.drain !== undefined)
+    return host.attempts.size > 0 ? 'HOST_STATE_DRAINING' : 'HOST_STATE_DRAINED';
+  if (host.cordoned) return 'HOST_STATE_CORDONED';
+  const { slots } = host.description;
+  const isUnusable = slots.length > 0 && slots.every(({ health }) => health === 'unusable');
+  return isUnusable ? 'HOST_STATE_QUARANTINED' : 'HOST_STATE_READY';
+}
+
+function slotToWire(state: Readonly<State>, host: Host, { description }: Slot): Input<WireHost['slots'][number]> {
+  const attempts = [...host.attempts].flatMap((id) => {
+    const attempt = state.attempts.get(id);
+    if (attempt?.slotId !== description.slotId) return [];
+    return [{ runId: attempt.runId, attemptId: id, epoch: attempt.epoch }];
+  });
+  return { ...description, kind: description.kind === 'gpu' ? 'SLOT_KIND_GPU' : 'SLOT_KIND_CPU', attempts };
+}
+
+function timestamp(milliseconds: number | undefined) {
+  return timestampFromDate(milliseconds === undefined ? undefined : new Date(milliseconds));
+}

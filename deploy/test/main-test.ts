@@ -1,0 +1,44 @@
+// `npm test`: does the set-up that the tests need (nats-server, Docker engine, sandbox image), then runs every test that
+// gates a change. Words after `--` go to vitest, so `npm test -- coordinator` runs the tests whose path has that word.
+// DOUBLEBLIND_TEST_RESULTS names a file for the results as JSON.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+function run(command: string, args: readonly string[]): number {
+  const result = spawnSync(command, args, { stdio: 'inherit' });
+  if (result.error) process.stderr.write(`${command}: ${result.error.message}\n`);
+  return result.status ?? 1;
+}
+
+/** What only tests need, where it is missing: a browser for the dashboard, an interpreter for the fake sandbox, what reads units. */
+function bringTestPrograms(): void {
+  const has = (paths: readonly string[]): boolean => paths.some((path) => existsSync(path));
+  const missing = [
+    ...(has(['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']) ? [] : ['chromium']),
+    ...(has(['/usr/bin/python3']) ? [] : ['python3']),
+    ...(has(['/usr/bin/systemd-analyze']) ? [] : ['systemd']),
+  ];
+  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  process.stdout.write(`installing for the tests: ${missing.join(', ')}\n`);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing]);
+}
+
+const setup = run('sh', ['deploy/bin/doubleblind', 'setup']);
+if (setup === 0) {
+  bringTestPrograms();
+  const results = process.env['DOUBLEBLIND_TEST_RESULTS'];
+  const reporters = results ? ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`] : [];
+  process.exitCode = run('vitest', [
+    'run',
+    '--project',
+    'fast',
+    '--project',
+    'system',
+    ...reporters,
+    ...process.argv.slice(2),
+  ]);
+} else {
+  process.stderr.write('npm test: the set-up did not succeed, see above; no test was run\n');
+  process.exitCode = setup;
+}

@@ -1,0 +1,249 @@
+// The leak linter: what in a task's files tells the target without learning. Pure; it gets columns of text.
+//
+// Refused: a feature that is the target, or stands in one-to-one relation to it. Warned about: everything that may be
+// honest (row order and ids, which are replaced anyway, duplicates, columns that say nothing).
+
+import type { Split } from './splits.ts';
+
+export interface LeakInput {
+  /** True where the target is a class. */
+  readonly classification: boolean;
+  /** The labels as they stand in the file. */
+  readonly labels: readonly string[];
+  /** Class index or number of each row. */
+  readonly truth: Float64Array;
+  readonly classes: readonly string[];
+  /** Ids of the rows; empty where the file has none. */
+  readonly ids: readonly string[];
+  readonly features: readonly { readonly name: string; readonly values: readonly string[] }[];
+  readonly splits: readonly Split[];
+  /** The file of each row, where rows have files. */
+  readonly files?: readonly RowFile[];
+}
+
+/** What is known of a file without looking into it. */
+interface RowFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+export interface LeakFinding {
+  readonly severity: 'refuse' | 'warn';
+  readonly message: string;
+}
+
+/** Beyond this many standard errors a relation is not chance. */
+const chanceLimit = 3;
+/** Share of hidden rows that may have a twin with the same label in the training rows. */
+const duplicateLimit = 0.5;
+
+/** Everything found, refusals first. */
+export function findLeaks(input: LeakInput): LeakFinding[] {
+  const findings = [
+    ...input.features.flatMap((feature) => [...featureFindings(input, feature), ...formatFindings(input, feature)]),
+    ...orderFindings(input),
+    ...fileFindings(input),
+    ...duplicateFindings(input),
+  ];
+  return findings.sort((left, right) => Number(right.severity === 'refuse') - Number(left.severity === 'refuse'));
+}
+
+type Feature = LeakInput['features'][number];
+
+function featureFindings(input: LeakInput, feature: Feature): LeakFinding[] {
+  const name = JSON.stringify(feature.name);
+  const byValue = new Map<string, string>();
+  const byLabel = new Map<string, string>();
+  let same = true;
+  let determines = true;
+  let determined = true;
+  feature.values.forEach((value, row) => {
+    const label = input.labels[row] ?? '';
+    same &&= value === label;
+    determines &&= (byValue.get(value) ?? label) === label;
+    determined &&= (byLabel.get(label) ?? value) === value;
+    byValue.set(value, label);
+    byLabel.set(label, value);
+  });
+  const rows = feature.values.length;
+  if (byValue.size <= 1) return [{ severity: 'warn', message: `column ${name} is constant and says nothing` }];
+  if (same) return [{ severity: 'refuse', message: `column ${name} equals the target in all ${rows} rows` }];
+  const repeats = byValue.size < rows * 0.9;
+  if (determines && determined && repeats) {
+    const message = `column ${name} is the target under other names: each of its ${byValue.size} values goes with one label`;
+    return [{ severity: 'refuse', message }];
+  }
+  if (!input.classification && isLinearCopy(feature.values, input.truth)) {
+    return [{ severity: 'refuse', message: `column ${name} is a linear copy of the target (correlation 1)` }];
+  }
+  if (input.classification && determines && byValue.size <= rows / 20) {
+    const message = `column ${name} determines the target: each of its ${byValue.size} values goes with one label`;
+    return [{ severity: 'warn', message }];
+  }
+  return [];
+}
+
+function isLinearCopy(values: readonly string[], truth: Float64Array): boolean {
+  const numbers = values.map((value) => (value === '' ? Number.NaN : Number(value)));
+  if (numbers.some(Number.isNaN)) return false;
+  return Math.abs(correlationOf(numbers, truth)) > 1 - 1e-10;
+}
+
+function correlationOf(left: readonly number[], right: Float64Array): number {
+  const mean = (values: Iterable<number>): number => {
+    let sum = 0;
+    for (const value of values) sum += value;
+    return sum / right.length;
+  };
+  const leftMean = mean(left);
+  const rightMean = mean(right);
+  let both = 0;
+  let leftSquares = 0;
+  let rightSquares = 0;
+  left.forEach((value, row) => {
+    const other = (right[row] ?? 0) - rightMean;
+    both += (value - leftMean) * other;
+    leftSquares += (value - leftMean) ** 2;
+    rightSquares += other ** 2;
+  });
+  return both / Math.sqrt(leftSquares * rightSquares);
+}
+
+function orderFindings(input: LeakInput): LeakFinding[] {
+  const findings: LeakFinding[] = [];
+  const positions = Float64Array.from(input.truth, (_, row) => row);
+  const byOrder = predictiveness(positions, input);
+  const replaced =
+    'order and ids are replaced in what agents see, so only a feature that follows them would still leak';
+  if (byOrder > chanceLimit) {
+    const message = `the order of the rows predicts the target (${byOrder.toFixed(1)} standard errors from chance); ${replaced}`;
+    findings.push({ severity: 'warn', message });
+  }
+  const idValues = idsAsNumbers(input.ids);
+  const byId = idValues === undefined ? 0 : predictiveness(idValues, input);
+  if (byId > chanceLimit) {
+    const message = `the ids predict the target (${byId.toFixed(1)} standard errors from chance); ${replaced}`;
+    findings.push({ severity: 'warn', message });
+  }
+  return findings;
+}
+
+/** Numbers keep the spelling of the original, so where two sources were put together the spelling may tell which one. */
+function formatFindings(input: LeakInput, { name, values }: Feature): LeakFinding[] {
+  const numbers = Float64Array.from(values, (value) => (value === '' ? 0 : Number(value)));
+  if (!numbers.every(Number.isFinite)) return [];
+  const decimals = Float64Array.from(values, (value) => (/\.(\d*)/.exec(value)?.[1] ?? '').length);
+  const byFormat = predictiveness(decimals, input);
+  if (!(byFormat > chanceLimit + predictiveness(numbers, input))) return [];
+  const message =
+    `the number of decimals in column ${JSON.stringify(name)} predicts the target (${byFormat.toFixed(1)} standard errors ` +
+    'from chance) and its values do not: write them all in one format';
+  return [{ severity: 'warn', message }];
+}
+
+/** Names and times are replaced in what agents see; sizes stay. */
+function fileFindings(input: LeakInput): LeakFinding[] {
+  const { files = [] } = input;
+  if (files.length === 0) return [];
+  const replaced = 'they are replaced in what agents see, so only a feature that follows them would still leak';
+  const names = files.map(({ name }) => name);
+  const measures: readonly (readonly [string, Float64Array | undefined, string])[] = [
+    [
+      'the sizes of the files predict',
+      Float64Array.from(files, ({ bytes }) => bytes),
+      'agents see them: pad or encode the files alike',
+    ],
+    ['the names of the files predict', idsAsNumbers(names), replaced],
+    ['the times of the files predict', Float64Array.from(files, ({ modifiedMs }) => modifiedMs), replaced],
+  ];
+  return measures.flatMap(([what, values, hint]): LeakFinding[] => {
+    const errors = values === undefined ? 0 : predictiveness(values, input);
+    if (!(errors > chanceLimit)) return [];
+    const message = `${what} the target (${errors.toFixed(1)} standard errors from chance); ${hint}`;
+    return [{ severity: 'warn', message }];
+  });
+}
+
+/** Ids as sortable numbers: their value, or their rank as text. */
+function idsAsNumbers(ids: readonly string[]): Float64Array | undefined {
+  if (ids.length === 0) return;
+  const numbers = Float64Array.from(ids, Number);
+  if (numbers.every(Number.isFinite)) return numbers;
+  const ranks = new Map([...ids].sort(byCodePoint).map((id, rank) => [id, rank]));
+  return Float64Array.from(ids, (id) => ranks.get(id) ?? 0);
+}
+
+function byCodePoint(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/**
+ * How many standard errors the values' relation to the target lies from chance: by rank sums of each class against the
+ * rest, or by rank correlation. The strongest of k classes is brought to the scale of a single test.
+ */
+export function predictiveness(
+  values: Float64Array,
+  input: Pick<LeakInput, 'classification' | 'truth' | 'classes'>,
+): number {
+  const ranks = averageRanks(values);
+  if (!input.classification) {
+    return Math.abs(correlationOf([...ranks], averageRanks(input.truth))) * Math.sqrt(Math.max(0, ranks.length - 1));
+  }
+  const rows = ranks.length;
+  let strongest = 0;
+  for (let index = 0; index < input.classes.length; index += 1) {
+    let members = 0;
+    let rankSum = 0;
+    ranks.forEach((rank, row) => {
+      if (input.truth[row] !== index) return;
+      members += 1;
+      rankSum += rank;
+    });
+    const others = rows - members;
+    if (members === 0 || others === 0) continue;
+    const expected = (members * (rows + 1)) / 2;
+    const error = Math.sqrt((members * others * (rows + 1)) / 12);
+    strongest = Math.max(strongest, Math.abs(rankSum - expected) / error);
+  }
+  const correction = 2 * Math.log(Math.max(1, input.classes.length / 2));
+  return Math.sqrt(Math.max(0, strongest ** 2 - correction));
+}
+
+function averageRanks(values: Float64Array): Float64Array {
+  const order = Array.from(values, (_, row) => row).sort((left, right) => (values[left] ?? 0) - (values[right] ?? 0));
+  const ranks = new Float64Array(values.length);
+  for (let start = 0; start < order.length; ) {
+    let end = start;
+    while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end += 1;
+    for (let index = start; index < end; index += 1) ranks[order[index] ?? 0] = (start + end + 1) / 2;
+    start = end;
+  }
+  return ranks;
+}
+
+function duplicateFindings(input: LeakInput): LeakFinding[] {
+  if (input.features.length === 0) return [];
+  const labelsOfTrain = new Map<string, Set<string>>();
+  const keyOf = (row: number): string => input.features.map((feature) => feature.values[row]).join('\u0001');
+  let hidden = 0;
+  input.splits.forEach((split, row) => {
+    if (split !== 'train') {
+      hidden += 1;
+      return;
+    }
+    const key = keyOf(row);
+    const known = labelsOfTrain.get(key);
+    if (known === undefined) labelsOfTrain.set(key, new Set([input.labels[row] ?? '']));
+    else known.add(input.labels[row] ?? '');
+  });
+  const twins = input.splits.filter((split, row) => {
+    if (split === 'train') return false;
+    const labels = labelsOfTrain.get(keyOf(row));
+    return labels?.size === 1 && labels.has(input.labels[row] ?? '');
+  }).length;
+  if (twins === 0) return [];
+  const evidence = `${twins} of ${hidden} hidden rows have an exact twin with the same label among the training rows`;
+  if (twins > hidden * duplicateLimit) return [{ severity: 'refuse', message: evidence }];
+  return [{ severity: 'warn', message: `${evidence}; remove duplicates or split by group` }];
+}

@@ -1,0 +1,30 @@
+// Mean Kullback-Leibler divergence of predicted shares from true ones, as scipy.stats.entropy(truth, prediction) a row,
+// with predictions clipped to [1e-15, 1 − 1e-15] as on Kaggle. The shares of a row sum to 1.
+
+import { meanOfLosses } from './mean-of-losses.ts';
+import type { Metric, Rows } from './metric.ts';
+
+const epsilon = 1e-15;
+
+function divergence(rows: Rows, row: number): number {
+  let sum = 0;
+  for (let column = 0; column < rows.width; column += 1) {
+    const at = row * rows.width + column;
+    const truth = rows.truth[at] ?? 0;
+    const predicted = Math.min(1 - epsilon, Math.max(epsilon, rows.prediction[at] ?? 0));
+    if (truth > 0) sum += truth * Math.log(truth / predicted);
+  }
+  return sum;
+}
+
+export const klDivergence: Metric = {
+  name: 'kl-divergence',
+  title: 'Kullback-Leibler divergence',
+  lowerIsBetter: true,
+  kind: 'numbers',
+  perfect: 0,
+  sharesOfOne: true,
+  predictionRange: { low: 0, high: 1 },
+  domain: { low: 0, high: 1 },
+  ...meanOfLosses({ loss: divergence }),
+};

@@ -1,0 +1,104 @@
+// The evaluator-node: vault, ledger and service, opened in that order and closed in the reverse.
+
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import type { Clock } from '../shared/clock.ts';
+import type { Running } from '../shared/daemon/run-daemon.ts';
+import type { Logger } from '../shared/log.ts';
+import { startMetricsServer } from '../shared/metrics.ts';
+import { startRpcServer } from '../shared/rpc/server.ts';
+import type { EvaluatorConfig } from './config.ts';
+import { createDockerGrader } from './grader/docker-grader.ts';
+import type { Grader } from './grader/grader.ts';
+import { buildRefitBundle } from './import/refit-bundle.ts';
+import { openLedger } from './ledger/ledger.ts';
+import { withMetrics } from './metrics.ts';
+import { type Evaluator, evaluatorService } from './rpc/evaluator-service.ts';
+import { type EvaluationParts, evaluateSubmission } from './vault/evaluation.ts';
+import { refitBundle, submitRefit } from './vault/refit.ts';
+import { taskFor } from './vault/run-task.ts';
+import { openScorer } from './vault/scorer.ts';
+import { createTaskLoader } from './vault/scoring.ts';
+import { finalSubmission, sealRun } from './vault/sealing.ts';
+import { openVault } from './vault/vault.ts';
+
+/** How long running calls may take to end when the daemon stops. */
+const stopGraceMs = 5000;
+
+/** An evaluator over the vault of a state directory. */
+function openEvaluator(options: {
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly replyTickMs: number;
+  readonly scoringThreads: number;
+  readonly grader: Grader;
+}): Evaluator & { close(): Promise<void> } {
+  const vault = openVault(options.stateDirectory);
+  const ledger = openLedger(vault.database, options.stateDirectory);
+  const { clock, replyTickMs } = options;
+  const scorer = openScorer(options.stateDirectory, options.scoringThreads);
+  const { grader } = options;
+  const parts: EvaluationParts = { vault, ledger, clock, replyTickMs, scorer, grader, load: createTaskLoader(vault) };
+  return {
+    listTasks: (afterName, limit) => vault.listTasks(afterName, limit),
+    findTask: (reference) => taskFor(vault, reference),
+    readBundle: (task, chunkBytes) => vault.readBundle(task.bundleDigest, chunkBytes),
+    evaluate: (submission, chunks) => evaluateSubmission(parts, submission, chunks),
+    seal: (request) => sealRun(parts, request),
+    finalSubmission: (runId, caller) => finalSubmission(parts, runId, caller),
+    refitBundle: (runId, caller) => refitBundle(parts, buildRefitBundle, runId, caller),
+    submitRefit: (submission, chunks) => submitRefit(parts, submission, chunks),
+    listLedger: (runId, afterSequence, limit) => ledger.list(runId, afterSequence, limit),
+    ledgerKeyPem: ledger.publicKeyPem,
+    async close() {
+      await scorer.close();
+      vault.close();
+    },
+  };
+}
+
+/** Removes what a killed evaluator left of its graders. Only tasks with a grader need an engine, so its absence is a warning. */
+async function sweepGrader(grader: Grader, evaluator: Evaluator, log: Logger): Promise<void> {
+  const needed = evaluator.listTasks('', 1000).some(({ description }) => description.grader !== undefined);
+  try {
+    const removed = await grader.sweep();
+    if (removed > 0) log.warn({ removed }, 'containers of graders were left behind and are removed');
+    if (needed) await grader.check();
+  } catch (error) {
+    if (needed) log.warn({ error }, 'tasks with a grader of their own cannot be scored');
+    else log.debug({ error }, 'there is no engine to run graders in');
+  }
+}
+
+/** The daemon, listening. */
+export async function startEvaluator(
+  config: EvaluatorConfig,
+  deps: { readonly log: Logger; readonly clock: Clock; readonly grader?: Grader },
+): Promise<Running & { readonly address: string; readonly port: number }> {
+  const installation = createHash('sha256').update(resolve(config.stateDirectory)).digest('hex').slice(0, 16);
+  const engine = { ...config.grader, socketPath: config.docker.socket, installation, clock: deps.clock };
+  const grader = deps.grader ?? createDockerGrader({ ...engine, directory: join(config.stateDirectory, 'grading') });
+  const { stateDirectory, replyTickMs, scoringThreads } = config;
+  const opened = openEvaluator({ stateDirectory, replyTickMs, scoringThreads, clock: deps.clock, grader });
+  const { evaluator, metrics } = withMetrics(opened);
+  const stack = new AsyncDisposableStack();
+  stack.defer(() => opened.close());
+  try {
+    await sweepGrader(grader, opened, deps.log);
+    if (config.metricsPort > 0) {
+      stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (page) => page.stop());
+    }
+    const services = [evaluatorService(evaluator)];
+    const server = await startRpcServer({ listen: config.listen, tls: config.tls, services, log: deps.log });
+    stack.defer(() => server.stop(stopGraceMs));
+    deps.log.info({ address: server.address, tasks: evaluator.listTasks('', 1000).length }, 'the evaluator listens');
+    return {
+      address: server.address,
+      port: server.port,
+      stop: () => stack.disposeAsync(),
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}

@@ -1,0 +1,169 @@
+// Graders in containers: one container a call, without network, with answers and submission mounted read-only.
+// Owns: the files of a call, the container, the deadline. Leaves to container-spec.ts what the container is, to harness.py
+// what happens in it, to harness-answer.ts what may come out.
+// Invariants:
+// 1. A container that is not exactly what was asked for is removed before anything runs in it.
+// 2. The files of a call lie in a directory that only this user enters; they and the container go with the call.
+// 3. What comes out is a number or a word of a fixed list; more than a few KiB of output is no answer.
+
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../shared/clock.ts';
+import { err, type Result } from '../../shared/core/result.ts';
+import { newLimiter } from '../../shared/limiter.ts';
+import { connectDocker, type DockerEngine } from '../../shared/sandbox/docker-engine.ts';
+import { describeDeviations, deviations } from '../../shared/sandbox/inspect-check.ts';
+import { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
+import { type GraderPlaces, graderContainer, installationLabel } from './container-spec.ts';
+import type { Grader, GraderCall, GraderFailure, GraderScore } from './grader.ts';
+import { readHarnessAnswer } from './harness-answer.ts';
+
+export interface DockerGraderConfig {
+  /** Image id (`sha256:…`) or name; it has python3 with pandas. */
+  readonly image: string;
+  readonly socketPath?: string;
+  /** Names this installation on the engine. */
+  readonly installation: string;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly timeoutMs: number;
+  readonly atOnce: number;
+  /** Where the files of calls lie; a directory of this installation alone. */
+  readonly directory: string;
+  readonly clock: Clock;
+}
+
+/** Each is a call of the grader; a hundred tell a standard error to 7 %. */
+const replicates = 100;
+/** Share of the time limit that the bootstrap may take, so that a slow grader still has its score. */
+const bootstrapShare = 0.5;
+/** A hundred numbers fit eight times. */
+const mostOutputBytes = 32 * 1024;
+const harness = join(import.meta.dirname, 'harness.py');
+
+export function createDockerGrader(config: DockerGraderConfig): Grader {
+  const engine = connectDocker(config.socketPath);
+  const limiter = newLimiter(config.atOnce);
+  return {
+    grade: (call) => limiter.run(() => gradeOnce(engine, config, call)),
+    sweep: () => sweep(engine, config),
+    async check() {
+      await engine.version();
+      await imageOf(engine, config.image);
+    },
+  };
+}
+
+async function imageOf(engine: DockerEngine, reference: string): Promise<string> {
+  const id = await engine.imageId(reference);
+  if (id !== undefined) return id;
+  const step = 'build it with `node deploy/docker/main-sandbox-image.ts` and set grader.image to what it prints';
+  throw new SandboxError(`there is no image ${reference} to run graders in; ${step}`);
+}
+
+/** Files first: they hold answers, and need no engine. */
+async function sweep(engine: DockerEngine, { directory, installation }: DockerGraderConfig): Promise<number> {
+  await rm(directory, { recursive: true, force: true });
+  const left = await engine.list(`${installationLabel}=${installation}`);
+  for (const { id } of left) await engine.remove(id);
+  return left.length;
+}
+
+async function gradeOnce(
+  engine: DockerEngine,
+  config: DockerGraderConfig,
+  call: GraderCall,
+): Promise<Result<GraderScore, GraderFailure>> {
+  const imageId = await imageOf(engine, config.image);
+  // mkdtemp gives mode 0700: nobody else on this host comes to the answers below it.
+  await mkdir(config.directory, { recursive: true, mode: 0o700 });
+  const directory = await mkdtemp(join(config.directory, 'call-'));
+  try {
+    const places = await writeCall(directory, config, call);
+    return await runContainer(engine, config, imageId, places);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function writeCall(directory: string, config: DockerGraderConfig, call: GraderCall): Promise<GraderPlaces> {
+  const places = {
+    grader: join(directory, 'grader'),
+    answers: join(directory, 'answers'),
+    submission: join(directory, 'submission'),
+  };
+  const seconds = config.timeoutMs / 1000;
+  const limits = { seconds, bootstrapSeconds: seconds * bootstrapShare };
+  const { functionName, seed } = call;
+  const files: [string, string | Uint8Array][] = [
+    [join(places.grader, 'harness.py'), await readFile(harness)],
+    [join(places.grader, 'grade.py'), call.program],
+    [join(places.grader, 'call.json'), JSON.stringify({ functionName, seed, replicates, ...limits })],
+    [join(places.answers, 'answers.csv'), call.answers],
+    [join(places.submission, 'submission.csv'), call.submission],
+  ];
+  // The container's user is another one; what it may read must be open to it, whatever the umask.
+  for (const place of Object.values(places)) {
+    await mkdir(place);
+    await chmod(place, 0o755);
+  }
+  for (const [path, content] of files) {
+    await writeFile(path, content);
+    await chmod(path, 0o444);
+  }
+  return places;
+}
+
+async function runContainer(
+  engine: DockerEngine,
+  config: DockerGraderConfig,
+  imageId: string,
+  places: GraderPlaces,
+): Promise<Result<GraderScore, GraderFailure>> {
+  const options = graderContainer(imageId, config.installation, places, config);
+  const id = await engine.create(options);
+  try {
+    const found = deviations(options, await engine.inspect(id));
+    if (found.length > 0) {
+      throw new SandboxError(`the Docker engine made another container than asked for (${describeDeviations(found)})`);
+    }
+    const pipe = await engine.attach(id);
+    const output = collect(pipe, config);
+    await engine.start(id);
+    const ended = await output;
+    pipe.close();
+    if (ended === 'timeout') return err('timeout');
+    if (outOfMemory(await engine.inspect(id))) return err('outOfMemory');
+    return ended === 'tooMuch' ? err('crashed') : readHarnessAnswer(ended);
+  } finally {
+    await engine.remove(id);
+  }
+}
+
+type Output = Buffer | 'timeout' | 'tooMuch';
+
+/** What the container writes until it ends, bounded in bytes and time. */
+function collect(pipe: Awaited<ReturnType<DockerEngine['attach']>>, config: DockerGraderConfig): Promise<Output> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = config.clock.after(config.timeoutMs, () => resolve('timeout'));
+    const settle = (output: Output): void => {
+      timer.cancel();
+      resolve(output);
+    };
+    pipe.listen(
+      (chunk) => {
+        bytes += chunk.length;
+        if (bytes > mostOutputBytes) settle('tooMuch');
+        else chunks.push(Buffer.from(chunk));
+      },
+      () => settle(Buffer.concat(chunks)),
+    );
+  });
+}
+
+function outOfMemory(inspected: unknown): boolean {
+  const state = (inspected as { State?: { OOMKilled?: unknown } } | null)?.State;
+  return state?.OOMKilled === true;
+}

@@ -1,0 +1,94 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { runTaskCommand } from './command.ts';
+
+const packaged = new URL('../../tasks/digits', import.meta.url).pathname;
+
+async function temporary(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'doubleblind-command-'));
+}
+
+async function plainFolder(): Promise<string> {
+  const directory = join(await temporary(), 'My Digits');
+  await cp(packaged, directory, { recursive: true });
+  await rm(join(directory, 'task.yaml'));
+  await rm(join(directory, 'private'), { recursive: true });
+  return directory;
+}
+
+async function run(...argv: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  return runTaskCommand(argv, {});
+}
+
+test('a plain Kaggle folder becomes a task with init and is imported once', async () => {
+  const directory = await plainFolder();
+  const state = join(await temporary(), 'evaluator');
+  const missing = await run('import', directory, '--state-dir', state);
+  expect(missing).toMatchObject({ exitCode: 6, stderr: expect.stringMatching(/no task\.yaml.*doubleblind task init/) });
+  const initialised = await run('init', directory, '--target', 'digit', '--metric', 'log-loss');
+  expect(initialised).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/my-digits[\s\S]*1222 training, 152 search/),
+  });
+  expect(await readFile(join(directory, 'task.yaml'), 'utf8')).toMatch(/^name: my-digits$/m);
+  expect(await run('init', directory, '--target', 'digit', '--metric', 'log-loss')).toMatchObject({ exitCode: 6 });
+  const imported = await run('import', directory, '--state-dir', state, '-o', 'json');
+  expect(JSON.parse(imported.stdout)).toMatchObject({
+    outcome: 'imported',
+    name: 'my-digits',
+    trainRows: 1222,
+    testRows: 575,
+  });
+  expect((await run('import', directory, '--state-dir', state)).stdout).toMatch(/already imported/);
+  expect(JSON.parse((await run('ls', '--state-dir', state, '-o', 'json')).stdout)).toMatchObject([
+    { name: 'my-digits' },
+  ]);
+});
+
+test('import finds the vault through the configuration of the evaluator', async () => {
+  const home = await temporary();
+  const config = join(home, 'evaluator.yaml');
+  await writeFile(config, `stateDirectory: ${join(home, 'state')}\nlisten: 127.0.0.1:7443\n`);
+  expect(await run('import', packaged, '--config', config)).toMatchObject({ exitCode: 0 });
+  expect((await run('ls', '--state-dir', join(home, 'state'))).stdout).toMatch(/^NAME .*\ndigits +log-loss/);
+});
+
+test('init writes nothing where the folder would not import', async () => {
+  const directory = await plainFolder();
+  const refused = await run('init', directory, '--target', 'number', '--metric', 'log-loss');
+  expect(refused).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringMatching(/train\.csv, line 1: the target column "number" is missing/),
+  });
+  await expect(readFile(join(directory, 'task.yaml'))).rejects.toThrow();
+  expect(await run('init', directory, '--target', 'digit', '--metric', 'logloss')).toMatchObject({
+    exitCode: 6,
+    stderr: expect.stringMatching(/unknown metric "logloss".*Did you mean log-loss/),
+  });
+});
+
+test('validate writes nothing and tells what agents will see', async () => {
+  const shown = await run('validate', packaged, '-o', 'json');
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    rows: { train: 1222, search: 152, validation: 153, test: 270 },
+    agentsSee: ['train.csv', 'test.csv', 'sample_submission.csv', 'description.md'],
+  });
+});
+
+test('wrong words are usage errors, and a directory that is not there is not found', async () => {
+  expect(await run()).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/usage/) });
+  expect(await run('imprt', 'x')).toMatchObject({ exitCode: 2 });
+  expect(await run('init', 'x', '--target', 'y')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringMatching(/--metric/),
+  });
+  expect(await run('validate', packaged, '--wrong')).toMatchObject({ exitCode: 2 });
+  expect(await run('validate', packaged, '-o', 'xml')).toMatchObject({ exitCode: 2 });
+  expect(await run('validate', '/nowhere/at/all')).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringMatching(/no such directory/),
+  });
+  expect(await run('--help')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^usage/) });
+});

@@ -1,0 +1,204 @@
+// `task init | validate | import | ls` as functions of arguments: what main-task.ts runs on the evaluator's machine, the
+// only way in for labels.
+
+import { parseArgs } from 'node:util';
+import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
+import { configSchema } from '../config.ts';
+import { metricNames } from '../core/metrics/registry.ts';
+import { openVault } from '../vault/vault.ts';
+import { checkFolder, importTask } from './import-task.ts';
+import { AlreadyInitialised, initTask } from './init.ts';
+import { describeProblem, ImportError } from './problem.ts';
+import { reportOf, reportText, type TaskReport } from './report.ts';
+
+/** What a command leaves: data on standard output, words on standard error, and an exit code of the command line's table. */
+export interface CommandResult {
+  readonly exitCode: 0 | 2 | 3 | 6;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--name NAME] [-o json|table]
+       task validate DIR [-o json|table]
+       task import DIR [--config FILE | --state-dir DIR] [-o json|table]
+       task ls [--config FILE | --state-dir DIR] [-o json|table]
+metrics: ${metricNames.join(', ')}
+`;
+
+interface Options {
+  readonly output: 'json' | 'table';
+  readonly directory: string;
+  readonly targets?: readonly string[];
+  readonly metric?: string;
+  readonly id?: string;
+  readonly name?: string;
+  readonly stateDirectory?: string;
+}
+
+class UsageError extends Error {}
+
+/** Runs one command. */
+export async function runTaskCommand(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<CommandResult> {
+  try {
+    const [verb = '', ...rest] = argv;
+    if (argv.some((word) => word === '-h' || word === '--help')) return { exitCode: 0, stdout: usage, stderr: '' };
+    const options = readOptions(verb, rest, env);
+    return { exitCode: 0, stderr: '', ...(await commands[verb]?.(options)) } as CommandResult;
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+type Output = Pick<CommandResult, 'stdout'> & { readonly stderr?: string };
+
+const commands: Readonly<Record<string, (options: Options) => Promise<Output>>> = {
+  init: runInit,
+  validate: runValidate,
+  import: runImport,
+  ls: runList,
+};
+
+function readOptions(
+  verb: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Options {
+  if (commands[verb] === undefined) throw new UsageError(verb === '' ? 'no command given' : `unknown command ${verb}`);
+  let parsed: ReturnType<typeof parseTaskArgs>;
+  try {
+    parsed = parseTaskArgs(argv);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+  const { values, positionals } = parsed;
+  const output = values.output ?? 'table';
+  if (output !== 'json' && output !== 'table') throw new UsageError(`-o takes json or table, not ${output}`);
+  const wanted = verb === 'ls' ? 0 : 1;
+  if (positionals.length !== wanted) throw new UsageError(`${verb} takes ${wanted === 0 ? 'no' : 'one'} directory`);
+  if (verb === 'init' && values.metric === undefined) throw new UsageError('init needs --metric');
+  const needsState = verb === 'import' || verb === 'ls';
+  const stateDirectory = values['state-dir'] ?? (needsState ? configuredState(values.config, env) : undefined);
+  const { target: targets, metric, id, name } = values;
+  return JSON.parse(
+    JSON.stringify({ output, directory: positionals[0] ?? '', targets, metric, id, name, stateDirectory }),
+  ) as Options;
+}
+
+/** The state directory of the evaluator's configuration, as the daemon would read it. */
+function configuredState(config: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
+  const argv = config === undefined ? [] : ['--config', config];
+  return loadConfig({ role: 'evaluator', schema: configSchema, argv, env }).stateDirectory;
+}
+
+function parseTaskArgs(argv: readonly string[]) {
+  const text = { type: 'string' } as const;
+  return parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      target: { ...text, multiple: true },
+      metric: text,
+      id: text,
+      name: text,
+      'state-dir': text,
+      config: text,
+      output: { ...text, short: 'o' },
+    },
+  });
+}
+
+async function runInit(options: Options): Promise<Output> {
+  const { directory, targets, metric = '', id, name } = options;
+  const optional = {
+    ...(targets === undefined ? {} : { targets }),
+    ...(id === undefined ? {} : { id }),
+    ...(name === undefined ? {} : { name }),
+  };
+  const { path, plan } = await initTask({ directory, metric, ...optional });
+  const report = reportOf(plan);
+  if (options.output === 'json') return { stdout: json({ path, ...report }) };
+  const next = `Wrote ${path}. Next: \`doubleblind task import ${directory}\`\n`;
+  return { stdout: `${reportText(report)}${next}` };
+}
+
+async function runValidate(options: Options): Promise<Output> {
+  const report = reportOf(await checkFolder(options.directory));
+  return { stdout: render(options, report, 'Importable; nothing was written.\n') };
+}
+
+async function runImport(options: Options): Promise<Output> {
+  const vault = openVault(options.stateDirectory ?? '');
+  try {
+    const { kind, task, warnings } = await importTask(vault, options.directory);
+    const { name } = task.description;
+    const told = {
+      imported: `Imported the task ${name}.`,
+      newVersion: `Imported a new version of the task ${name}; runs that began before keep the old one.`,
+      restored: `The task ${name} is an earlier version again, which was imported before.`,
+      unchanged: `The task ${name} is already imported; nothing changed.`,
+    }[kind];
+    const { description, ...rest } = task.description;
+    const data = { outcome: kind, version: task.version, bundleDigest: task.bundleDigest, ...rest, warnings };
+    const words = [told, ...warnings.map((warning) => `Warning: ${warning}`)];
+    return { stdout: options.output === 'json' ? json(data) : `${words.join('\n')}\n` };
+  } finally {
+    vault.close();
+  }
+}
+
+async function runList(options: Options): Promise<Output> {
+  const vault = openVault(options.stateDirectory ?? '');
+  try {
+    const tasks = vault.listTasks('', 1000).map(({ version, description }) => {
+      const { name, title, metric, trainRows, testRows, licence } = description;
+      return { name, title, metric, trainRows, testRows, licence, version };
+    });
+    if (options.output === 'json') return { stdout: json(tasks) };
+    const rows = tasks.map((task) => [
+      task.name,
+      task.metric,
+      String(task.trainRows),
+      String(task.testRows),
+      task.title,
+    ]);
+    return { stdout: columns([['NAME', 'METRIC', 'TRAIN', 'TEST', 'TITLE'], ...rows]) };
+  } finally {
+    vault.close();
+  }
+}
+
+function render(options: Options, report: TaskReport, last: string): string {
+  return options.output === 'json' ? json(report) : `${reportText(report)}${last}`;
+}
+
+function json(data: unknown): string {
+  return `${JSON.stringify(data, null, 2)}\n`;
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function failed(error: unknown): CommandResult {
+  if (error instanceof UsageError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n${usage}` };
+  if (error instanceof ConfigError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n` };
+  if (error instanceof AlreadyInitialised) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
+  if (error instanceof ImportError) {
+    const missing = error.problems.some((problem) => problem.message === 'there is no such directory');
+    const stderr = missing ? `${error.problems.map(describeProblem).join('\n')}\n` : `${error.message}\n`;
+    return { exitCode: missing ? 3 : 6, stdout: '', stderr };
+  }
+  throw error;
+}

@@ -1,0 +1,109 @@
+// `task init`: writes a task.yaml for a plain Kaggle folder, after a look at its columns.
+
+import { open, readFile, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { findMetric } from '../core/metrics/registry.ts';
+import { readFolder } from './folder.ts';
+import { findLayout, type TaskLayout } from './layout.ts';
+import { planTask, type TaskPlan } from './plan.ts';
+import { ImportError } from './problem.ts';
+import { settingsFile, unknownMetric, writeSettings } from './settings.ts';
+import { readTable, type Table } from './table.ts';
+
+export interface InitRequest {
+  readonly directory: string;
+  /** Taken from the sample submission where absent: its columns besides the id. */
+  readonly targets?: readonly string[];
+  readonly metric: string;
+  readonly id?: string;
+  readonly name?: string;
+}
+
+/** There is a task.yaml already. */
+export class AlreadyInitialised extends Error {
+  override readonly name = 'AlreadyInitialised';
+}
+
+/** Checks the folder and writes its task.yaml; gives its path and the plan. Throws `ImportError` and writes nothing where it would not import. */
+export async function initTask(request: InitRequest): Promise<{ path: string; plan: TaskPlan }> {
+  const path = join(request.directory, settingsFile);
+  const exists = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new AlreadyInitialised(`${path} is there already; edit it, or remove it first`);
+  if (findMetric(request.metric) === undefined) {
+    throw new ImportError(request.directory, [{ ...unknownMetric(request.metric), file: '--metric' }]);
+  }
+  const content = settingsText(request, await guess(request));
+  const folder = await readFolder(request.directory, content);
+  if (!folder.ok) throw new ImportError(request.directory, folder.error);
+  const plan = planTask(folder.value);
+  if (Array.isArray(plan)) throw new ImportError(request.directory, plan);
+  // 'wx': whoever wrote one in the meantime keeps it.
+  const file = await open(path, 'wx');
+  await file.writeFile(content);
+  await file.close();
+  return { path, plan: plan as TaskPlan };
+}
+
+interface Guess {
+  readonly name: string;
+  readonly title?: string;
+  readonly targets: readonly string[];
+}
+
+/** What the folder says of itself: MLE-bench's names of a competition, and the columns to predict. */
+async function guess(request: InitRequest): Promise<Guess> {
+  const layout = await findLayout(request.directory);
+  const { competition } = layout;
+  const name = taskName(competition?.id ?? basename(resolve(request.directory)));
+  const targets = request.targets ?? (await predicted(request, layout));
+  return { name, targets, ...(competition === undefined ? {} : { title: competition.title }) };
+}
+
+/** The only column of the sample submission besides the id, or all of several that the training table has too. */
+async function predicted(request: InitRequest, { sample, train }: TaskLayout): Promise<string[]> {
+  const { columns } = await readNamed(request.directory, sample);
+  const others = columns.filter((column) => column !== (request.id ?? columns[0]));
+  if (others.length === 1) return others;
+  const known = others.length === 0 ? [] : (await readNamed(request.directory, train)).columns;
+  if (others.length > 0 && others.every((column) => known.includes(column))) return others;
+  const message = `it has ${others.length} columns besides the id, so the target is not clear`;
+  const remedy = 'Name the column of the training table to predict with --target';
+  throw new ImportError(request.directory, [{ file: sample, line: 1, message, remedy }]);
+}
+
+async function readNamed(directory: string, file: string): Promise<Table> {
+  const bytes = await readFile(join(directory, file)).catch(() => Buffer.alloc(0));
+  const table = await readTable(file, bytes);
+  if (!table.ok) throw new ImportError(directory, table.error);
+  return table.value;
+}
+
+function settingsText(request: InitRequest, guessed: Guess): string {
+  const name = request.name ?? guessed.name;
+  return writeSettings({
+    name,
+    title: guessed.title ?? name,
+    metric: request.metric,
+    target: guessed.targets.length === 1 ? guessed.targets[0] : guessed.targets,
+    ...(request.id === undefined ? {} : { id: request.id }),
+    files: [],
+    split: { seed: 1 },
+    feedback: 'quantised',
+    refit: false,
+    source: 'not stated',
+    licence: 'not stated',
+  });
+}
+
+/** A directory's name as a task name. */
+function taskName(directory: string): string {
+  const name = directory
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 63);
+  return name === '' ? 'task' : name;
+}

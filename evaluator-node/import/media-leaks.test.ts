@@ -1,0 +1,40 @@
+// What files tell of a label without being opened: the linter says so, and names and times do not reach agents.
+
+import { mkdir, mkdtemp, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { checkFolder } from './import-task.ts';
+
+const rows = Array.from({ length: 100 }, (_, row) => ({ row, size: (row * 37) % 101, label: (row * 29) % 2 }));
+
+/** A task with a file for each row; each part of a file is as the label says, or as a hash of the row says. */
+async function warningsWhere(told: { name?: boolean; size?: boolean; time?: boolean }): Promise<string[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'doubleblind-media-'));
+  await mkdir(join(directory, 'pictures'));
+  const mixed = (row: number): number => Math.imul(row + 1, 0x9e3779b1) >>> 31;
+  const lines = [];
+  for (const { row, size, label } of rows) {
+    const by = (is = false): number => (is ? label : mixed(row));
+    const path = `${by(told.name)}${(row * 7919) % 1000}.bin`;
+    await writeFile(join(directory, 'pictures', path), Buffer.alloc(1000 + 10 * by(told.size)));
+    const seconds = 1_700_000_000 + by(told.time);
+    await utimes(join(directory, 'pictures', path), seconds, seconds);
+    lines.push(`${row},${size},${path}${row < 90 ? `,${label}` : ''}\n`);
+  }
+  await writeFile(join(directory, 'train.csv'), `id,size,path,label\n${lines.slice(0, 90).join('')}`);
+  await writeFile(join(directory, 'test.csv'), `id,size,path\n${lines.slice(90).join('')}`);
+  const sample = rows.slice(90).map(({ row }) => `${row},0.5\n`);
+  await writeFile(join(directory, 'sample_submission.csv'), `id,label\n${sample.join('')}`);
+  const media = 'media: { column: path, train: pictures }';
+  await writeFile(join(directory, 'task.yaml'), `name: pictures\nmetric: roc-auc\ntarget: label\n${media}\n`);
+  const { warnings } = await checkFolder(directory);
+  return warnings.flatMap((warning) => /^the (\w+) of the files predict the target/.exec(warning)?.[1] ?? []);
+}
+
+test('sizes, names and times of files that predict the target are warned about, each by itself, and chance is not', async () => {
+  expect(await warningsWhere({})).toEqual([]);
+  expect(await warningsWhere({ size: true })).toEqual(['sizes']);
+  expect(await warningsWhere({ name: true })).toEqual(['names']);
+  expect(await warningsWhere({ time: true })).toEqual(['times']);
+});

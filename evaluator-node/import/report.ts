@@ -1,0 +1,80 @@
+// What `task validate` and `task import` tell: data with stable names, and a text for people.
+
+import type { TaskPlan } from './plan.ts';
+
+export interface TaskReport {
+  readonly name: string;
+  readonly title: string;
+  readonly metric: string;
+  readonly lowerIsBetter: boolean;
+  /** The target column; several are joined by commas. */
+  readonly target: string;
+  readonly targets: readonly string[];
+  readonly id: string;
+  readonly predictionColumns: readonly string[];
+  readonly classes: readonly string[];
+  readonly features: readonly string[];
+  readonly rows: {
+    readonly train: number;
+    readonly search: number;
+    readonly validation: number;
+    readonly test: number;
+  };
+  readonly split: string;
+  readonly testLabels: boolean;
+  /** Files of the public bundle. */
+  readonly agentsSee: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The report of a plan. */
+export function reportOf(plan: TaskPlan): TaskReport {
+  const { settings, extras, media, test } = plan.folder;
+  const count = (split: string): number => plan.splits.filter((each) => each === split).length;
+  return {
+    name: settings.name,
+    title: settings.title,
+    metric: plan.metric.name,
+    lowerIsBetter: plan.metric.lowerIsBetter,
+    target: plan.columns.targets.join(', '),
+    targets: plan.columns.targets,
+    id: plan.columns.id,
+    predictionColumns: plan.columns.predictionColumns,
+    classes: plan.columns.classes,
+    features: plan.columns.features,
+    rows: { train: count('train'), search: count('search'), validation: count('validation'), test: test.rows.length },
+    split: plan.strategy,
+    testLabels: plan.testTruth.length > 0 && !plan.testTruth.some(Number.isNaN),
+    agentsSee: [
+      'train.csv',
+      'test.csv',
+      'sample_submission.csv',
+      'description.md',
+      ...extras.map((extra) => extra.path),
+      ...(media === undefined ? [] : [`${media.folder}/ (${media.files.size} files under opaque names)`]),
+    ],
+    warnings: plan.warnings,
+  };
+}
+
+/** The report as lines for a terminal. */
+export function reportText(report: TaskReport): string {
+  const { rows } = report;
+  const hidden = rows.search + rows.validation + rows.test;
+  const goal = report.lowerIsBetter ? 'lower is better' : 'higher is better';
+  const lines = [
+    `Task        ${report.name} — ${report.title}`,
+    `Metric      ${report.metric} (${goal})`,
+    `Columns     id ${report.id}, ${report.targets.length === 1 ? 'target' : 'targets'} ${shortList(report.targets)}, ${report.features.length} features`,
+    ...(report.classes.length === 0 ? [] : [`Labels      ${shortList(report.classes)}`]),
+    `Split       ${report.split}: ${rows.train} training, ${rows.search} search, ${rows.validation} validation, ${rows.test} official test rows`,
+    `Agents see  train.csv with ${rows.train} labelled rows; test.csv with ${hidden} rows, shuffled, under opaque ids; ${report.agentsSee.slice(2).join(', ')}`,
+    `Test labels ${report.testLabels ? 'known; used for the final report only' : 'not known'}`,
+    ...report.warnings.map((warning) => `Warning     ${warning}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function shortList(items: readonly string[]): string {
+  return items.length > 12 ? `${items.slice(0, 12).join(', ')} and ${items.length - 12} more` : items.join(', ');
+}

@@ -1,0 +1,19 @@
+// `task init | validate | import | ls`, run on the evaluator's machine: labels have no way in through the network.
+
+import { messageChain } from '../shared/log.ts';
+import { runTaskCommand } from './import/command.ts';
+
+try {
+  const { exitCode, stdout, stderr } = await runTaskCommand(process.argv.slice(2), process.env);
+  process.stderr.write(stderr);
+  process.stdout.write(stdout);
+  process.exitCode = exitCode;
+} catch (error) {
+  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+  process.stderr.write(
+    full
+      ? "The disk of the evaluator's state directory is full; nothing was imported. Free some space and repeat the command.\n"
+      : `the task could not be handled: ${messageChain(error)}\n`,
+  );
+  process.exitCode = full ? 6 : 1;
+}

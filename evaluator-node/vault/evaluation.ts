@@ -1,0 +1,266 @@
+// Evaluation: takes submissions, gives search scores, and keeps everything else until the run is sealed.
+//
+// Owns: admission, scoring, the record of every answer. Leaves to rpc/: wire types; to vault/: labels and storage; to
+// core/: every decision.
+// Invariants:
+// 1. An answer is on disk, with its ledger record, in one transaction, before it leaves.
+// 2. Same run, candidate and digest: same answer, for ever. Same predictions of a task version: same score.
+// 3. Before the seal no validation or test score is in any value that `evaluate` returns.
+// 4. Messages of refusals and failures depend on no label.
+// 5. A query is spent where a score is told that the run had not learned before, and nowhere else.
+// Reading and scoring run in threads (scorer.ts); here is only what needs the order of the calls.
+
+import type { Clock } from '../../shared/clock.ts';
+import { assertNever } from '../../shared/core/assert.ts';
+import { isDigest, isId } from '../../shared/core/ids.ts';
+import { err, ok } from '../../shared/core/result.ts';
+import { type AdmissionFailure, admit } from '../core/admission.ts';
+import type { Answer, Outcome, Submission } from '../core/answer.ts';
+import { EvaluatorFault } from '../core/evaluator-fault.ts';
+import { feedbackText, implausibility, ladderText, smallestFeedbackStep } from '../core/feedback.ts';
+import type { Score, ScoreFailure } from '../core/metrics/score.ts';
+import { decideQuery, defaultQueries } from '../core/queries.ts';
+import { type Refusal, refusal } from '../core/refusal.ts';
+import type { StoredTask } from '../core/task.ts';
+import type { Grader } from '../grader/grader.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { gradeSplit, scoreOf } from './grading.ts';
+import type { Reading } from './reading.ts';
+import { untilTick } from './reply-tick.ts';
+import { taskOfRun } from './run-task.ts';
+import type { SplitScores } from './runs.ts';
+import type { Scorer } from './scorer.ts';
+import { type LoadedTask, metricOf } from './scoring.ts';
+import type { Vault } from './vault.ts';
+
+export interface EvaluationParts {
+  readonly vault: Vault;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly load: (task: StoredTask) => LoadedTask;
+  readonly scorer: Scorer;
+  /** Runs a task's own grader. */
+  readonly grader: Grader;
+  /** Answers leave on multiples of this after the call began, so that their timing tells less; 0 for at once. */
+  readonly replyTickMs: number;
+}
+
+/** Reads and scores one submission; resolves on a tick. */
+export async function evaluateSubmission(
+  parts: EvaluationParts,
+  submission: Submission,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Answer> {
+  const startedMs = parts.clock.monotonicMs();
+  const answer = await evaluate(parts, submission, chunks);
+  await untilTick(parts.clock, parts.replyTickMs, startedMs);
+  return answer;
+}
+
+function checkSubmission(submission: Submission): void {
+  const wrong = (what: string): EvaluatorFault => new EvaluatorFault('invalidArgument', 'badHeader', what);
+  if (!isId(submission.runId)) throw wrong('candidate.run_id is not an id');
+  if (!isId(submission.candidateId)) throw wrong('candidate.attempt_id is not an id');
+  if (!Number.isSafeInteger(submission.epoch) || submission.epoch < 0)
+    throw wrong('candidate.epoch is not a whole number');
+  if (!isDigest(submission.digest)) throw wrong('submission_digest is not a SHA-256 in lower-case hex');
+  if (!Number.isSafeInteger(submission.bytes) || submission.bytes < 0)
+    throw wrong('submission_bytes is not a whole number');
+}
+
+async function evaluate(
+  parts: EvaluationParts,
+  submission: Submission,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Answer> {
+  checkSubmission(submission);
+  const task = taskOfRun(parts.vault, submission.runId, submission.task);
+  const known = replayed(parts, task, submission);
+  if (known !== undefined) return known;
+  const read = await parts.scorer.score(task.version, submission, chunks);
+  const reading = read.kind === 'read' ? await withScores(parts, task, submission, read) : read;
+  // Another call may have recorded an answer, sealed the run or raised the epoch while the bytes came in.
+  return parts.vault.database.transaction(
+    () => replayed(parts, task, submission) ?? record(parts, task, submission, reading),
+  );
+}
+
+type Refused = Extract<Reading, { kind: 'refused' }>;
+type ReadSubmission = Extract<Reading, { kind: 'read' }>;
+type ScoredReading = ReadSubmission & Required<Pick<ReadSubmission, 'scores'>>;
+
+/** The reading with its scores; those of a task's own grader are fetched, unless these predictions have them already. */
+async function withScores(
+  parts: EvaluationParts,
+  task: StoredTask,
+  { runId }: Submission,
+  reading: ReadSubmission,
+): Promise<ScoredReading> {
+  const { scores, predictionDigest, predictions } = reading;
+  if (scores !== undefined) return { ...reading, scores };
+  const { runs } = parts.vault;
+  const known = runs.scoresOf(task.version, predictionDigest);
+  if (known !== undefined) return { ...reading, scores: ok(known) };
+  // An earlier refusal of the same predictions will be repeated, whatever the grader would say now.
+  if (runs.outcomeOfPrediction(runId, predictionDigest) !== undefined) return { ...reading, scores: err(noScores) };
+  const graded = await gradeSplit(parts.grader, parts.load(task), 'search', predictions);
+  return { ...reading, scores: graded.ok ? ok({ search: scoreOf(graded.value) }) : graded };
+}
+
+const noScores: ScoreFailure = { kind: 'undefined', message: 'these predictions were refused before' };
+
+/** The recorded answer, where there is one; throws where the submission is not admitted. */
+function replayed(parts: EvaluationParts, task: StoredTask, submission: Submission): Answer | undefined {
+  const { runs, database } = parts.vault;
+  const { runId, candidateId, epoch, digest } = submission;
+  return database.transaction(() => {
+    const recorded = runs.recordedOutcome(runId, candidateId, digest);
+    const request = { version: task.version, epoch, digest };
+    const admission = admit(request, runs.facts(runId, candidateId), recorded !== undefined);
+    if (!admission.ok) throw admissionFault(admission.error);
+    if (recorded === undefined) return;
+    runs.touchCandidate(runId, candidateId, epoch, digest);
+    appendAnswer(parts, task, submission, recorded.outcome, true);
+    return { ...recorded, cached: true };
+  });
+}
+
+function admissionFault(failure: AdmissionFailure): EvaluatorFault {
+  return new EvaluatorFault('failedPrecondition', failure.reason, failure.message);
+}
+
+/** Writes the answer down; inside a transaction. */
+function record(
+  parts: EvaluationParts,
+  task: StoredTask,
+  submission: Submission,
+  reading: Refused | ScoredReading,
+): Answer {
+  const { runs } = parts.vault;
+  const { runId, candidateId, epoch, digest, parentIds } = submission;
+  if (reading.kind === 'refused' && reading.refusal.kind === 'digestMismatch') {
+    // A fault of the transport says nothing about the file: it is told, and forgotten, so that the file can be sent again.
+    const outcome = refused(reading.refusal);
+    return { outcome, cached: false, ledgerSequence: appendAnswer(parts, task, submission, outcome, false) };
+  }
+  runs.bind(runId, task.version);
+  runs.touchCandidate(runId, candidateId, epoch, digest);
+  runs.noteParents(runId, candidateId, parentIds);
+  const { cached, ...scored } = outcomeOf(parts, task, submission, reading);
+  const ledgerSequence = appendAnswer(parts, task, submission, scored.outcome, cached);
+  runs.record({ runId, candidateId, digest, epoch, ledgerSequence, ...scored });
+  return { outcome: scored.outcome, cached, ledgerSequence };
+}
+
+function refused(told: Refusal): Outcome {
+  return { kind: 'refusal', refusal: told };
+}
+
+interface Scored {
+  readonly outcome: Outcome;
+  readonly cached: boolean;
+  readonly isQuery: boolean;
+  readonly predictionDigest?: string;
+}
+
+function outcomeOf(
+  parts: EvaluationParts,
+  task: StoredTask,
+  submission: Submission,
+  reading: Refused | ScoredReading,
+): Scored {
+  const { runs } = parts.vault;
+  const { runId, candidateId } = submission;
+  const free = { cached: false, isQuery: false };
+  if (reading.kind === 'refused') return { ...free, outcome: refused(reading.refusal) };
+  const { predictionDigest, scores } = reading;
+  const earlier = runs.outcomeOfPrediction(runId, predictionDigest);
+  if (earlier !== undefined) return { outcome: earlier, cached: true, isQuery: false, predictionDigest };
+  if (!scores.ok) return { ...free, outcome: refused(refusal('invalidValue', scores.error.message)), predictionDigest };
+  const budget = { ...defaultQueries, ...task.description.queries };
+  const decision = decideQuery(runs.queriesUsed(runId, candidateId), budget);
+  if (decision === 'refuse') {
+    const message = `the run has used all of its ${budget.run} scores`;
+    return { ...free, outcome: refused(refusal('queryBudget', message)) };
+  }
+  const stored = runs.scoresOf(task.version, predictionDigest);
+  if (stored === undefined) {
+    runs.storePrediction(task.version, predictionDigest, reading.predictions, scores.value);
+  }
+  const known = stored ?? scores.value;
+  const feedback =
+    decision === 'withhold'
+      ? `withheld: this line of candidates has used its ${budget.lineage} scores`
+      : shownText(parts, task, runId, known, reading.ladderStart);
+  const outcome = searchOutcome(task, known, feedback);
+  return { outcome, cached: stored !== undefined, isQuery: true, predictionDigest };
+}
+
+/** What the run's agents may see of the score. */
+function shownText(
+  parts: EvaluationParts,
+  task: StoredTask,
+  runId: string,
+  scores: SplitScores,
+  ladderStart: Score | undefined,
+): string {
+  const { runs } = parts.vault;
+  const { feedback } = task.description;
+  const score = feedback === 'exact' ? scores.search : (scores.shown ?? scores.search);
+  const metric = metricOf(task);
+  const smallestStep = smallestFeedbackStep(metric, parts.vault.splitRows(task.version, 'search'));
+  const unsure = task.description.grader !== undefined && score.standardError === 0 ? ' (of unknown error)' : '';
+  if (feedback !== 'ladder') return `${feedbackText(score, feedback, smallestStep)}${unsure}`;
+  const { text, shown } = ladderText(metric, score, runs.shown(runId) ?? ladderStart, smallestStep);
+  runs.show(runId, shown);
+  return text;
+}
+
+/** What may leave of the scores: the search score alone. */
+function searchOutcome(task: StoredTask, { search }: SplitScores, feedback: string): Outcome {
+  const reason = implausibility(metricOf(task), search.value, task.description.plausible);
+  return {
+    kind: 'score',
+    value: search.value,
+    standardError: search.standardError,
+    feedback,
+    ...(reason === undefined ? {} : { quarantineReason: reason }),
+  };
+}
+
+function appendAnswer(
+  parts: EvaluationParts,
+  task: StoredTask,
+  submission: Submission,
+  outcome: Outcome,
+  cached: boolean,
+): number {
+  const { caller, runId, candidateId, epoch, digest } = submission;
+  const { description, version } = task;
+  return parts.ledger.append(runId, {
+    type: 'evaluated',
+    at: parts.clock.now().toISOString(),
+    to: caller,
+    runId,
+    candidateId,
+    epoch,
+    task: description.name,
+    version,
+    submissionDigest: digest,
+    cached,
+    ...toldOutcome(outcome),
+  }).sequence;
+}
+
+function toldOutcome(outcome: Outcome): Record<string, unknown> {
+  switch (outcome.kind) {
+    case 'score': {
+      const { value, standardError, feedback, quarantineReason } = outcome;
+      return { score: value, standardError, feedback, quarantined: quarantineReason !== undefined };
+    }
+    case 'refusal':
+      return { refusal: outcome.refusal.kind, line: outcome.refusal.line };
+    default:
+      return assertNever(outcome);
+  }
+}

@@ -1,0 +1,73 @@
+// A scoring thread: reads and scores submissions, several at a time, piece by piece as they come, and makes the choice of a
+// seal. It has its own view of the vault and writes nothing. scorer.ts is the other end.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { messageChain } from '../../shared/core/message-chain.ts';
+import { type Choice, chooseAmong, type Finalist } from './choice.ts';
+import { type Announced, createReading, type Reading } from './reading.ts';
+import { createTaskLoader } from './scoring.ts';
+import { openVault } from './vault.ts';
+
+/** What the daemon says; `call` tells submissions apart. */
+export type ToThread =
+  | { readonly kind: 'begin'; readonly call: number; readonly version: string; readonly announced: Announced }
+  | { readonly kind: 'chunk'; readonly call: number; readonly chunk: Uint8Array }
+  | { readonly kind: 'end'; readonly call: number }
+  | { readonly kind: 'drop'; readonly call: number }
+  | {
+      readonly kind: 'choose';
+      readonly call: number;
+      readonly version: string;
+      readonly runId: string;
+      readonly finalists: readonly Finalist[];
+    };
+
+/** What the thread says: bytes that it has read, and how a call ended. */
+export type FromThread =
+  | { readonly kind: 'taken'; readonly call: number; readonly bytes: number }
+  | { readonly kind: 'done'; readonly call: number; readonly reading: Reading }
+  | { readonly kind: 'chosen'; readonly call: number; readonly choice: Choice }
+  | { readonly kind: 'failed'; readonly call: number; readonly message: string };
+
+const port = parentPort;
+if (port === null) throw new Error('scoring-thread.ts runs as a thread only');
+const vault = openVault(String(workerData));
+const load = createTaskLoader(vault);
+const readings = new Map<number, ReturnType<typeof createReading>>();
+
+function loaded(version: string): ReturnType<typeof load> {
+  const task = vault.taskOfVersion(version);
+  if (task === undefined) throw new Error(`the vault has no task version ${version}`);
+  return load(task);
+}
+
+function handle(message: ToThread): FromThread | undefined {
+  const { kind, call } = message;
+  if (kind === 'begin') readings.set(call, createReading(loaded(message.version), message.announced));
+  else if (kind === 'chunk') {
+    readings.get(call)?.push(message.chunk);
+    return { kind: 'taken', call, bytes: message.chunk.length };
+  } else if (kind === 'choose') {
+    const choice = chooseAmong(loaded(message.version), vault, message.runId, message.finalists);
+    return { kind: 'chosen', call, choice };
+  } else {
+    const reading = readings.get(call);
+    readings.delete(call);
+    if (kind === 'end' && reading !== undefined) return { kind: 'done', call, reading: reading.finish() };
+  }
+  return;
+}
+
+port.on('message', (message: ToThread) => {
+  let answer: FromThread | undefined;
+  try {
+    answer = handle(message);
+  } catch (error) {
+    readings.delete(message.call);
+    answer = { kind: 'failed', call: message.call, message: messageChain(error) };
+  }
+  if (answer === undefined) return;
+  const owned =
+    answer.kind === 'done' && answer.reading.kind === 'read' ? [answer.reading.predictions.values.buffer] : [];
+  port.postMessage(answer, owned as ArrayBuffer[]);
+});

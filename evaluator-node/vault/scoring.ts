@@ -1,0 +1,181 @@
+// Scores one set of predictions on every split of a task version. A version's rows are loaded once and kept.
+
+import { err, ok, type Result } from '../../shared/core/result.ts';
+import { sha256 } from '../../shared/store/digest.ts';
+import { shownPredictions } from '../core/feedback.ts';
+import { metricFor } from '../core/grader-metric.ts';
+import type { Metric, Rows } from '../core/metrics/metric.ts';
+import { type Score, type ScoreFailure, scoreRows } from '../core/metrics/score.ts';
+import { withPredictions } from '../core/metrics/texts.ts';
+import type { StoredTask } from '../core/task.ts';
+import { type IdTable, idTableOfJson } from '../submission/id-table.ts';
+import type { SubmissionShape } from '../submission/parser.ts';
+import { doubleBytes } from './doubles.ts';
+import type { Predictions, SplitScores } from './runs.ts';
+import { type HiddenRows, splitCodes, type Vault } from './vault.ts';
+
+/** A task version, ready to score. */
+export interface LoadedTask {
+  readonly task: StoredTask;
+  readonly metric: Metric;
+  readonly hidden: HiddenRows;
+  readonly ids: IdTable;
+  readonly shape: SubmissionShape;
+  /** The text of grade.py, where the task has its own grader. */
+  readonly graderProgram?: string;
+  /** Rows of each split, as positions in test.csv. */
+  readonly rowsOf: Readonly<Record<SplitName, Uint32Array>>;
+}
+
+export type SplitName = (typeof splitCodes)[number];
+
+/** Versions kept in memory; a run uses one, and few runs go on at a time. */
+const loadedLimit = 4;
+
+/** Loads versions from the vault, the last few of them from memory. */
+export function createTaskLoader(vault: Vault): (task: StoredTask) => LoadedTask {
+  const loaded = new Map<string, LoadedTask>();
+  return (task) => {
+    const known = loaded.get(task.version);
+    if (known !== undefined) return known;
+    const fresh = loadTask(vault, task);
+    const [oldest] = loaded.keys();
+    if (loaded.size >= loadedLimit && oldest !== undefined) loaded.delete(oldest);
+    loaded.set(task.version, fresh);
+    return fresh;
+  };
+}
+
+/** The metric of a task that was imported. */
+export function metricOf({ description }: StoredTask): Metric {
+  const metric = metricFor(description);
+  if (metric !== undefined) return metric;
+  throw new Error(`task ${description.name} has the metric ${description.metric}, which is unknown`);
+}
+
+function loadTask(vault: Vault, task: StoredTask): LoadedTask {
+  const { description } = task;
+  const metric = metricOf(task);
+  const hidden = vault.hiddenRows(task.version);
+  const graderProgram = vault.graderProgram(task.version);
+  const rows = (split: SplitName): Uint32Array => {
+    const code = splitCodes.indexOf(split);
+    const found = new Uint32Array(hidden.splits.length);
+    let count = 0;
+    hidden.splits.forEach((each, row) => {
+      if (each === code) found[count++] = row;
+    });
+    return found.slice(0, count);
+  };
+  return {
+    task,
+    metric,
+    hidden,
+    ...(graderProgram === undefined ? {} : { graderProgram }),
+    ids: idTableOfJson(vault.hiddenIds(task.version)),
+    shape: {
+      idColumn: description.idColumn,
+      predictionColumns: description.predictionColumns,
+      kind: metric.kind,
+      classes: description.classes,
+      ...(metric.predictionRange === undefined ? {} : { range: metric.predictionRange }),
+      ...(metric.columnDomains === undefined ? {} : { columnRanges: metric.columnDomains }),
+      ...(metric.textProblem === undefined ? {} : { textProblem: metric.textProblem }),
+      sharesOfOne: metric.sharesOfOne === true,
+      needsVariation: metric.needsVariation === true,
+      metric: metric.name,
+    },
+    rowsOf: { search: rows('search'), validation: rows('validation'), test: rows('test') },
+  };
+}
+
+/** The truth of a split, without predictions. */
+export function truthOf(loaded: LoadedTask, split: SplitName): Omit<Rows, 'prediction'> {
+  const { hidden, shape } = loaded;
+  const { columnWeights } = loaded.task.description;
+  const truthWidth = hidden.truth.length / loaded.ids.size;
+  return {
+    count: loaded.rowsOf[split].length,
+    truth: pickRows(loaded.rowsOf[split], hidden.truth, truthWidth),
+    truthWidth,
+    width: shape.predictionColumns.length,
+    classCount: shape.classes.length,
+    ...(hidden.texts === undefined ? {} : { texts: hidden.texts }),
+    ...(columnWeights === undefined ? {} : { columnWeights }),
+  };
+}
+
+/** The predictions for the rows of a split. */
+export function predictionsFor(loaded: LoadedTask, split: SplitName, predictions: Float64Array): Float64Array {
+  return pickRows(loaded.rowsOf[split], predictions, loaded.shape.predictionColumns.length);
+}
+
+/** Some rows of row-major values. */
+function pickRows(rows: Uint32Array, values: Float64Array, width: number): Float64Array {
+  const picked = new Float64Array(rows.length * width);
+  for (let index = 0; index < rows.length; index += 1) {
+    const from = (rows[index] ?? 0) * width;
+    for (let column = 0; column < width; column += 1) picked[index * width + column] = values[from + column] ?? 0;
+  }
+  return picked;
+}
+
+/** Scores one split; undefined for a test split whose labels are not all known. */
+function scoreSplit(
+  loaded: LoadedTask,
+  split: SplitName,
+  { values, texts }: Predictions,
+): Result<Score, ScoreFailure> | undefined {
+  const truth = truthOf(loaded, split);
+  if (split === 'test' && (truth.count === 0 || truth.truth.some(Number.isNaN))) return;
+  const rows = withPredictions(truth, predictionsFor(loaded, split, values), texts);
+  return scoreRows(loaded.metric, rows, `${loaded.task.version}:${split}`);
+}
+
+/** Scores all splits; a failure is that of the search split. */
+export function scoreAllSplits(loaded: LoadedTask, predictions: Predictions): Result<SplitScores, ScoreFailure> {
+  const search = scoreSplit(loaded, 'search', predictions);
+  if (search === undefined || !search.ok)
+    return err(search?.error ?? { kind: 'noRows', message: 'there are no rows to score' });
+  const shown = shownScore(loaded, predictions);
+  const validation = scoreSplit(loaded, 'validation', predictions);
+  const test = scoreSplit(loaded, 'test', predictions);
+  return ok({
+    search: search.value,
+    ...(shown === undefined ? {} : { shown }),
+    ...(validation?.ok === true ? { validation: validation.value } : {}),
+    ...(test?.ok === true ? { test: test.value } : {}),
+  });
+}
+
+function shownScore(loaded: LoadedTask, { values }: Predictions): Score | undefined {
+  const held = shownPredictions(loaded.metric, values);
+  const score = held === values ? undefined : scoreSplit(loaded, 'search', { values: held });
+  return score?.ok === true ? score.value : undefined;
+}
+
+/** What a ladder starts from: the trivial baseline's search score, where it has one. */
+export function ladderStart(loaded: LoadedTask): Score | undefined {
+  const score = scoreSplit(loaded, 'search', baselinePredictions(loaded));
+  return score?.ok === true ? score.value : undefined;
+}
+
+/** What the trivial baseline predicts for all hidden rows. */
+export function baselinePredictions({ hidden, ids }: LoadedTask): Predictions {
+  const { row } = hidden.baseline;
+  const values = new Float64Array(ids.size * row.length);
+  for (let at = 0; at < values.length; at += row.length) values.set(row, at);
+  return hidden.texts === undefined ? { values } : { values, texts: hidden.texts };
+}
+
+/** The score of the trivial baseline on a split; NaN where its constant has none. */
+export function baselineScore(loaded: LoadedTask, split: SplitName): number {
+  const score = scoreSplit(loaded, split, baselinePredictions(loaded));
+  return score?.ok === true ? score.value.value : Number.NaN;
+}
+
+/** Name of a set of predictions: equal predictions, equal digest, however the file wrote them. */
+export function predictionDigest({ values, texts }: Predictions): string {
+  const numbers = sha256(doubleBytes(values));
+  return texts === undefined ? numbers : sha256(`${numbers}\n${JSON.stringify(texts)}`);
+}

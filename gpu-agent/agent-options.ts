@@ -1,0 +1,39 @@
+// What the agent of a host is put together from.
+
+import type { Heartbeat, ResultEvent } from '../shared/bus/messages.ts';
+import type { AttemptPorts } from './attempt.ts';
+import type { Concluded } from './core/trajectory-event.ts';
+import type { SandboxEngine } from './sandbox/sandbox.ts';
+import type { HostDescription, HostSlot } from './slots.ts';
+
+/** What the agent needs of the bus. */
+interface AgentBus {
+  publishHeartbeat(heartbeat: Heartbeat): void | Promise<void>;
+  publishResult(event: ResultEvent): Promise<void>;
+}
+
+/** What the agent and its attempts work with. */
+export interface AgentPorts extends AttemptPorts {
+  /** Which sandboxes an earlier daemon left. */
+  readonly engine: Pick<SandboxEngine, 'list' | 'remove'>;
+}
+
+export interface AgentOptions {
+  readonly ports: AgentPorts;
+  readonly bus: AgentBus;
+  readonly version: string;
+  readonly imageDigest: string;
+  /** The slots as they are now; which there are does not change. */
+  readonly slots: () => readonly HostSlot[];
+  readonly trajectoriesPerSlot: number;
+  readonly contextCharacters: number;
+  readonly random: () => number;
+  readonly heartbeatMs: number;
+  /** Told of what an operator may want to graph. */
+  readonly observer?: AgentObserver;
+}
+
+interface AgentObserver {
+  described(host: HostDescription): void;
+  ended(concluded: Concluded): void;
+}

@@ -1,0 +1,386 @@
+// The agent of one host: which attempts run here, under which leases, and what the coordinator is told of them.
+//
+// Owns: the table of attempts, leases and their fencing, slots, heartbeats.
+// Leaves to attempt.ts: the life of one attempt; to outbox/: events; to rpc/: the wire.
+// Invariants:
+// 1. An attempt is in the book before it starts, and it starts only under the highest epoch seen.
+// 2. Work whose lease has not been renewed for 0.8 of its term is stopped (core/lease.ts).
+// 3. After a restart every container is kept or removed, and every attempt that had not ended goes on or is reported. It goes
+//    on only when the coordinator has renewed its lease: how long this daemon was away nobody can tell by its own clock.
+// 4. A slot never holds more attempts than its capacity.
+
+import type { SlotId } from '../shared/core/ids.ts';
+import type { AgentOptions } from './agent-options.ts';
+import { AgentRefusal } from './agent-refusal.ts';
+import { type Attempt, startAttempt } from './attempt.ts';
+import { type AttemptOrder, plannedEntry } from './attempt-order.ts';
+import {
+  fence,
+  fenceShare,
+  grant,
+  type Leases,
+  nextFenceMs,
+  noLeases,
+  offer,
+  release,
+  remember,
+  renew,
+} from './core/lease.ts';
+import { resume } from './core/react.ts';
+import { type BookedAttempt, type Resumption, reconcile } from './core/reconcile.ts';
+import { createSlotLock, type SlotLock } from './core/slot-lock.ts';
+import { needsSandbox, newTrajectory, type Trajectory, undecided } from './core/trajectory.ts';
+import type { TrajectoryEvent } from './core/trajectory-event.ts';
+import { heartbeatOf } from './heartbeat.ts';
+import { type Outbox, startOutbox } from './outbox/outbox.ts';
+import { TranscriptFeed } from './outbox/transcript-feed.ts';
+import type { AttemptName, HostDescription, HostSlot, SlotReport } from './slots.ts';
+
+/** Share of a term by which a daemon's own timers may be late; the coordinator's margin covers it. */
+const lateShare = 0.1;
+
+/** An attempt of an earlier daemon that waits for its lease to be renewed. */
+interface Dormant {
+  readonly order: AttemptOrder;
+  readonly resumption: Resumption;
+  readonly state: Trajectory;
+}
+
+type Mode = 'running' | 'draining' | 'stopped';
+
+/** Starts the agent: reconciles with the engine first, then takes orders. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const agent = new Agent(options);
+  await agent.recover();
+  return agent;
+}
+
+export class Agent {
+  /** Rejects where an attempt met a bug or a failing book; never resolves otherwise before `stop`. */
+  readonly done: Promise<void>;
+  readonly #options: AgentOptions;
+  readonly #outbox: Outbox;
+  readonly #attempts = new Map<string, Attempt>();
+  readonly #dormant = new Map<string, Dormant>();
+  readonly #locks = new Map<SlotId, SlotLock>();
+  readonly #failed = Promise.withResolvers<void>();
+  readonly #feed: TranscriptFeed;
+  #leases: Leases = noLeases;
+  #fenceTimer: { cancel(): void } | undefined;
+  #heartbeatTimer: { cancel(): void } | undefined;
+  #heartbeats = 0;
+  /** When the newest heartbeat was due and was sent. */
+  #beatMs: number | undefined;
+  #address: string | null = null;
+  #mode: Mode = 'running';
+
+  constructor(options: AgentOptions) {
+    const { ports, bus, random } = options;
+    this.#options = options;
+    this.#feed = new TranscriptFeed(
+      ports.book,
+      (id) => (this.#attempts.has(id) || this.#dormant.has(id)) && this.#mode !== 'stopped',
+    );
+    this.done = this.#failed.promise;
+    this.done.catch(() => undefined);
+    this.#outbox = startOutbox({
+      book: ports.book,
+      publish: (event) => bus.publishResult(event),
+      clock: ports.clock,
+      log: ports.log,
+      random,
+    });
+  }
+
+  /** Takes up what an earlier daemon left. */
+  async recover(): Promise<void> {
+    const { book, engine, log } = this.#options.ports;
+    const booked = book.attempts();
+    const states = new Map<string, Trajectory>();
+    const attempts = booked.map(({ order, ended }): BookedAttempt => {
+      this.#leases = remember(this.#leases, order.attemptId, order.epoch);
+      const state = ended ? newTrajectory : resume(book.transcript(order));
+      states.set(order.attemptId, state);
+      return { attemptId: order.attemptId, epoch: order.epoch, ended, needsSandbox: needsSandbox(state) };
+    });
+    const plan = reconcile(await engine.list(), attempts);
+    for (const containerId of plan.remove) await engine.remove(containerId);
+    for (const resumption of plan.resume) {
+      const order = booked.find((entry) => entry.order.attemptId === resumption.attemptId)?.order;
+      if (order === undefined) continue;
+      const state = states.get(order.attemptId) ?? newTrajectory;
+      if (undecided(state)) this.#dormant.set(order.attemptId, { order, resumption, state });
+      else this.#resume({ order, resumption, state });
+    }
+    if (plan.remove.length + plan.resume.length > 0) {
+      const dormant = this.#dormant.size;
+      log.info(
+        { removed: plan.remove.length, resumed: plan.resume.length, dormant },
+        'took up what the last daemon left',
+      );
+    }
+    this.#armFence();
+    this.#outbox.wake();
+  }
+
+  /** Starts heartbeats. `address` is the host:port at which the coordinator reaches this agent. */
+  announce(address: string): void {
+    this.#address = address;
+    this.#beat();
+  }
+
+  /** Records and starts an attempt. Throws AgentRefusal. */
+  start(order: AttemptOrder): { readonly alreadyKnown: boolean } {
+    const verdict = offer(this.#leases, order.attemptId, order.epoch);
+    if (verdict === 'known') {
+      this.#wake(order.attemptId);
+      return { alreadyKnown: true };
+    }
+    if (verdict === 'older') {
+      throw new AgentRefusal('staleEpoch', `attempt ${order.attemptId} is known here under a later epoch`);
+    }
+    if (this.#mode !== 'running') throw new AgentRefusal('draining', 'this host takes no new attempts');
+    this.#checkAwake(order.leaseTtlMs);
+    // An older execution goes on for a moment, so that it can be abandoned like any other.
+    this.#wake(order.attemptId);
+    const older = this.#attempts.get(order.attemptId);
+    this.#checkRoom(order, older);
+    const first = plannedEntry(order, this.#options.contextCharacters);
+    const { book, clock, log } = this.#options.ports;
+    const { host, bootId } = this.#options.ports;
+    const { runId, attemptId, epoch, slotId } = order;
+    // The older actor must write nothing more before the book forgets its epoch.
+    older?.abandon().catch((error: unknown) => log.warn({ error, attemptId }, 'an older epoch left something behind'));
+    const started = { v: 1, host, bootId, runId, attemptId, epoch, kind: 'attemptStarted', body: { slotId } } as const;
+    book.open(order, first, started, clock.now());
+    log.info({ runId, attemptId, epoch, slotId, operator: order.operator }, 'attempt started');
+    this.#run(order, resume([first]));
+    this.#armFence();
+    this.#outbox.wake();
+    return { alreadyKnown: false };
+  }
+
+  /** Stops an attempt; false where it is not known under this or a later epoch. */
+  cancel({ attemptId, epoch }: AttemptName, reason: string): boolean {
+    this.#wake(attemptId);
+    const attempt = this.#attempts.get(attemptId);
+    if (attempt === undefined) return this.#options.ports.book.attempt(attemptId)?.order.epoch === epoch;
+    if (epoch < attempt.order.epoch) return false;
+    attempt.stop('cancelled', reason === '' ? 'Stopped on request.' : reason);
+    return true;
+  }
+
+  /** Renews leases and returns those that this host does not hold. */
+  renew<Name extends AttemptName>(names: readonly Name[], ttlMs: number): Name[] {
+    this.#checkAwake(ttlMs);
+    const nowMs = this.#options.ports.clock.monotonicMs();
+    this.#wakeAll(names);
+    const unknown = names.filter(({ attemptId, epoch }) => {
+      const renewed = renew(this.#leases, attemptId, epoch, ttlMs, nowMs);
+      this.#leases = renewed ?? this.#leases;
+      if (renewed !== null || this.#attempts.get(attemptId)?.order.epoch === epoch) return false;
+      return !this.#options.ports.book.awaitsReceipt(attemptId, epoch);
+    });
+    this.#armFence();
+    return unknown;
+  }
+
+  /** The coordinator has these events in its journal. */
+  confirm(sequences: readonly number[]): void {
+    this.#outbox.confirm(sequences);
+  }
+
+  /** The bus is connected again. */
+  busIsBack(): void {
+    this.#outbox.wake();
+  }
+
+  /** The health of a slot has changed: what runs on an unusable one cannot be trusted. */
+  slotsChanged(): void {
+    for (const { slotId, health, healthReason } of this.#options.slots()) {
+      if (health !== 'unusable') continue;
+      for (const attempt of this.#attempts.values()) {
+        if (attempt.order.slotId === slotId) attempt.stop('infrastructure', `Slot ${slotId}: ${healthReason}`);
+      }
+    }
+  }
+
+  /** Takes no new attempts from now on. */
+  drain(): void {
+    if (this.#mode !== 'running') return;
+    this.#mode = 'draining';
+    this.#publishHeartbeat();
+  }
+
+  describe(): HostDescription {
+    const { ports, version, imageDigest } = this.#options;
+    return {
+      host: ports.host,
+      bootId: ports.bootId,
+      version,
+      imageDigest,
+      draining: this.#mode !== 'running',
+      outboxEvents: ports.book.pendingCount(),
+      slots: this.#options.slots().map((slot) => this.#report(slot)),
+    };
+  }
+
+  /** Entries of a transcript, and those to come while the attempt runs; null where the attempt is unknown. */
+  transcript(
+    attemptId: string,
+    from: number,
+    follow: boolean,
+    signal: AbortSignal,
+  ): AsyncIterable<{ entry: number; json: string }> | null {
+    if (this.#options.ports.book.attempt(attemptId) === undefined) return null;
+    return this.#feed.entries(attemptId, from, follow, signal);
+  }
+
+  /** Stops without ending attempts: their sandboxes and the book stay for the next daemon. */
+  async stop(): Promise<void> {
+    this.#mode = 'stopped';
+    this.#fenceTimer?.cancel();
+    this.#heartbeatTimer?.cancel();
+    await Promise.all([...this.#attempts.values()].map((attempt) => attempt.suspend()));
+    this.#outbox.stop();
+    this.#feed.changed();
+  }
+
+  /** What a daemon reads after it was stopped may be old, and a term would begin now: it is to be said again. */
+  #checkAwake(ttlMs: number): void {
+    const { ports, heartbeatMs } = this.#options;
+    const sinceMs = ports.clock.monotonicMs() - (this.#beatMs ?? ports.clock.monotonicMs());
+    if (sinceMs <= heartbeatMs + lateShare * ttlMs) return;
+    throw new AgentRefusal('asleep', `this daemon did nothing for ${(sinceMs / 1000).toFixed(1)} s; say it again`);
+  }
+
+  #checkRoom(order: AttemptOrder, older: Attempt | undefined): void {
+    const slot = this.#options.slots().find((candidate) => candidate.slotId === order.slotId);
+    if (slot === undefined) throw new AgentRefusal('unknownSlot', `this host has no slot ${order.slotId}`);
+    if (slot.health === 'unusable') {
+      throw new AgentRefusal('unusableSlot', `slot ${order.slotId} is unusable: ${slot.healthReason}`);
+    }
+    const others = [...this.#attempts.values(), ...this.#dormant.values()].filter(
+      (attempt) => attempt.order.slotId === order.slotId && attempt !== older,
+    );
+    if (others.length < this.#options.trajectoriesPerSlot) return;
+    throw new AgentRefusal('slotFull', `slot ${order.slotId} already holds ${others.length} attempts`);
+  }
+
+  /** The coordinator has told which leases this host holds: what it left out belongs to others by now. */
+  #wakeAll(names: readonly AttemptName[]): void {
+    for (const { order } of [...this.#dormant.values()]) {
+      const { attemptId, epoch } = order;
+      this.#wake(attemptId);
+      if (names.some((name) => name.attemptId === attemptId && name.epoch === epoch)) continue;
+      this.#attempts.get(attemptId)?.stop('leaseLost', 'The lease ended while this daemon was away.');
+    }
+  }
+
+  #wake(attemptId: string): void {
+    const sleeper = this.#dormant.get(attemptId);
+    if (sleeper === undefined) return;
+    this.#dormant.delete(attemptId);
+    this.#resume(sleeper);
+  }
+
+  #resume({ order, resumption, state }: Dormant): void {
+    const { containerId, sandboxLost } = resumption;
+    const { book, clock } = this.#options.ports;
+    const { elapsedSeconds } = state;
+    const entry: TrajectoryEvent = sandboxLost
+      ? { kind: 'infrastructureFailed', message: 'The sandbox was gone when the host was restarted.', elapsedSeconds }
+      : { kind: 'resumed', elapsedSeconds };
+    book.append(order, entry, clock.now());
+    this.#run(order, resume(book.transcript(order)), containerId ?? undefined);
+  }
+
+  #run(order: AttemptOrder, state: Trajectory, containerId?: string): void {
+    const { ports } = this.#options;
+    const { attemptId, epoch, slotId } = order;
+    const renewedAtMs = ports.clock.monotonicMs();
+    this.#leases = grant(this.#leases, { attemptId, epoch, ttlMs: order.leaseTtlMs, renewedAtMs });
+    const slot = this.#options.slots().find((candidate) => candidate.slotId === slotId);
+    const attempt = startAttempt({
+      order,
+      ports,
+      place: {
+        slot: this.#lock(slotId),
+        deviceName: slot?.deviceName ?? '',
+        ...(slot?.device === undefined ? {} : { device: slot.device }),
+      },
+      state,
+      ...(containerId === undefined ? {} : { containerId }),
+      onEntry: () => this.#feed.changed(),
+    });
+    this.#attempts.set(attemptId, attempt);
+    attempt.done.then(
+      () => this.#forget(attempt),
+      (error: unknown) => this.#failed.reject(error),
+    );
+  }
+
+  #forget(attempt: Attempt): void {
+    const { attemptId, epoch } = attempt.order;
+    if (this.#attempts.get(attemptId) === attempt) this.#attempts.delete(attemptId);
+    this.#leases = release(this.#leases, attemptId, epoch);
+    const { phase, concluded } = attempt.state();
+    if (phase.kind === 'ended' && concluded !== null) this.#options.observer?.ended(concluded);
+    if (this.#mode === 'stopped') return;
+    this.#armFence();
+    this.#outbox.wake();
+    this.#feed.changed();
+  }
+
+  #lock(slotId: SlotId): SlotLock {
+    const lock = this.#locks.get(slotId) ?? createSlotLock();
+    this.#locks.set(slotId, lock);
+    return lock;
+  }
+
+  #armFence(): void {
+    this.#fenceTimer?.cancel();
+    const nextMs = nextFenceMs(this.#leases);
+    if (nextMs === null || this.#mode === 'stopped') return;
+    const { clock } = this.#options.ports;
+    this.#fenceTimer = clock.after(Math.max(0, Math.ceil(nextMs - clock.monotonicMs())), () => this.#fence());
+  }
+
+  #fence(): void {
+    const { leases, fenced } = fence(this.#leases, this.#options.ports.clock.monotonicMs());
+    this.#leases = leases;
+    for (const lease of fenced) {
+      const seconds = ((lease.ttlMs * fenceShare) / 1000).toFixed(1);
+      this.#attempts.get(lease.attemptId)?.stop('leaseLost', `The lease was not renewed for ${seconds} s.`);
+    }
+    this.#armFence();
+  }
+
+  #report(slot: HostSlot): SlotReport {
+    const attempts = [...this.#attempts.values(), ...this.#dormant.values()]
+      .filter((attempt) => attempt.order.slotId === slot.slotId)
+      .map(({ order: { runId, attemptId, epoch } }) => ({ runId, attemptId, epoch }));
+    return { ...slot, capacity: this.#options.trajectoriesPerSlot, attempts };
+  }
+
+  /** Also when nothing has changed: silence means that the host is gone. */
+  #beat(): void {
+    if (this.#mode === 'stopped') return;
+    this.#beatMs = this.#options.ports.clock.monotonicMs();
+    this.#publishHeartbeat();
+    this.#heartbeatTimer = this.#options.ports.clock.after(this.#options.heartbeatMs, () => this.#beat());
+  }
+
+  #publishHeartbeat(): void {
+    const address = this.#address;
+    if (address === null) return;
+    const { ports, bus } = this.#options;
+    const description = this.describe();
+    this.#options.observer?.described(description);
+    const heartbeat = heartbeatOf(description, address, this.#heartbeats);
+    this.#heartbeats += 1;
+    Promise.resolve(bus.publishHeartbeat(heartbeat)).catch((error: unknown) =>
+      ports.log.debug({ error }, 'a heartbeat was not published'),
+    );
+  }
+}

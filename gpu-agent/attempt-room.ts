@@ -1,0 +1,139 @@
+// The things that an attempt works with: its parents' files, its sandboxes, its staging directory.
+//
+// Owns: making, finding and removing the sandboxes of one attempt; reading its inputs once.
+// Leaves to attempt.ts: when. Invariant: `removeSandboxes` leaves none, also none that is being made meanwhile.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, digest } from '../shared/core/ids.ts';
+import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
+import { packFiles } from '../shared/store/tree.ts';
+import type { ArtifactClient } from './artifacts/artifact-client.ts';
+import type { Bundles } from './artifacts/bundles.ts';
+import type { AttemptOrder, OrderedParent } from './attempt-order.ts';
+import type { Sandbox, SandboxEngine, SandboxPurpose } from './sandbox/sandbox.ts';
+import { type ParentFiles, solutionFiles } from './tools/parent-files.ts';
+
+export interface RoomOptions {
+  readonly order: AttemptOrder;
+  readonly engine: SandboxEngine;
+  readonly artifacts: ArtifactClient;
+  readonly bundles: Bundles;
+  /** GPU or MIG UUID; absent on a CPU slot. */
+  readonly device?: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Directory for what attempts produce before it is stored. */
+  readonly stagingDirectory: string;
+}
+
+const labels = ['A', 'B'] as const;
+
+export class AttemptRoom {
+  readonly #options: RoomOptions;
+  readonly #stagingPath: string;
+  #exploring: Sandbox | undefined;
+  #cleaning: Sandbox | undefined;
+  readonly #closed = new AbortController();
+  #parents: Promise<readonly ParentFiles[]> | undefined;
+  #staging: Promise<ArtifactDirectory> | undefined;
+
+  constructor(options: RoomOptions) {
+    this.#options = options;
+    this.#stagingPath = join(options.stagingDirectory, `${options.order.attemptId}-${options.order.epoch}`);
+  }
+
+  parents(): Promise<readonly ParentFiles[]> {
+    this.#parents ??= Promise.all(this.#options.order.parents.slice(0, labels.length).map(this.#readParent));
+    return this.#parents;
+  }
+
+  /** The sandbox of the trajectory; made, with the parents' files in it, where there is none. */
+  async explore(): Promise<Sandbox> {
+    if (this.#exploring !== undefined) return this.#exploring;
+    const parents = await this.parents();
+    const sandbox = await this.#create('explore');
+    this.#exploring = sandbox;
+    for (const parent of parents) {
+      await sandbox.putTree(await packFiles(parent.files), `/work/parents/${parent.label}`);
+    }
+    return sandbox;
+  }
+
+  async adopt(containerId: string): Promise<void> {
+    this.#exploring = await this.#options.engine.adopt(containerId);
+  }
+
+  /** A new sandbox for the clean-slate run; the trajectory's own one is removed first. */
+  async cleanSlate(): Promise<Sandbox> {
+    await this.#dropExplore();
+    this.#cleaning = await this.#create('cleanSlate');
+    return this.#cleaning;
+  }
+
+  /** Whether the trajectory's sandbox still runs; one that ended is removed. */
+  async exploreRuns(): Promise<boolean> {
+    const id = this.#exploring?.identity.containerId;
+    const found = (await this.#options.engine.list()).find((sandbox) => sandbox.containerId === id);
+    if (found?.running === true) return true;
+    await this.#dropExplore();
+    return false;
+  }
+
+  /** For good: what is being made meanwhile is removed as soon as it is there. */
+  async removeSandboxes(): Promise<void> {
+    this.#closed.abort();
+    for (const sandbox of [this.#exploring, this.#cleaning]) await sandbox?.remove();
+  }
+
+  /** Where the attempt's products lie until the coordinator has them. */
+  staging(): Promise<ArtifactDirectory> {
+    this.#staging ??= openArtifactDirectory(this.#stagingPath);
+    return this.#staging;
+  }
+
+  async removeStaging(): Promise<void> {
+    await rm(this.#stagingPath, { recursive: true, force: true });
+  }
+
+  readonly #readParent = async (parent: OrderedParent, index: number): Promise<ParentFiles> => {
+    const { artifacts } = this.#options;
+    const { solutionDigest, logDigest, ...rest } = parent;
+    const files = await solutionFiles(await artifacts.get(solutionDigest));
+    const log = logDigest === undefined ? '' : (await artifacts.get(logDigest)).toString('utf8');
+    return { ...rest, label: labels[index] ?? 'A', log, files };
+  };
+
+  async #create(purpose: SandboxPurpose): Promise<Sandbox> {
+    const { order, engine, bundles, device, environment } = this.#options;
+    const bundle = await bundles.get(order.task.bundleDigest);
+    const { memoryBytes, cpus, diskBytes, pids } = order.limits;
+    const sandbox = await engine.create({
+      runId: order.runId,
+      attemptId: order.attemptId,
+      epoch: order.epoch,
+      slotId: order.slotId,
+      purpose,
+      bundleDirectory: bundle.directory,
+      ...(device === undefined ? {} : { device }),
+      memoryBytes,
+      cpus,
+      diskBytes,
+      pids,
+      environment: { ...environment, DOUBLEBLIND_SEED: String(order.seed) },
+    });
+    if (!this.#closed.signal.aborted) return sandbox;
+    await sandbox.remove();
+    throw new Error('the attempt was stopped while its sandbox was made');
+  }
+
+  async #dropExplore(): Promise<void> {
+    const sandbox = this.#exploring;
+    this.#exploring = undefined;
+    await sandbox?.remove();
+  }
+}
+
+/** A digest that our own transcript holds. */
+export function knownDigest(text: string): Digest {
+  return digest(text);
+}

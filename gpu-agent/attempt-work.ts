@@ -1,0 +1,306 @@
+// Does what a trajectory asks for, one command at a time, and says what came of it as an event.
+//
+// Owns: turning commands into calls of ports, and their outcomes into events.
+// Leaves to attempt.ts: order, durability, stopping; to core/: what is asked for.
+// Invariants: 1. a command gives exactly one event or rejects; a rejection is a failure of the host, or a stop;
+// 2. bytes that an event names are in the staging directory, synced, before the event exists.
+
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/log.ts';
+import { readTree } from '../shared/store/tree.ts';
+import type { ArtifactClient } from './artifacts/artifact-client.ts';
+import type { Bundles } from './artifacts/bundles.ts';
+import type { AttemptOrder } from './attempt-order.ts';
+import { type AttemptRoom, knownDigest } from './attempt-room.ts';
+import { keepEnd } from './core/bounded-text.ts';
+import type { Brief, BriefParent } from './core/brief.ts';
+import type { Command } from './core/command.ts';
+import type { SlotLock } from './core/slot-lock.ts';
+import type { Remaining } from './core/trajectory.ts';
+import type { StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
+import type { Model } from './model/model.ts';
+import { openingMessages, type Prompts } from './prompts/prompts.ts';
+import type { Execution, Sandbox } from './sandbox/sandbox.ts';
+import { plainObservation } from './tools/observation.ts';
+import { fileText, type ParentFiles } from './tools/parent-files.ts';
+import { runTool, type ToolOutcome } from './tools/run-tool.ts';
+import { offeredTools } from './tools/schemas.ts';
+
+/** A solution is source code; weights are trained in the clean-slate run. */
+const maxSolutionBytes = 64 * 2 ** 20;
+/** Above any submission of a tabular task; the evaluator has its own bound. */
+const maxSubmissionBytes = 256 * 2 ** 20;
+const maxLogBytes = 2 ** 20;
+/** What an event carries of a log; the whole is an artifact. */
+const logTailBytes = 1800;
+
+/** The clock of one trajectory: its own seconds, without waiting for the slot. */
+export interface TrajectoryClock {
+  elapsedSeconds(): number;
+  /** Takes time out that was spent waiting. */
+  exclude(seconds: number): void;
+}
+
+export interface Work {
+  readonly order: AttemptOrder;
+  readonly room: AttemptRoom;
+  readonly model: Model;
+  readonly artifacts: ArtifactClient;
+  readonly bundles: Bundles;
+  readonly prompts: Prompts;
+  readonly slot: SlotLock;
+  readonly deviceName: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly time: TrajectoryClock;
+  /** Lines of the transcript so far. */
+  transcript(): Uint8Array;
+  /** What is left at this moment. */
+  remaining(): Remaining;
+}
+
+/** A command that the outside world must answer; the others are answered by the actor itself. */
+export type OutsideCommand = Exclude<Command, { kind: 'reportEnd' | 'conclude' | 'refuseCall' | 'nudge' }>;
+
+/** Does it. Rejects where the host fails, or with the signal's reason. */
+export async function perform(command: OutsideCommand, work: Work, signal: AbortSignal): Promise<TrajectoryEvent> {
+  switch (command.kind) {
+    case 'prepare':
+      return await prepare(work);
+    case 'callModel':
+      return await callModel(command, work, signal);
+    case 'runTool':
+      return await callTool(command, work, signal);
+    case 'takeSolution':
+      return await takeSolution(work);
+    case 'runCleanSlate':
+      return await runCleanSlate(command, work, signal);
+    case 'storeArtifacts':
+      return await storeArtifacts(command.known, work, signal);
+  }
+}
+
+async function prepare(work: Work): Promise<TrajectoryEvent> {
+  const { order, room, bundles, prompts, deviceName, time } = work;
+  if (order.operator === 'refit') return await takeWinner(work);
+  const bundle = await bundles.get(order.task.bundleDigest);
+  const parents = await room.parents();
+  await room.explore();
+  const brief: Brief = {
+    operator: order.operator,
+    seed: order.seed,
+    task: order.task,
+    limits: order.limits,
+    parents: parents.map(briefParent),
+    notes: order.notes,
+    guidance: order.guidance,
+    dataFiles: bundle.files,
+    device: deviceName === '' ? 'none' : deviceName,
+  };
+  return { kind: 'begun', messages: openingMessages(prompts, brief), elapsedSeconds: time.elapsedSeconds() };
+}
+
+/** The solution that a refit executes once more, as it is. */
+async function takeWinner({ order, room, artifacts, time }: Work): Promise<TrajectoryEvent> {
+  const [winner] = order.parents;
+  if (winner === undefined) throw new Error('invariant broken: a refit without a winner');
+  const { digest, sizeBytes } = await (await room.staging()).put(await artifacts.get(winner.solutionDigest));
+  return { kind: 'solutionTaken', digest, bytes: sizeBytes, elapsedSeconds: time.elapsedSeconds() };
+}
+
+function briefParent(parent: ParentFiles): BriefParent {
+  const { files, ...rest } = parent;
+  return { ...rest, code: fileText(files, 'main.py') ?? '', files: files.map((file) => file.path) };
+}
+
+async function callModel(
+  command: Extract<Command, { kind: 'callModel' }>,
+  work: Work,
+  signal: AbortSignal,
+): Promise<TrajectoryEvent> {
+  const { order, model, clock, time } = work;
+  const { turn, overflows } = command;
+  const startedMs = clock.monotonicMs();
+  const request = {
+    token: order.gatewayToken,
+    requestId: `${order.attemptId}:${order.epoch}:${turn}${overflows === 0 ? '' : `.${overflows}`}`,
+    model: order.model,
+    seed: order.seed,
+    messages: command.messages,
+    tools: offeredTools,
+  };
+  const timeoutMs = Math.max(1000, command.remainingSeconds * 1000);
+  const reply = await model.complete(request, { timeoutMs, signal });
+  const elapsedSeconds = time.elapsedSeconds();
+  if (reply.kind === 'answered') {
+    const { kind: _kind, ...figures } = reply;
+    const seconds = (clock.monotonicMs() - startedMs) / 1000;
+    return { kind: 'modelAnswered', turn, ...figures, seconds, elapsedSeconds };
+  }
+  if (reply.kind === 'tooLong') return { kind: 'contextOverflowed', turn, message: reply.message, elapsedSeconds };
+  const outOfTime = work.remaining().seconds <= 0;
+  const reason = outOfTime ? 'gaveUp' : reply.reason;
+  const message = outOfTime
+    ? `The trajectory used up its time while it waited for the model. ${reply.message}`
+    : reply.message;
+  return { kind: 'modelFailed', turn, reason, message, elapsedSeconds };
+}
+
+async function callTool(
+  command: Extract<Command, { kind: 'runTool' }>,
+  work: Work,
+  signal: AbortSignal,
+): Promise<TrajectoryEvent> {
+  const { request, callId, timeoutSeconds, rerun } = command;
+  const { room, slot, clock, time } = work;
+  if (request.tool === 'submit') throw new Error('invariant broken: submit is not run as a tool');
+  const outcome = await runTool(request, {
+    sandbox: await room.explore(),
+    parents: await room.parents(),
+    slot,
+    clock,
+    signal,
+    timeoutSeconds,
+    rerun,
+    remaining: (waitedSeconds) => {
+      time.exclude(waitedSeconds);
+      return work.remaining();
+    },
+  });
+  const observation = (await replaceEndedSandbox(outcome, room)) + outcome.observation;
+  return {
+    kind: 'toolEnded',
+    callId,
+    tool: request.tool,
+    ...outcome,
+    observation,
+    elapsedSeconds: time.elapsedSeconds(),
+  };
+}
+
+/** A memory bomb may end the whole sandbox; the trajectory goes on in a new one and is told so. */
+async function replaceEndedSandbox(outcome: ToolOutcome, room: AttemptRoom): Promise<string> {
+  if (outcome.exitStatus !== null || outcome.timedOut || (await room.exploreRuns())) return '';
+  await room.explore();
+  return 'The sandbox had ended, so a new one was made: /work is as it was at the beginning. Write your files again.\n';
+}
+
+async function takeSolution(work: Work): Promise<TrajectoryEvent> {
+  const { room, time } = work;
+  const sandbox = await room.explore();
+  const tree = await sandbox.takeTree('/work/solution', maxSolutionBytes);
+  const refuse = (text: string): TrajectoryEvent => ({
+    kind: 'solutionRefused',
+    observation: plainObservation(`Not submitted. ${text} Mend it and call submit again.`, 1, work.remaining()),
+    elapsedSeconds: time.elapsedSeconds(),
+  });
+  if (!tree.ok) return refuse(solutionProblem(tree.error.kind, tree.error.message));
+  const files = await readTree(tree.value);
+  if (!files.some((file) => file.path === 'main.py')) return refuse('/work/solution has no main.py.');
+  const stored = await (await room.staging()).put(tree.value);
+  return {
+    kind: 'solutionTaken',
+    digest: stored.digest,
+    bytes: stored.sizeBytes,
+    elapsedSeconds: time.elapsedSeconds(),
+  };
+}
+
+function solutionProblem(kind: 'missing' | 'tooLarge' | 'unsafe', message: string): string {
+  switch (kind) {
+    case 'missing':
+      return 'There is no directory /work/solution; it must contain main.py.';
+    case 'tooLarge':
+      return `/work/solution has more than ${maxSolutionBytes / 2 ** 20} MiB; models are trained in the clean-slate run, not submitted.`;
+    case 'unsafe':
+      return `/work/solution may hold only plain files and directories (${message}).`;
+  }
+}
+
+async function runCleanSlate(
+  command: Extract<Command, { kind: 'runCleanSlate' }>,
+  work: Work,
+  signal: AbortSignal,
+): Promise<TrajectoryEvent> {
+  const { room, slot, clock, time } = work;
+  const staging = await room.staging();
+  const solution = await staging.get(knownDigest(command.solutionDigest));
+  const askedMs = clock.monotonicMs();
+  const release = await slot.acquire('cleanSlate', signal);
+  const waitedSeconds = (clock.monotonicMs() - askedMs) / 1000;
+  time.exclude(waitedSeconds);
+  try {
+    const sandbox = await room.cleanSlate();
+    await sandbox.putTree(solution, '/work/solution');
+    const execution = await sandbox.execute(['python3', 'main.py'], {
+      directory: '/work/solution',
+      timeoutMs: command.timeoutSeconds * 1000,
+      maxLogBytes,
+      signal,
+    });
+    const log = await staging.put(Buffer.from(execution.log, 'utf8'));
+    const submission = await takeSubmission(execution, sandbox, work);
+    await sandbox.remove();
+    if (execution.end === 'cancelled') throw new Error('the clean-slate run was stopped');
+    return {
+      kind: 'executed',
+      end: execution.end,
+      exitStatus: execution.exitStatus,
+      logDigest: log.digest,
+      logTail: keepEnd(execution.log, logTailBytes),
+      ...submission,
+      wallSeconds: execution.wallSeconds,
+      waitedSeconds,
+      cpuSeconds: execution.cpuSeconds,
+      peakMemoryBytes: execution.peakMemoryBytes,
+      elapsedSeconds: time.elapsedSeconds(),
+    };
+  } finally {
+    release();
+  }
+}
+
+async function takeSubmission(
+  execution: Execution,
+  sandbox: Sandbox,
+  { room }: Work,
+): Promise<{ submissionDigest?: string; submissionProblem?: string }> {
+  if (execution.end !== 'completed') return {};
+  const file = await sandbox.takeFile('/out/submission.csv', maxSubmissionBytes);
+  if (file.ok) return { submissionDigest: (await (await room.staging()).put(file.value)).digest };
+  switch (file.error.kind) {
+    case 'missing':
+      return { submissionProblem: 'main.py ended well but wrote no /out/submission.csv.' };
+    case 'tooLarge':
+      return { submissionProblem: `/out/submission.csv has more than ${maxSubmissionBytes / 2 ** 20} MiB.` };
+    case 'unsafe':
+      return { submissionProblem: `/out/submission.csv is not a plain file (${file.error.message}).` };
+  }
+}
+
+async function storeArtifacts(known: StoredArtifacts, work: Work, signal: AbortSignal): Promise<TrajectoryEvent> {
+  const { room, artifacts, time } = work;
+  const staging = await room.staging();
+  const stored: Record<string, string> = {};
+  for (const kind of ['solution', 'submission', 'log'] as const) {
+    const digest = known[kind];
+    if (digest === undefined) continue;
+    try {
+      stored[kind] = await artifacts.put(await staging.get(knownDigest(digest)), signal);
+    } catch (error) {
+      leaveOut(kind, error, work, signal);
+    }
+  }
+  try {
+    stored['transcript'] = await artifacts.put(work.transcript(), signal);
+  } catch (error) {
+    leaveOut('transcript', error, work, signal);
+  }
+  return { kind: 'artifactsStored', artifacts: stored, elapsedSeconds: time.elapsedSeconds() };
+}
+
+/** What the coordinator refuses for good is left out: the attempt's end must reach it all the same. */
+function leaveOut(kind: string, error: unknown, { log }: Work, signal: AbortSignal): void {
+  signal.throwIfAborted();
+  log.error({ error, artifact: kind }, 'an artifact could not be stored and is left out');
+}

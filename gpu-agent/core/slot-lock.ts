@@ -1,0 +1,63 @@
+// The lock of one slot: whoever holds it has the slot's GPU (or its share of the processors) to itself.
+//
+// Held by tool calls and clean-slate runs, never by thinking (blueprint §4). Clean-slate runs come first.
+// Invariants: 1. one holder; 2. by priority, then in order of asking; 3. who no longer wants it leaves the queue.
+
+export type SlotPriority = 'cleanSlate' | 'tool';
+
+export interface SlotLock {
+  /** Resolves with the release, which may be called twice; rejects with the signal's reason where that comes first. */
+  acquire(priority: SlotPriority, signal: AbortSignal): Promise<() => void>;
+  /** Who waits; for metrics and tests. */
+  waiting(): number;
+}
+
+interface Waiter {
+  readonly priority: SlotPriority;
+  readonly grant: () => void;
+}
+
+export function createSlotLock(): SlotLock {
+  let held = false;
+  let queue: Waiter[] = [];
+
+  function next(): void {
+    const first = queue.find((waiter) => waiter.priority === 'cleanSlate') ?? queue[0];
+    if (held || first === undefined) return;
+    queue = queue.filter((waiter) => waiter !== first);
+    held = true;
+    first.grant();
+  }
+
+  function releaseOnce(): () => void {
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      held = false;
+      next();
+    };
+  }
+
+  function acquire(priority: SlotPriority, signal: AbortSignal): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const waiter: Waiter = {
+        priority,
+        grant: () => {
+          signal.removeEventListener('abort', abandon);
+          resolve(releaseOnce());
+        },
+      };
+      function abandon(): void {
+        queue = queue.filter((other) => other !== waiter);
+        reject(signal.reason);
+      }
+      signal.addEventListener('abort', abandon, { once: true });
+      queue.push(waiter);
+      next();
+    });
+  }
+
+  return { acquire, waiting: () => queue.length };
+}

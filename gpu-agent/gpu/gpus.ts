@@ -1,0 +1,36 @@
+// The port through which the agent learns what GPUs the host has. Implementations: NvidiaSmiGpus and FakeGpus.
+//
+// Contract:
+// 1. `list` names every device that work can be given to: whole GPUs, or the MIG instances of those that are divided.
+// 2. A host without a GPU has an empty list; that is no error.
+// 3. A device that was there and is not listed any more has fallen off the bus: the caller holds what was there.
+// 4. `list` answers within its deadline, also where the driver hangs: then it throws GpuProbeError, which means
+//    "unknown", never "gone".
+
+export type GpuHealth = 'healthy' | 'warning' | 'unusable';
+
+export interface GpuDevice {
+  /** `GPU-…` or `MIG-…`; what a sandbox is given. */
+  readonly uuid: string;
+  readonly kind: 'gpu' | 'mig';
+  /** UUID of the whole GPU that a MIG instance is part of. */
+  readonly parentUuid?: string;
+  readonly name: string;
+  readonly memoryBytes: number;
+  readonly usedMemoryBytes?: number;
+  readonly utilizationPercent?: number;
+  readonly temperatureCelsius?: number;
+  readonly health: GpuHealth;
+  /** Why it is not healthy; empty otherwise. */
+  readonly healthReason: string;
+}
+
+export interface Gpus {
+  /** Throws GpuProbeError. */
+  list(): Promise<GpuDevice[]>;
+}
+
+/** The driver could not be asked. `message` names the next step. */
+export class GpuProbeError extends Error {
+  override readonly name = 'GpuProbeError';
+}

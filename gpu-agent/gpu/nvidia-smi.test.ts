@@ -1,0 +1,119 @@
+// The fixtures follow the formats that nvidia-smi prints on real hosts, as public reports show them; the project's own
+// checks have no GPU.
+
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createFakeGpus } from './fake-gpus.ts';
+import { GpuProbeError } from './gpus.ts';
+import { createNvidiaSmiGpus } from './nvidia-smi.ts';
+import { parseDevices, parseMigInstances, usableDevices } from './nvidia-smi-output.ts';
+
+const fixture = (name: string): string => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
+const first = 'GPU-fcf41002-68b6-5900-d7d1-74026173bb44';
+
+/** A stand-in for the program: a shell script. */
+function program(script: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'doubleblind-smi-')), 'nvidia-smi');
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+const cat = (name: string): string => `cat '${join(import.meta.dirname, 'fixtures', name)}'`;
+
+test('devices are read with their figures, and a hot one is a warning', () => {
+  const { devices, complaints } = parseDevices(fixture('two-a100.csv'));
+  expect(complaints).toEqual([]);
+  expect(devices[0]).toEqual({
+    uuid: first,
+    kind: 'gpu',
+    name: 'NVIDIA A100-SXM4-40GB',
+    memoryBytes: 40 * 2 ** 30,
+    usedMemoryBytes: 4 * 2 ** 20,
+    utilizationPercent: 0,
+    temperatureCelsius: 33,
+    health: 'healthy',
+    healthReason: '',
+    divided: false,
+  });
+  expect(devices[1]).toMatchObject({ health: 'warning', healthReason: expect.stringContaining('91 °C') });
+});
+
+test('[N/A] is an absent figure, not a fault', () => {
+  expect(parseDevices(fixture('geforce.csv')).devices).toMatchObject([
+    { health: 'healthy', memoryBytes: 24 * 2 ** 30 },
+  ]);
+});
+
+test('errors make their own device unusable, and lines that are no device are complaints', () => {
+  const { devices, complaints } = parseDevices(fixture('broken.csv'));
+  expect(devices.map(({ health }) => health)).toEqual(['healthy', 'unusable', 'unusable']);
+  expect(devices[1]?.healthReason).toContain('memory.total');
+  expect(devices[2]?.healthReason).toContain('2 uncorrected');
+  expect(complaints).toHaveLength(1);
+});
+
+test('cut, empty and hostile lines are complaints, never devices', () => {
+  const lines = [
+    '',
+    'GPU-fcf41002',
+    `${first}, 40960`,
+    'x,1,2,3,4,5,6,7',
+    '__proto__,1,1,1,1,1,1,1',
+    `${first},1,1,1,1,1,1`,
+  ];
+  expect(parseDevices(lines.join('\n')).devices).toEqual([]);
+  const odd = parseDevices(`${first}, 1e9, -1, NaN, 0x10, 0, Disabled, A name, with commas`).devices[0];
+  expect(odd).toMatchObject({ name: 'A name, with commas', memoryBytes: 0, health: 'unusable' });
+  expect(odd).not.toHaveProperty('utilizationPercent');
+});
+
+test('a divided GPU is its MIG instances, and without any it is unusable', () => {
+  const devices = usableDevices(parseDevices(fixture('mig.csv')).devices, parseMigInstances(fixture('mig-list.txt')));
+  expect(devices.map(({ uuid, kind, health }) => [uuid.slice(0, 12), kind, health])).toEqual([
+    ['MIG-e07a497d', 'mig', 'healthy'],
+    ['MIG-90155500', 'mig', 'healthy'],
+    ['GPU-fcf41002', 'gpu', 'unusable'],
+    ['GPU-fcf41002', 'gpu', 'healthy'],
+  ]);
+  expect(devices[0]).toMatchObject({ parentUuid: first, memoryBytes: 20e9, name: 'NVIDIA A100-SXM4-40GB MIG 3g.20gb' });
+});
+
+test('the program is asked once, and a second time only where a GPU is divided', async () => {
+  expect(await createNvidiaSmiGpus({ program: program(cat('two-a100.csv')) }).list()).toHaveLength(2);
+  const mig = program(`if [ "$1" = -L ]; then ${cat('mig-list.txt')}; else ${cat('mig.csv')}; fi`);
+  expect(await createNvidiaSmiGpus({ program: mig }).list()).toHaveLength(4);
+});
+
+test('a host without the program or without a GPU has an empty list', async () => {
+  expect(await createNvidiaSmiGpus({ program: '/nowhere/nvidia-smi' }).list()).toEqual([]);
+  expect(await createNvidiaSmiGpus({ program: program('echo No devices were found; exit 6') }).list()).toEqual([]);
+});
+
+test('a driver that cannot be reached is unknown, not an empty host', async () => {
+  const gpus = createNvidiaSmiGpus({
+    program: program('echo "NVIDIA-SMI has failed because it couldn\'t communicate with the NVIDIA driver."; exit 9'),
+  });
+  await expect(gpus.list()).rejects.toThrow(/communicate with the NVIDIA driver/);
+});
+
+test('a driver that hangs is given up at the deadline', async () => {
+  const gpus = createNvidiaSmiGpus({ program: program('exec sleep 60'), timeoutMs: 200 });
+  const started = performance.now();
+  await expect(gpus.list()).rejects.toThrow(GpuProbeError);
+  expect(performance.now() - started).toBeLessThan(5000);
+});
+
+test('the fake host loses, changes and hides its GPUs as told', async () => {
+  const gpus = createFakeGpus(2);
+  const [one] = await gpus.list();
+  if (!one) throw new Error('no device');
+  gpus.set(one.uuid, { health: 'unusable', healthReason: 'test' });
+  expect((await gpus.list())[0]?.health).toBe('unusable');
+  gpus.lose(one.uuid);
+  expect(await gpus.list()).toHaveLength(1);
+  gpus.fail('hung');
+  await expect(gpus.list()).rejects.toThrow(GpuProbeError);
+});

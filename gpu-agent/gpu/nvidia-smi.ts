@@ -1,0 +1,93 @@
+// GPUs as nvidia-smi tells them. Owns: running it with a deadline. Leaves to nvidia-smi-output.ts: reading it.
+// A hung driver leaves nvidia-smi in an uninterruptible wait that no signal ends: then the process is abandoned and
+// counted, and no second one is started while it stands.
+
+import { spawn } from 'node:child_process';
+import { type GpuDevice, GpuProbeError, type Gpus } from './gpus.ts';
+import { parseDevices, parseMigInstances, queriedFields, usableDevices } from './nvidia-smi-output.ts';
+
+export interface NvidiaSmiOptions {
+  readonly program?: string;
+  /** A healthy driver answers in 0.1 to 1 s; without persistence mode the first question takes several. */
+  readonly timeoutMs?: number;
+}
+
+/** More than any host's list needs. */
+const mostOutput = 2 ** 20;
+
+interface Answer {
+  readonly status: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
+  const { program = 'nvidia-smi', timeoutMs = 10_000 } = options;
+  const standing = { count: 0 };
+  const ask = async (parameters: readonly string[]): Promise<Answer | undefined> => {
+    if (standing.count > 0) throw new GpuProbeError('an earlier nvidia-smi still hangs; the host needs a reboot');
+    return await run(program, parameters, timeoutMs, standing);
+  };
+  return {
+    async list(): Promise<GpuDevice[]> {
+      const answer = await ask([`--query-gpu=${queriedFields.join(',')}`, '--format=csv,noheader,nounits']);
+      if (!answer) return [];
+      const { devices, complaints } = parseDevices(answer.output);
+      if (devices.length === 0) return noDevices(answer, complaints);
+      const divided = devices.some((device) => device.divided);
+      const listed = divided ? await ask(['-L']) : undefined;
+      return usableDevices(devices, parseMigInstances(listed?.output ?? ''));
+    },
+  };
+}
+
+/** A driver without a GPU is an empty host; anything else that shows no device is unknown. */
+function noDevices(answer: Answer, complaints: readonly string[]): GpuDevice[] {
+  const said = [...complaints, ...answer.errors.split('\n')].map((line) => line.trim()).find((line) => line !== '');
+  if (answer.status === 0 && said === undefined) return [];
+  if (said !== undefined && /^no devices were found/i.test(said)) return [];
+  throw new GpuProbeError(
+    `nvidia-smi shows no GPU and says: ${(said ?? `status ${answer.status}`).slice(0, 200)}; run it by hand, then reset or reboot`,
+  );
+}
+
+/** The program's answer, or undefined where it is not installed. */
+function run(
+  program: string,
+  parameters: readonly string[],
+  timeoutMs: number,
+  standing: { count: number },
+): Promise<Answer | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = { out: '', err: '' };
+    const limit = setTimeout(() => {
+      standing.count += 1;
+      child.once('exit', () => {
+        standing.count -= 1;
+      });
+      child.kill('SIGKILL');
+      child.stdout.destroy();
+      child.stderr.destroy();
+      child.unref();
+      reject(
+        new GpuProbeError(`nvidia-smi did not answer within ${timeoutMs} ms; the driver may hang, reboot the host`),
+      );
+    }, timeoutMs);
+    child.stdout.on('data', (chunk: Buffer) => {
+      output.out = (output.out + chunk.toString()).slice(0, mostOutput);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      output.err = (output.err + chunk.toString()).slice(0, mostOutput);
+    });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(limit);
+      if (error.code === 'ENOENT') resolve(undefined);
+      else reject(new GpuProbeError(`nvidia-smi cannot be run: ${error.message}`, { cause: error }));
+    });
+    child.once('close', (status) => {
+      clearTimeout(limit);
+      resolve({ status, output: output.out, errors: output.err });
+    });
+  });
+}

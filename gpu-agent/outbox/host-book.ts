@@ -1,0 +1,189 @@
+// The book of one host: attempts, their transcripts and the outbox in one SQLite file.
+//
+// Owns: what of this host survives a crash.
+// Leaves to core/react.ts: what a transcript means; to outbox.ts: getting events out.
+// Invariants:
+// 1. An entry of a transcript is on disk before anybody acts on it.
+// 2. The end of an attempt and its event in the outbox are one transaction: an ended attempt is always reported.
+// 3. A sequence number is never used twice, also after the event has left (AUTOINCREMENT).
+// 4. The file holds gateway tokens, which are secrets: mode 0600 in a directory of mode 0700.
+
+import { type ResultEvent, resultEventSchema } from '../../shared/bus/messages.ts';
+import { type Database, openDatabase } from '../../shared/store/sqlite.ts';
+import type { AttemptOrder } from '../attempt-order.ts';
+import type { TrajectoryEvent } from '../core/trajectory-event.ts';
+
+const migrations = [
+  `CREATE TABLE attempts (
+     attempt_id TEXT PRIMARY KEY,
+     epoch INTEGER NOT NULL,
+     order_json TEXT NOT NULL,
+     ended INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+   CREATE TABLE transcript_entries (
+     attempt_id TEXT NOT NULL,
+     epoch INTEGER NOT NULL,
+     entry INTEGER NOT NULL,
+     json TEXT NOT NULL,
+     PRIMARY KEY (attempt_id, epoch, entry)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE outbox (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     json TEXT NOT NULL
+   ) STRICT;`,
+];
+
+/** Ended attempts whose transcripts stay readable here; older ones are in the artifact store only. */
+const keptEndedAttempts = 200;
+
+/** Result events before they have a number. */
+export type Unnumbered = ResultEvent extends infer Event
+  ? Event extends ResultEvent
+    ? Omit<Event, 'seq'>
+    : never
+  : never;
+
+interface BookedOrder {
+  readonly order: AttemptOrder;
+  readonly ended: boolean;
+}
+
+export interface HostBook {
+  /** Records a new attempt, or a newer epoch of one, with its first entry and its event. */
+  open(order: AttemptOrder, first: TrajectoryEvent, started: Unnumbered, at: Date): void;
+  append(order: AttemptOrder, entry: TrajectoryEvent, at: Date): void;
+  /** Last entry, end of the attempt and event in one transaction. */
+  end(order: AttemptOrder, entry: TrajectoryEvent, ended: Unnumbered, at: Date): void;
+  attempt(attemptId: string): BookedOrder | undefined;
+  attempts(): BookedOrder[];
+  /** JSON of the entries of the newest epoch, from an entry on. */
+  entries(attemptId: string, from: number): { entry: number; json: string }[];
+  transcript(order: AttemptOrder): TrajectoryEvent[];
+  pendingEvents(afterSeq: number, limit: number): ResultEvent[];
+  pendingCount(): number;
+  /** Whether the attempt's end under this epoch still waits for its receipt. */
+  awaitsReceipt(attemptId: string, epoch: number): boolean;
+  confirm(sequences: readonly number[]): number;
+  close(): void;
+}
+
+export function openHostBook(path: string): HostBook {
+  const database = openDatabase({ path, migrations });
+  // Every round of the outbox looks at all that waits: what was read and checked once need not be again.
+  const waiting = new Map<number, ResultEvent>();
+  return {
+    open: (order, first, started, at) => openAttempt(database, order, first, started, at),
+    append: (order, entry, at) => append(database, order, entry, at),
+    end(order, entry, ended, at) {
+      database.transaction(() => {
+        append(database, order, entry, at);
+        database.run('UPDATE attempts SET ended = 1 WHERE attempt_id = ? AND epoch = ?', order.attemptId, order.epoch);
+        enqueue(database, ended);
+        prune(database);
+      });
+    },
+    attempt(attemptId) {
+      const row = database.get<AttemptRow>('SELECT order_json, ended FROM attempts WHERE attempt_id = ?', attemptId);
+      return row === undefined ? undefined : booked(row);
+    },
+    attempts: () => database.all<AttemptRow>('SELECT order_json, ended FROM attempts ORDER BY rowid').map(booked),
+    entries: (attemptId, from) =>
+      database.all<{ entry: number; json: string }>(
+        `SELECT entry, json FROM transcript_entries JOIN attempts USING (attempt_id, epoch)
+         WHERE attempt_id = ? AND entry >= ? ORDER BY entry`,
+        attemptId,
+        from,
+      ),
+    transcript: (order) =>
+      database
+        .all<{ json: string }>(
+          'SELECT json FROM transcript_entries WHERE attempt_id = ? AND epoch = ? ORDER BY entry',
+          order.attemptId,
+          order.epoch,
+        )
+        .map((row) => JSON.parse(row.json) as TrajectoryEvent),
+    pendingEvents: (afterSeq, limit) =>
+      database
+        .all<{ seq: number; json: string }>(
+          'SELECT seq, json FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?',
+          afterSeq,
+          limit,
+        )
+        .map(({ seq, json }) => {
+          const event = waiting.get(seq) ?? resultEventSchema.parse({ ...(JSON.parse(json) as object), seq });
+          waiting.set(seq, event);
+          return event;
+        }),
+    pendingCount: () => database.get<{ count: number }>('SELECT count(*) AS count FROM outbox')?.count ?? 0,
+    awaitsReceipt: (attemptId, epoch) =>
+      database.get(
+        `SELECT seq FROM outbox WHERE json ->> 'attemptId' = ? AND json ->> 'epoch' = ? AND json ->> 'kind' = 'attemptEnded'`,
+        attemptId,
+        epoch,
+      ) !== undefined,
+    confirm(sequences) {
+      for (const seq of sequences) waiting.delete(seq);
+      return database.transaction(() =>
+        sequences.reduce((freed, seq) => freed + database.run('DELETE FROM outbox WHERE seq = ?', seq).changes, 0),
+      );
+    },
+    close: () => database.close(),
+  };
+}
+
+interface AttemptRow {
+  readonly order_json: string;
+  readonly ended: number;
+}
+
+function booked(row: AttemptRow): BookedOrder {
+  return { order: JSON.parse(row.order_json) as AttemptOrder, ended: row.ended === 1 };
+}
+
+function openAttempt(
+  database: Database,
+  order: AttemptOrder,
+  first: TrajectoryEvent,
+  started: Unnumbered,
+  at: Date,
+): void {
+  database.transaction(() => {
+    // A newer epoch makes the older one void: its transcript goes, its events stay for the coordinator to refuse.
+    database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', order.attemptId);
+    database.run('DELETE FROM attempts WHERE attempt_id = ?', order.attemptId);
+    database.run(
+      'INSERT INTO attempts (attempt_id, epoch, order_json) VALUES (?, ?, ?)',
+      order.attemptId,
+      order.epoch,
+      JSON.stringify(order),
+    );
+    append(database, order, first, at);
+    enqueue(database, started);
+  });
+}
+
+function append(database: Database, order: AttemptOrder, entry: TrajectoryEvent, at: Date): void {
+  database.run(
+    `INSERT INTO transcript_entries (attempt_id, epoch, entry, json)
+     SELECT ?1, ?2, coalesce(max(entry) + 1, 0), ?3 FROM transcript_entries WHERE attempt_id = ?1 AND epoch = ?2`,
+    order.attemptId,
+    order.epoch,
+    JSON.stringify({ at: at.toISOString(), ...entry }),
+  );
+}
+
+function enqueue(database: Database, event: Unnumbered): void {
+  database.run('INSERT INTO outbox (json) VALUES (?)', JSON.stringify(event));
+}
+
+/** Forgets the oldest ended attempts. */
+function prune(database: Database): void {
+  const old = database.all<{ attempt_id: string }>(
+    'SELECT attempt_id FROM attempts WHERE ended = 1 ORDER BY rowid DESC LIMIT -1 OFFSET ?',
+    keptEndedAttempts,
+  );
+  for (const { attempt_id } of old) {
+    database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', attempt_id);
+    database.run('DELETE FROM attempts WHERE attempt_id = ?', attempt_id);
+  }
+}

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import type { ResultEvent } from '../../shared/bus/messages.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { type OutboxBook, startOutbox } from './outbox.ts';
+
+/** A clock that only moves when told. */
+function manualClock(): Clock & { advance(ms: number): Promise<void> } {
+  let nowMs = 0;
+  let timers: { atMs: number; fn: () => void }[] = [];
+  const settle = async (): Promise<void> => {
+    for (let round = 0; round < 20; round += 1) await Promise.resolve();
+  };
+  return {
+    monotonicMs: () => nowMs,
+    now: () => new Date(nowMs),
+    after(ms, fn) {
+      const timer = { atMs: nowMs + ms, fn };
+      timers.push(timer);
+      return { cancel: () => (timers = timers.filter((other) => other !== timer)) };
+    },
+    async advance(ms) {
+      const untilMs = nowMs + ms;
+      await settle();
+      for (;;) {
+        const next = timers.filter((timer) => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+        if (next === undefined) break;
+        timers = timers.filter((timer) => timer !== next);
+        nowMs = next.atMs;
+        next.fn();
+        await settle();
+      }
+      nowMs = untilMs;
+    },
+  };
+}
+
+function memoryBook(count: number): OutboxBook & { pending: number[] } {
+  const book = {
+    pending: Array.from({ length: count }, (_, index) => index + 1),
+    pendingEvents: (after: number, limit: number) =>
+      book.pending
+        .filter((seq) => seq > after)
+        .slice(0, limit)
+        .map((seq) => ({ seq }) as ResultEvent),
+    confirm(sequences: readonly number[]) {
+      book.pending = book.pending.filter((seq) => !sequences.includes(seq));
+      return sequences.length;
+    },
+  };
+  return book;
+}
+
+function rig(count: number) {
+  const clock = manualClock();
+  const book = memoryBook(count);
+  const published: number[] = [];
+  let [away, running, most] = [false, 0, 0];
+  const outbox = startOutbox({
+    book,
+    clock,
+    log: silentLogger,
+    random: () => 1,
+    redeliverMs: 1000,
+    maxInFlight: 4,
+    publish: async ({ seq }) => {
+      running += 1;
+      most = Math.max(most, running);
+      await Promise.resolve();
+      running -= 1;
+      if (away) throw new Error('away');
+      published.push(seq);
+    },
+  });
+  return { clock, book, outbox, published, setAway: (value: boolean) => (away = value), most: () => most };
+}
+
+test('every event is published, a few at a time, and once until the receipt is overdue', async () => {
+  const { clock, outbox, published, most } = rig(10);
+  outbox.wake();
+  await clock.advance(900);
+  expect(published).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(most()).toBe(4);
+  outbox.confirm([1, 2, 3, 4, 5, 6, 7, 8]);
+  await clock.advance(200);
+  expect(published.slice(10)).toEqual([9, 10]);
+});
+
+test('while the bus is away it is asked ever more rarely, and at once when it is back', async () => {
+  const { clock, outbox, published, setAway, book } = rig(1);
+  setAway(true);
+  outbox.wake();
+  await clock.advance(60_000);
+  expect(published).toEqual([]);
+  expect(book.pending).toEqual([1]);
+  setAway(false);
+  outbox.wake();
+  await clock.advance(1);
+  expect(published).toEqual([1]);
+});
+
+test('nothing is published after the stop', async () => {
+  const { clock, outbox, published } = rig(1);
+  outbox.stop();
+  outbox.wake();
+  await clock.advance(5000);
+  expect(published).toEqual([]);
+});

@@ -1,0 +1,114 @@
+// Gets the events of the book out to the bus, at least once, until the coordinator confirms them.
+//
+// Owns: when which event is published, and how often again.
+// Leaves to the book: that no event is lost; to the bus: that a repeat within minutes is recognised.
+// Invariants: 1. an event leaves the book only through `confirm`; 2. at most `maxInFlight` publications run at once;
+// 3. one timer; 4. after a failure the next try waits, longer each time, unless the bus says that it is back.
+
+import type { ResultEvent } from '../../shared/bus/messages.ts';
+import type { Clock } from '../../shared/clock.ts';
+import { backoffMs } from '../../shared/core/backoff.ts';
+import type { Logger } from '../../shared/log.ts';
+
+export interface OutboxBook {
+  pendingEvents(afterSeq: number, limit: number): ResultEvent[];
+  confirm(sequences: readonly number[]): number;
+}
+
+export interface OutboxOptions {
+  readonly book: OutboxBook;
+  /** Resolves when the stream has the event. */
+  readonly publish: (event: ResultEvent) => Promise<void>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** After so long without a receipt an event is published again: the stream may have been lost. */
+  readonly redeliverMs?: number;
+  readonly maxInFlight?: number;
+}
+
+export interface Outbox {
+  /** There may be something new, or the bus is back. */
+  wake(): void;
+  confirm(sequences: readonly number[]): void;
+  stop(): void;
+}
+
+/** Events looked at in one round; a host makes a few a minute, so more waiting means a coordinator that is long away. */
+const roundLimit = 1000;
+const pauses = { baseMs: 200, capMs: 10_000 };
+
+export function startOutbox(options: OutboxOptions): Outbox {
+  const { book, clock, log } = options;
+  const redeliverMs = options.redeliverMs ?? 30_000;
+  const maxInFlight = options.maxInFlight ?? 16;
+  const inFlight = new Set<number>();
+  const publishedAtMs = new Map<number, number>();
+  let failures = 0;
+  let notBeforeMs = 0;
+  let timer: { cancel(): void } | undefined;
+  let stopped = false;
+
+  function round(): void {
+    if (stopped) return;
+    timer?.cancel();
+    timer = undefined;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < notBeforeMs) {
+      wait(notBeforeMs - nowMs);
+      return;
+    }
+    let nextMs: number | null = null;
+    for (const event of book.pendingEvents(0, roundLimit)) {
+      if (inFlight.has(event.seq)) continue;
+      const dueMs = (publishedAtMs.get(event.seq) ?? Number.NEGATIVE_INFINITY) + redeliverMs;
+      if (dueMs > nowMs) nextMs = Math.min(nextMs ?? dueMs, dueMs);
+      else if (inFlight.size < maxInFlight) void publish(event);
+    }
+    if (nextMs !== null) wait(nextMs - nowMs);
+  }
+
+  async function publish(event: ResultEvent): Promise<void> {
+    inFlight.add(event.seq);
+    try {
+      await options.publish(event);
+      publishedAtMs.set(event.seq, clock.monotonicMs());
+      failures = 0;
+      notBeforeMs = 0;
+    } catch (error) {
+      // Told once an outage: every event fails the same way until the bus is back.
+      if (failures === 0)
+        log.warn({ error, seq: event.seq }, 'an event could not be published; it stays in the outbox');
+      const nowMs = clock.monotonicMs();
+      // Publications that were under way together fail together, and count as one failure.
+      if (nowMs >= notBeforeMs) {
+        notBeforeMs = nowMs + backoffMs(failures, pauses, options.random());
+        failures += 1;
+      }
+    } finally {
+      inFlight.delete(event.seq);
+      round();
+    }
+  }
+
+  function wait(ms: number): void {
+    timer?.cancel();
+    timer = clock.after(Math.max(1, ms), round);
+  }
+
+  return {
+    wake() {
+      notBeforeMs = 0;
+      round();
+    },
+    confirm(sequences) {
+      book.confirm(sequences);
+      for (const seq of sequences) publishedAtMs.delete(seq);
+      round();
+    },
+    stop() {
+      stopped = true;
+      timer?.cancel();
+    },
+  };
+}

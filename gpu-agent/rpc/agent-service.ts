@@ -1,0 +1,84 @@
+// AgentService: decode, call the agent, encode.
+
+import type { DescribeHostResponse, Slot } from '../../proto/generated/doubleblind/agent/v1.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
+import type { Agent } from '../agent.ts';
+import { AgentRefusal, type RefusalKind } from '../agent-refusal.ts';
+import type { SlotReport } from '../slots.ts';
+import { cancelSchema, confirmSchema, decode, renewSchema, startSchema, transcriptSchema } from './decode.ts';
+
+/** What each refusal is on the wire. */
+const codes = {
+  staleEpoch: 'failedPrecondition',
+  unknownSlot: 'failedPrecondition',
+  unusableSlot: 'failedPrecondition',
+  slotFull: 'resourceExhausted',
+  draining: 'unavailable',
+  asleep: 'unavailable',
+} as const satisfies Record<RefusalKind, string>;
+
+const name = 'doubleblind.agent.v1.AgentService';
+
+export function agentService(agent: Agent): RpcServiceDefinition {
+  return implement<typeof name>(name, agentHandlers(agent));
+}
+
+/** What the service does; the simulator calls it without gRPC. */
+export function agentHandlers(agent: Agent): Handlers<typeof name> {
+  return {
+    describeHost: () => Promise.resolve(describe(agent)),
+    startAttempt: async (request) => {
+      const order = decode(startSchema, request);
+      try {
+        return await Promise.resolve(agent.start(order));
+      } catch (error) {
+        throw toFault(error, order.attemptId);
+      }
+    },
+    cancelAttempt: async (request) => {
+      const { attempt, reason } = decode(cancelSchema, request);
+      return await Promise.resolve({ known: agent.cancel(attempt, reason) });
+    },
+    renewLeases: async (request) => {
+      const { attempts, leaseTtlMs } = decode(renewSchema, request);
+      try {
+        const unknown = agent.renew(attempts, leaseTtlMs);
+        return await Promise.resolve({ unknown, bootId: agent.describe().bootId });
+      } catch (error) {
+        throw toFault(error, '');
+      }
+    },
+    confirmEvents: async (request) => {
+      agent.confirm(decode(confirmSchema, request).sequences);
+      return await Promise.resolve({});
+    },
+    watchTranscript: (request, { signal }) => {
+      const { attemptId, fromEntry, follow } = decode(transcriptSchema, request);
+      const entries = agent.transcript(attemptId, fromEntry, follow, signal);
+      if (entries === null) throw new RpcFault('notFound', `attempt ${attemptId} is not known on this host`);
+      return entries;
+    },
+  };
+}
+
+function toFault(error: unknown, attemptId: string): unknown {
+  if (!(error instanceof AgentRefusal)) return error;
+  return new RpcFault(codes[error.kind], error.message, {
+    reason: error.kind,
+    metadata: attemptId === '' ? {} : { attemptId },
+  });
+}
+
+function describe(agent: Agent): DescribeHostResponse {
+  const { imageDigest, slots, ...host } = agent.describe();
+  return { ...host, sandboxImage: imageDigest, slots: slots.map(slotToWire) };
+}
+
+function slotToWire({ device: _device, kind, attempts, ...slot }: SlotReport): Slot {
+  return {
+    ...slot,
+    kind: kind === 'gpu' ? 'SLOT_KIND_GPU' : 'SLOT_KIND_CPU',
+    attempts: attempts.map((attempt) => ({ ...attempt })),
+  };
+}

@@ -1,0 +1,63 @@
+// What the sandbox's tests share: a bundle, a spec, and an engine of their own installation. For tests only.
+
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureSandboxImage } from '../../deploy/docker/sandbox-image.ts';
+import { attemptId, runId, slotId } from '../../shared/core/ids.ts';
+import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
+import { createDockerSandboxEngine } from './docker-sandbox.ts';
+import type { SandboxEngine, SandboxSpec } from './sandbox.ts';
+
+/** A directory as gpu-agent would mount it: readable by everybody, writable by its owner. */
+export function sampleBundle(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-bundle-'));
+  writeFileSync(join(directory, 'train.csv'), 'id,x,y\n1,0.5,1\n2,0.25,0\n');
+  chmodSync(directory, 0o755);
+  return directory;
+}
+
+export function sampleSpec(bundleDirectory: string, changes: Partial<SandboxSpec> = {}): SandboxSpec {
+  return {
+    runId: runId('run-1'),
+    attemptId: attemptId('attempt-1'),
+    epoch: 7,
+    slotId: slotId('cpu-0'),
+    purpose: 'explore',
+    bundleDirectory,
+    memoryBytes: 512 * 2 ** 20,
+    cpus: 1,
+    diskBytes: 64 * 2 ** 20,
+    pids: 128,
+    environment: { DOUBLEBLIND_SEED: '42' },
+    ...changes,
+  };
+}
+
+/** Docker's engine under an installation name of our own, with another engine over the same for adopting. */
+export interface DockerForTests {
+  readonly engine: SandboxEngine;
+  readonly again: () => SandboxEngine;
+  readonly image: string;
+}
+
+/** The reason why there is none is printed: a skipped test must say so. */
+export async function dockerForTests(): Promise<DockerForTests | undefined> {
+  try {
+    await connectDocker().version();
+  } catch (error) {
+    process.stderr.write(
+      `sandbox tests against Docker are SKIPPED: ${error instanceof Error ? error.message : error}\n`,
+    );
+    return undefined;
+  }
+  const { imageId } = await ensureSandboxImage({ log: (line) => process.stderr.write(`${line}\n`) });
+  const config = { image: imageId, installation: `test-${randomBytes(4).toString('hex')}` };
+  return { engine: createDockerSandboxEngine(config), again: () => createDockerSandboxEngine(config), image: imageId };
+}
+
+/** Removes whatever a failed test left. */
+export async function removeAll(engine: SandboxEngine): Promise<void> {
+  for (const { containerId } of await engine.list()) await engine.remove(containerId);
+}

@@ -1,0 +1,297 @@
+// What the real sandbox keeps from the code in it. Each probe prints ESCAPED where it got what it wanted; the positive
+// control runs the same probes where most must succeed, or they would prove nothing.
+
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createFakeSandboxEngine } from './fake-sandbox.ts';
+import type { Sandbox } from './sandbox.ts';
+import { dockerForTests, removeAll, sampleBundle, sampleSpec } from './sandbox-fixture.ts';
+
+const docker = await dockerForTests();
+const bundle = sampleBundle();
+const mebibyte = 2 ** 20;
+const run = { directory: '/work', timeoutMs: 30_000, maxLogBytes: 8192 };
+
+/** Name, Python code whose value is true where the attack worked, and whether the control must succeed on any kernel. */
+const probes: readonly (readonly [string, string, boolean])[] = [
+  ['reach a public address', 'routed("192.0.2.1")', true],
+  ['reach the metadata address', 'routed("169.254.169.254")', true],
+  ['reach the bridge of Docker', 'routed("172.17.0.1")', true],
+  ['have an interface besides loopback', 'set(os.listdir("/sys/class/net")) - {"lo"}', true],
+  ['open a raw socket', 'socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)', true],
+  ['open a packet socket', 'socket.socket(socket.AF_PACKET, socket.SOCK_RAW)', true],
+  ['write to the root', 'write("/probe")', true],
+  ['write to /etc', 'write("/etc/probe")', true],
+  ['write to /usr/lib/python3', 'write("/usr/lib/python3/dist-packages/sitecustomize.py")', true],
+  ['write to the toolbox', 'write("/opt/doubleblind/probe")', false],
+  ['write to the bundle', 'write(data + "/probe")', true],
+  ['change a file of the bundle', 'open(data + "/train.csv", "r+")', true],
+  ['change the mode of the bundle', 'os.chmod(data + "/train.csv", 0o666) is None', true],
+  ['delete from the bundle', 'os.unlink(data + "/train.csv") is None', false],
+  ['be root', 'os.getuid() == 0 or os.geteuid() == 0', true],
+  ['become root', 'os.setuid(0) is None', true],
+  ['hold a capability', 'int(field("CapEff"), 16) or int(field("CapBnd"), 16)', true],
+  ['be free of no-new-privileges', 'field("NoNewPrivs") == "0"', true],
+  ['be free of seccomp', 'field("Seccomp") == "0"', true],
+  ['find a setuid program', 'setuid_programs()', false],
+  ['write a sysctl', 'open("/proc/sys/kernel/core_pattern", "w")', true],
+  ['press sysrq', 'open("/proc/sysrq-trigger", "w")', false],
+  ['read kernel memory', 'open("/proc/kcore", "rb").read(4096)', false],
+  ['read the kernel log', 'open("/dev/kmsg")', false],
+  ['see the docker socket', 'os.path.exists("/var/run/docker.sock") or os.path.exists("/run/docker.sock")', true],
+  ['write to its cgroup', 'write_cgroup()', true],
+  ['see a block device', '[n for n in os.listdir("/dev") if n.startswith(("vd", "sd", "nvme", "loop"))]', false],
+  ['make a device', 'os.mknod(tmp + "/mem", 0o600 | stat.S_IFCHR, os.makedev(1, 1)) is None', true],
+  ['mount', 'libc.mount(b"none", tmp.encode(), b"tmpfs", 0, 0) == 0 and libc.umount(tmp.encode()) == 0', true],
+  ['make a mount namespace', 'libc.unshare(0x00020000) == 0', true],
+  ['make a user namespace', 'libc.unshare(0x10000000) == 0', false],
+  ['join the namespace of process 1', 'libc.setns(os.open("/proc/1/ns/mnt", 0), 0) == 0', false],
+  ['change the root', 'os.chroot(tmp) is None', true],
+  ['load a BPF program', 'libc.syscall(321, 5, bytes(128), 128) != -1 or ctypes.get_errno() not in (1, 38)', false],
+  ['use userfaultfd', 'libc.syscall(323, 0) >= 0', false],
+  ['open perf events', 'libc.syscall(298, bytes(128), 0, -1, -1, 0) >= 0', false],
+  ['add a key', 'libc.syscall(248, b"user", b"probe", b"x", 1, -3) >= 0', false],
+  ['load a kernel module', 'libc.syscall(175, b"x", 1, b"") != -1 or ctypes.get_errno() not in (1, 38)', false],
+  ['set the clock', 'time.clock_settime(time.CLOCK_REALTIME, time.time()) is None', true],
+  ['set the host name', 'libc.sethostname(b"probe", 5) == 0', false],
+  ['raise its priority', 'os.nice(-5) < 0', true],
+  ['raise its file limit', 'resource.setrlimit(resource.RLIMIT_NOFILE, (9999, 9999)) is None', false],
+  ['open the descriptors of process 1', 'os.listdir("/proc/1/fd")', true],
+  ['read the memory of process 1', 'open("/proc/1/mem", "rb")', true],
+  // PTRACE_SEIZE: PTRACE_ATTACH would stop process 1, which in the control is the probes' own parent.
+  ['trace process 1', 'libc.ptrace(0x4206, 1, 0, 0) == 0', false],
+  ['see processes of the host', 'len([p for p in os.listdir("/proc") if p.isdigit()]) > 20', false],
+  ['find a secret in the environment', '[k for k in os.environ if "KEY" in k or "TOKEN" in k or "SECRET" in k]', false],
+];
+
+const prelude = `
+import ctypes, os, resource, socket, stat, sys, time
+data, tmp = sys.argv[1], sys.argv[2]
+libc = ctypes.CDLL(None, use_errno=True)
+def routed(host):
+    # A connected datagram socket needs a route and sends nothing, so the control, which has one, bothers nobody.
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect((host, 9)); return True
+def write(path):
+    with open(path, 'w') as f: f.write('x')
+    os.unlink(path); return True
+def field(name):
+    return [l.split()[1] for l in open('/proc/self/status') if l.startswith(name + ':')][0]
+def write_cgroup():
+    for base in ('/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/devices'):
+        if os.access(base + '/cgroup.procs', os.W_OK): return True
+def setuid_programs():
+    found = []
+    for root, _, names in os.walk('/usr'):
+        for n in names:
+            s = os.lstat(os.path.join(root, n))
+            if stat.S_ISREG(s.st_mode) and s.st_mode & 0o6000: found.append(n)
+    return found
+def probe(name, code):
+    pid = os.fork()
+    if pid == 0:
+        try: worked = eval(code)
+        except BaseException: worked = False
+        if worked: print('ESCAPED', name, flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+`;
+const program = `${prelude}${probes.map(([name, code]) => `probe(${JSON.stringify(name)}, ${JSON.stringify(code)})`).join('\n')}\nprint('all probed')\n`;
+const escaped = (log: string): string[] => [...log.matchAll(/^ESCAPED (.*)$/gm)].map((match) => match[1] ?? '');
+
+describe.skipIf(!docker)('the Docker sandbox', () => {
+  if (!docker) return;
+  const { engine } = docker;
+  afterAll(() => removeAll(engine));
+  const withBox = async <Value>(
+    use: (box: Sandbox) => Promise<Value>,
+    changes: Parameters<typeof sampleSpec>[1] = {},
+  ): Promise<Value> => {
+    const box = await engine.create(sampleSpec(bundle, changes));
+    try {
+      return await use(box);
+    } finally {
+      await box.remove();
+    }
+  };
+  const python = (box: Sandbox, code: string, changes: Partial<typeof run> = {}) =>
+    box.execute(['python3', '-c', code], { ...run, ...changes });
+
+  test('no probe gets out', async () => {
+    const execution = await withBox((box) => box.execute(['python3', '-c', program, '/data', '/tmp'], run));
+    expect(execution.log).toContain('all probed');
+    expect(escaped(execution.log)).toEqual([]);
+  });
+
+  test('positive control: in a weak container the same probes do get out', () => {
+    // Not --privileged: a machine that lacks a capability itself cannot start such a container.
+    const weak = ['run', '--rm', '--user', '0', '--label', 'doubleblind.installation=test'];
+    const capabilities = ['SYS_ADMIN', 'SYS_PTRACE', 'SYS_NICE', 'SYS_TIME', 'SYSLOG', 'NET_ADMIN'];
+    const security = ['seccomp=unconfined', 'apparmor=unconfined', 'systempaths=unconfined'];
+    const volumes = [
+      `${bundle}:/data`,
+      '/var/run/docker.sock:/var/run/docker.sock',
+      '/sys/fs/cgroup:/sys/fs/cgroup:rw',
+    ];
+    const { stdout, stderr } = spawnSync(
+      'docker',
+      [
+        ...weak,
+        ...capabilities.flatMap((name) => ['--cap-add', name]),
+        ...security.flatMap((name) => ['--security-opt', name]),
+        ...volumes.flatMap((name) => ['--volume', name]),
+        ...[docker.image, 'python3', '-c', program, '/data', '/tmp'],
+      ],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+    expect(stdout, stderr).toContain('all probed');
+    const certain = probes.filter(([, , must]) => must).map(([name]) => name);
+    expect(certain.length).toBeGreaterThan(20);
+    expect(escaped(stdout)).toEqual(expect.arrayContaining(certain));
+  });
+
+  test('a fork bomb is contained, told in time, and leaves nothing', async () => {
+    const started = performance.now();
+    const execution = await withBox(async (box) => {
+      const bomb = await python(box, 'import os\nwhile True:\n    try: os.fork()\n    except OSError: pass', {
+        timeoutMs: 2000,
+      });
+      const count = await box.call({ kind: 'bash', command: 'ls -d /proc/[0-9]* | wc -l' }, { timeoutMs: 20_000 });
+      expect(Number(count.output)).toBeLessThan(8);
+      return bomb;
+    });
+    expect(execution.end).toBe('timeout');
+    expect(performance.now() - started).toBeLessThan(15_000);
+  });
+
+  test('a fork bomb in a session ends with its call, and the sandbox works on', async () => {
+    await withBox(async (box) => {
+      const bomb = await box.call({ kind: 'bash', command: ':(){ :|:& };: ; sleep 30' }, { timeoutMs: 2000 });
+      expect(bomb).toMatchObject({ timedOut: true, sessionRestarted: true });
+      const after = await box.call({ kind: 'bash', command: 'echo fine' }, { timeoutMs: 20_000 });
+      expect(after.output).toBe('fine\n');
+    });
+  });
+
+  test('a memory bomb is told as out of memory, in an execution and in a session', async () => {
+    await withBox(
+      async (box) => {
+        const bomb = 'x = []\nwhile True: x.append(bytearray(8 << 20))';
+        const execution = await python(box, bomb);
+        expect(execution).toMatchObject({ end: 'outOfMemory', exitStatus: 137 });
+        expect(execution.peakMemoryBytes).toBeGreaterThan(100 * mebibyte);
+        const reply = await box.call({ kind: 'python', code: bomb }, { timeoutMs: 20_000 });
+        expect(reply).toMatchObject({ outOfMemory: true, sessionRestarted: true });
+        const child = await box.call(
+          { kind: 'bash', command: `y=3; python3 -c "${bomb.replace('\n', '\\n')}"` },
+          { timeoutMs: 20_000 },
+        );
+        expect(child.exitStatus).not.toBe(0);
+        expect((await box.call({ kind: 'python', code: '1' }, { timeoutMs: 20_000 })).output).toBe('1\n');
+      },
+      { memoryBytes: 256 * mebibyte },
+    );
+  });
+
+  test.each(['/work', '/out', '/tmp'])(
+    'a full disk at %s is told as such and leaves the sandbox usable',
+    async (place) => {
+      await withBox(async (box) => {
+        const filler = `
+with open("${place}/fill", "wb") as f:
+    while True: f.write(bytes(1 << 20))`;
+        expect(await python(box, filler)).toMatchObject({ end: 'diskFull', exitStatus: 1 });
+        const reply = await box.call({ kind: 'bash', command: `rm ${place}/fill; echo gone` }, { timeoutMs: 20_000 });
+        expect(reply.output).toBe('gone\n');
+      });
+    },
+  );
+
+  test('all writable places together hold no more than was asked for, in bytes and in files', async () => {
+    await withBox(async (box) => {
+      const sizes = await box.call(
+        {
+          kind: 'python',
+          code: 'import os\nsum((s := os.statvfs(p)).f_blocks * s.f_frsize for p in ("/work", "/out", "/tmp"))',
+        },
+        { timeoutMs: 20_000 },
+      );
+      expect(Number(sizes.output)).toBeLessThanOrEqual(64 * mebibyte);
+      const files =
+        'import os\ntry:\n    for i in range(10**7): open(f"/work/{i}", "w").close()\nexcept OSError as e: print(e.errno, i < 20000)';
+      expect((await python(box, files)).log).toBe('28 True\n');
+    });
+  });
+
+  test('a flood of output is bounded and does not slow the end', async () => {
+    await withBox(async (box) => {
+      const flood = await box.execute(['sh', '-c', 'yes; true'], { ...run, timeoutMs: 2000 });
+      expect(flood).toMatchObject({ end: 'timeout' });
+      expect(flood.log.length).toBeLessThan(9000);
+      expect(flood.wallSeconds).toBeLessThan(4);
+      const reply = await box.call({ kind: 'bash', command: 'yes' }, { timeoutMs: 1500 });
+      expect(reply).toMatchObject({ timedOut: true, truncated: true });
+    });
+  });
+
+  test('the code cannot end, stop or impersonate the first process', async () => {
+    await withBox(async (box) => {
+      const attack =
+        'kill -9 1; kill -STOP 1; kill -INT 1; kill -TERM 1; kill -SEGV 1; kill -9 -1; echo {} > /proc/1/fd/1';
+      await box.call({ kind: 'bash', command: attack }, { timeoutMs: 20_000 });
+      expect((await box.call({ kind: 'bash', command: 'echo fine' }, { timeoutMs: 20_000 })).output).toBe('fine\n');
+      const killAll = 'import os\ntry: os.kill(-1, 9)\nexcept OSError: pass';
+      expect(await python(box, killAll)).toMatchObject({ end: 'completed' });
+      expect((await box.takeFile('/dev/zero', 1000)).ok).toBe(false);
+    });
+  });
+
+  test('poisoned caches of one sandbox are not seen by the next', async () => {
+    await withBox(async (box) => {
+      const poison = `mkdir -p ~/.local/lib/python3.11/site-packages && echo 'print("POISON")' |
+        tee ~/.local/lib/python3.11/site-packages/usercustomize.py /work/sitecustomize.py /tmp/sitecustomize.py`;
+      await box.call({ kind: 'bash', command: poison }, { timeoutMs: 20_000 });
+    });
+    expect((await withBox((box) => python(box, 'print("clean")'))).log).toBe('clean\n');
+  });
+
+  test('nothing is left on the host after remove: no container, no process, no mount', async () => {
+    const marker = `7${Math.floor(Math.random() * 1e6)}`;
+    const id = await withBox(async (box) => {
+      await box.call({ kind: 'bash', command: `setsid sleep ${marker} & sleep ${marker} &` }, { timeoutMs: 20_000 });
+      return box.identity.containerId;
+    });
+    const { stdout } = await promisify(execFile)('sh', [
+      '-c',
+      'ps -eo args; cat /proc/mounts; docker ps -aq --no-trunc',
+    ]);
+    expect(stdout).not.toContain(`sleep ${marker}`);
+    expect(stdout).not.toContain(id);
+  });
+
+  test('two sandboxes share no file, no process and no memory', async () => {
+    await withBox(async (first) => {
+      await first.call(
+        { kind: 'bash', command: 'echo secret | tee /tmp/s /work/s /out/s /dev/shm/s; sleep 9999 &' },
+        { timeoutMs: 20_000 },
+      );
+      await withBox(async (second) => {
+        const seen = await second.call(
+          { kind: 'bash', command: 'ls /tmp /work /out /dev/shm; ps aux | grep 9999 | grep -v grep' },
+          { timeoutMs: 20_000 },
+        );
+        expect(seen.output).not.toMatch(/\bs\b|9999/);
+      });
+    });
+  });
+});
+
+test('the fake says of itself that it is unsafe', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'doubleblind-fake-'));
+  const box = await createFakeSandboxEngine({ root }).create(sampleSpec(bundle));
+  expect((await box.takeFile('/UNSAFE', 1000)).ok).toBe(true);
+  await box.remove();
+});

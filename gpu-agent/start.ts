@@ -1,0 +1,194 @@
+// Puts the agent together: book, engine, clients, bus, recovery, server, heartbeats; and takes it apart in reverse.
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type Bus, connectBus } from '../shared/bus/bus.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Running } from '../shared/daemon/run-daemon.ts';
+import type { Logger } from '../shared/log.ts';
+import { startMetricsServer } from '../shared/metrics.ts';
+import { describeCertificate } from '../shared/pki/authority.ts';
+import { createRpcClient } from '../shared/rpc/client.ts';
+import { startRpcServer } from '../shared/rpc/server.ts';
+import { openArtifactDirectory } from '../shared/store/artifacts.ts';
+import { type Agent, startAgent } from './agent.ts';
+import type { AgentPorts } from './agent-options.ts';
+import { createArtifactClient } from './artifacts/artifact-client.ts';
+import { openBundles } from './artifacts/bundles.ts';
+import { coordinatorArtifacts } from './artifacts/coordinator-artifacts.ts';
+import type { GpuAgentConfig } from './config.ts';
+import type { Gpus } from './gpu/gpus.ts';
+import { createAgentMetrics } from './metrics.ts';
+import { createGatewayModel } from './model/gateway-model.ts';
+import { openHostBook } from './outbox/host-book.ts';
+import { openPerformers } from './performer.ts';
+import { loadPrompts } from './prompts/prompts.ts';
+import { agentService } from './rpc/agent-service.ts';
+import type { SandboxEngine } from './sandbox/sandbox.ts';
+import { type SlotWatch, watchSlots } from './slot-watch.ts';
+
+/** Calls that run may end by themselves for so long. */
+const stopGraceMs = 2000;
+/** How long a bundle or parent that cannot be fetched is waited for before the attempt fails. */
+const artifactPatienceMs = 300_000;
+
+export interface StartDependencies {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly engine: SandboxEngine;
+  /** How the host's GPUs are found; left out where it is known to have none. */
+  readonly gpus?: Gpus;
+}
+
+export interface GpuAgent extends Running {
+  /** host:port of its gRPC server. */
+  readonly address: string;
+  readonly done: Promise<void>;
+}
+
+/** Starts the agent; resolves when it serves, and closes what it opened where it cannot. */
+export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartDependencies): Promise<GpuAgent> {
+  const { log, engine } = dependencies;
+  const { tls } = config;
+  const stack = new AsyncDisposableStack();
+  try {
+    const host = await hostOf(config);
+    const { imageDigest, engineVersion } = await engine.check();
+    await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
+    const bus = stack.adopt(await connectBus({ ...config.nats, tls, name: `gpu-agent ${host}`, log }), (it) =>
+      it.close(),
+    );
+    const ports = await openPorts(host, config, dependencies, stack);
+    const watch = stack.adopt(await openSlots(config, dependencies), (it) => it.stop());
+    const observer = createAgentMetrics();
+    const watched = watchedBus(bus, () => agent.busIsBack());
+    const agent = await startAgent({
+      ports,
+      bus: watched,
+      version: await versionOf(),
+      imageDigest,
+      slots: watch.slots,
+      trajectoriesPerSlot: config.slots.trajectoriesPerSlot,
+      contextCharacters: config.model.contextCharacters,
+      random: Math.random,
+      heartbeatMs: config.heartbeatMs,
+      observer,
+    });
+    stack.defer(() => agent.stop());
+    watch.onChange(() => agent.slotsChanged());
+    if (config.metricsPort !== 0) {
+      const { metrics } = observer;
+      stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (it) => it.stop());
+    }
+    const server = await startRpcServer({ listen: config.listen, tls, services: [agentService(agent)], log });
+    stack.defer(() => server.stop(stopGraceMs));
+    const address = config.advertise === '' ? server.address : config.advertise;
+    agent.announce(address);
+    log.info({ host, address, engineVersion, imageDigest, slots: agent.describe().slots.length }, 'the host serves');
+    return { address: server.address, done: agent.done, stop: () => stopInOrder(agent, stack) };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function openSlots(config: GpuAgentConfig, { gpus, clock, log }: StartDependencies): Promise<SlotWatch> {
+  const cpuCount = config.slots.cpu === 'auto' ? availableParallelism() : config.slots.cpu;
+  return await watchSlots({ cpuCount, clock, log, ...(gpus === undefined ? {} : { gpus }) });
+}
+
+async function stopInOrder(agent: Agent, stack: AsyncDisposableStack): Promise<void> {
+  agent.drain();
+  await stack.disposeAsync();
+}
+
+/** Everything that an attempt works with. */
+async function openPorts(
+  host: string,
+  config: GpuAgentConfig,
+  { log, clock, engine }: StartDependencies,
+  stack: AsyncDisposableStack,
+): Promise<AgentPorts> {
+  const { tls, stateDirectory } = config;
+  const stopping = new AbortController();
+  stack.defer(() => stopping.abort(new Error('the daemon stops')));
+  const book = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
+  const gateway = createRpcClient({
+    service: 'doubleblind.gateway.v1.LlmService',
+    address: config.gateway.address,
+    tls,
+    expectRole: 'llm-gateway',
+  });
+  stack.defer(() => gateway.close());
+  const store = createRpcClient({
+    service: 'doubleblind.coordinator.v1.ArtifactService',
+    address: config.coordinator.address,
+    tls,
+    expectRole: 'coordinator',
+  });
+  stack.defer(() => store.close());
+  const artifacts = await createArtifactClient({
+    remote: coordinatorArtifacts(store),
+    cache: await openArtifactDirectory(join(stateDirectory, 'cache')),
+    maxBytes: config.cache.maxBytes,
+    patienceMs: artifactPatienceMs,
+    clock,
+    log,
+    random: Math.random,
+    signal: stopping.signal,
+  });
+  return {
+    host,
+    bootId: randomBytes(8).toString('hex'),
+    book,
+    engine,
+    clock,
+    log,
+    openPerformer: openPerformers({
+      engine,
+      clock,
+      model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
+      artifacts,
+      bundles: await openBundles(join(stateDirectory, 'bundles'), artifacts),
+      prompts: loadPrompts(),
+      stagingDirectory: join(stateDirectory, 'staging'),
+      environment: config.sandbox.environment,
+    }),
+  };
+}
+
+/** The gateway and the bus know a host by its certificate, so it can have no other name. */
+async function hostOf(config: GpuAgentConfig): Promise<string> {
+  const { identity } = describeCertificate(await readFile(config.tls.certificate));
+  if (identity?.role !== 'gpu-agent') {
+    throw new Error(
+      `${config.tls.certificate} is no certificate of a gpu-agent; issue one with: doubleblind pki issue gpu-agent`,
+    );
+  }
+  if (config.host === '' || config.host === identity.name) return identity.name;
+  throw new Error(
+    `the configured host is ${config.host}, but ${config.tls.certificate} names ${identity.name}: ` +
+      'set host to that name, or issue a certificate for this one',
+  );
+}
+
+/** Notices, at each heartbeat, that the bus has come back. */
+function watchedBus(bus: Bus, onBack: () => void): Pick<Bus, 'publishHeartbeat' | 'publishResult'> {
+  let before = bus.status();
+  return {
+    publishHeartbeat(heartbeat) {
+      const now = bus.status();
+      if (now === 'connected' && before === 'disconnected') onBack();
+      before = now;
+      bus.publishHeartbeat(heartbeat);
+    },
+    publishResult: (event) => bus.publishResult(event),
+  };
+}
+
+async function versionOf(): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

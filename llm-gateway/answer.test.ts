@@ -1,0 +1,224 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { systemClock } from '../shared/clock.ts';
+import { silentLogger } from '../shared/log.ts';
+import type { BudgetLimits, CompletionOrder } from './answer.ts';
+import { type Book, openBook } from './book.ts';
+import { createGateway, type Gateway } from './gateway.ts';
+import { type ScriptedUpstream, scriptedUpstream, turn } from './testing/scripted-upstream.ts';
+import { type Turn, type Upstream, UpstreamFailure } from './upstream/upstream.ts';
+
+const none = { dollars: 0, outputTokens: 0 };
+const signal = new AbortController().signal;
+const account = {
+  runId: 'run',
+  attemptId: 'attempt',
+  epoch: 1,
+  host: 'host-1',
+  runDollars: 0,
+  runOutputTokens: 0,
+  ...none,
+};
+const tools = [{ name: 'bash', description: 'runs', parametersJson: '{}' }];
+
+function gatewayOn(
+  upstreams: readonly Upstream[],
+  fields: { book?: Book; budgets?: Partial<BudgetLimits>; tries?: number; failures?: number } = {},
+): Gateway {
+  return createGateway({
+    book: fields.book ?? openBook(':memory:'),
+    upstreams,
+    retry: { tries: fields.tries ?? 3, baseMs: 1, capMs: 2, longestRetryAfterMs: 1000 },
+    breaker: { failures: fields.failures ?? 100, coolDownMs: 60_000 },
+    budgets: { perRun: none, perHost: none, perAttempt: none, ...fields.budgets },
+    tokenSecret: Buffer.alloc(32, 7),
+    clock: systemClock,
+    log: silentLogger,
+    random: () => 0.5,
+  });
+}
+
+function order(token: string, requestId: string): CompletionOrder {
+  const messages = [{ role: 'user' as const, content: 'hello', toolCalls: [], toolCallId: '' }];
+  return { token, requestId, model: '', messages, tools, seed: 1, maxOutputTokens: 0 };
+}
+
+/** Turns of many attempts of one run at once, until each has ended in one way or the other. */
+async function race(gateway: Gateway, count: number, run: { dollars: number; outputTokens: number }) {
+  const tokens = Array.from({ length: count }, (_, index) =>
+    gateway.openAttempt({
+      ...account,
+      attemptId: `attempt-${index}`,
+      host: `host-${index % 4}`,
+      runDollars: run.dollars,
+      runOutputTokens: run.outputTokens,
+    }),
+  );
+  return await Promise.allSettled(
+    tokens.map((token, index) => gateway.complete(order(token, 'r'), `host-${index % 4}`, signal)),
+  );
+}
+
+/** An upstream that writes all that it may. */
+function greedy(dollarsPerMillion: number): ScriptedUpstream {
+  const upstream = scriptedUpstream('greedy', [], { dollarsPerMillion });
+  return {
+    ...upstream,
+    async complete(request) {
+      await Promise.resolve();
+      return { ...turn('x', request.maxOutputTokens), inputTokens: 4 };
+    },
+  };
+}
+
+test('64 calls at 99 % of a run budget of dollars overspend by nothing', async () => {
+  const book = openBook(':memory:');
+  const gateway = gatewayOn([greedy(10)], { book });
+  const spender = gateway.openAttempt({ ...account, runDollars: 1, dollars: 0.99 });
+  for (let calls = 0; book.spentByRun('run').dollars < 0.985; calls += 1) {
+    await gateway.complete({ ...order(spender, `s${calls}`), maxOutputTokens: 4000 }, 'host-1', signal);
+  }
+  const ends = await race(gateway, 64, { dollars: 1, outputTokens: 0 });
+  expect(book.spentByRun('run').dollars).toBeLessThanOrEqual(1);
+  expect(book.spentByRun('run').dollars).toBeGreaterThan(0.99);
+  const refused = ends.filter((end) => end.status === 'rejected').map((end) => end.reason as unknown);
+  expect(refused.length).toBeGreaterThan(60);
+  for (const reason of refused) expect(reason).toMatchObject({ reason: 'budgetSpent', metadata: { scope: 'run' } });
+});
+
+test('64 calls at once overspend a run budget of tokens by nothing, and a host its share by nothing', async () => {
+  const book = openBook(':memory:');
+  const perHost = { dollars: 0, outputTokens: 3000 };
+  const gateway = gatewayOn([greedy(10)], { book, budgets: { perHost } });
+  await race(gateway, 64, { dollars: 0, outputTokens: 10_000 });
+  expect(book.spentByRun('run').outputTokens).toBe(10_000);
+  for (const index of [0, 1, 2, 3])
+    expect(book.spentByHost('run', `host-${index}`).outputTokens).toBeLessThanOrEqual(3000);
+});
+
+test('a turn for which only reserved money is missing waits until it is known what was spent', async () => {
+  const gateway = gatewayOn([scriptedUpstream('frugal', [turn('x')], { dollarsPerMillion: 100 })]);
+  const ends = await race(gateway, 16, { dollars: 0.5, outputTokens: 0 });
+  expect(ends.map((end) => end.status)).toEqual(Array.from({ length: 16 }, () => 'fulfilled'));
+});
+
+test('a run that has nothing left opens no more attempts, until it may spend more', async () => {
+  const gateway = gatewayOn([greedy(10)]);
+  await race(gateway, 4, { dollars: 0.05, outputTokens: 0 });
+  const next = { ...account, attemptId: 'next', runDollars: 0.05 };
+  expect(() => gateway.openAttempt(next)).toThrow(
+    expect.objectContaining({
+      reason: 'budgetSpent',
+      metadata: expect.objectContaining({ scope: 'run', budget: 'dollars' }),
+    }),
+  );
+  gateway.openAttempt({ ...next, runDollars: 1 });
+  gateway.openAttempt({ ...next, runId: 'other', attemptId: 'elsewhere' });
+});
+
+test('a budget of the operator holds whatever a run asks for', async () => {
+  const gateway = gatewayOn([greedy(10)], { budgets: { perRun: { dollars: 0.01, outputTokens: 0 } } });
+  const ends = await race(gateway, 8, { dollars: 50, outputTokens: 0 });
+  expect(ends.filter((end) => end.status === 'rejected').length).toBeGreaterThan(5);
+});
+
+test('what a call reserved is counted after kill -9 in the middle of it', () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'gateway-')), 'gateway.sqlite');
+  const child = `
+    import { openBook } from ${JSON.stringify(new URL('./book.ts', import.meta.url).href)};
+    const book = openBook(${JSON.stringify(path)});
+    const account = { ...${JSON.stringify(account)}, closed: false };
+    book.open(account, 'token', new Date(0));
+    const reservation = { dollars: 0.25, outputTokens: 1000, capped: true };
+    book.begin(account, { requestId: 'r', digest: 'd', upstream: 'u', model: 'm', reservation }, new Date(0));
+    process.kill(process.pid, 'SIGKILL');`;
+  const { signal: killedBy } = spawnSync(process.execPath, ['--input-type=module', '-e', child]);
+  expect(killedBy).toBe('SIGKILL');
+  const book = openBook(path);
+  expect(book.spentByRun('run')).toMatchObject({ dollars: 0.25, outputTokens: 1000 });
+  expect(book.spentByHost('run', 'host-1')).toMatchObject({ dollars: 0.25 });
+});
+
+const broken = turn('', 20, [{ id: 'c1', name: 'bash', argumentsJson: '{"command":"l' }]);
+const sound = turn('', 30, [{ id: 'c2', name: 'bash', argumentsJson: '{"command":"ls"}' }]);
+
+test('a model is told what is wrong with its call, and both answers are paid for once', async () => {
+  const book = openBook(':memory:');
+  const upstream = scriptedUpstream('a', [broken, sound], { dollarsPerMillion: 1000 });
+  const gateway = gatewayOn([upstream], { book });
+  const token = gateway.openAttempt(account);
+  const answer = await gateway.complete(order(token, 'r'), 'host-1', signal);
+  expect(answer.turn).toMatchObject({ message: sound.message, inputTokens: 200, outputTokens: 50 });
+  expect(answer.dollars).toBeCloseTo(0.25);
+  expect(book.totals('attempt')).toMatchObject({ inputTokens: 200, outputTokens: 50, turns: 1 });
+  expect(book.totals('attempt').dollars).toBeCloseTo(0.25);
+  expect(upstream.asked[1]?.messages.slice(1)).toEqual([
+    broken.message,
+    expect.objectContaining({ role: 'tool', toolCallId: 'c1', content: expect.stringContaining('JSON object') }),
+  ]);
+});
+
+test('a model that cannot mend its call in two turns has its answer passed on as it is', async () => {
+  const upstream = scriptedUpstream('a', [broken]);
+  const gateway = gatewayOn([upstream]);
+  const answer = await gateway.complete(order(gateway.openAttempt(account), 'r'), 'host-1', signal);
+  expect(answer.turn.message).toEqual(broken.message);
+  expect(upstream.asked).toHaveLength(3);
+});
+
+test('what a cut stream cost is counted, and the answer that follows carries it', async () => {
+  const book = openBook(':memory:');
+  const billed = { inputTokens: 100, outputTokens: 50 };
+  const cut = new UpstreamFailure('connection', 'upstream a cut the answer off', { billed });
+  const upstream = scriptedUpstream('a', [cut, sound], { dollarsPerMillion: 1000 });
+  const gateway = gatewayOn([upstream], { book });
+  const answer = await gateway.complete(order(gateway.openAttempt(account), 'r'), 'host-1', signal);
+  expect(answer.dollars).toBeCloseTo(0.28);
+  expect(book.spent('attempt').dollars).toBeCloseTo(0.28);
+});
+
+test('an upstream that keeps failing is left alone, and the other one answers at once', async () => {
+  const down = scriptedUpstream('down', [new UpstreamFailure('overloaded', 'upstream down failed (503)')]);
+  const up = scriptedUpstream('up', [sound]);
+  const gateway = gatewayOn([down, up], { failures: 4 });
+  const token = gateway.openAttempt(account);
+  for (const id of ['a', 'b', 'c', 'd']) {
+    expect((await gateway.complete(order(token, id), 'host-1', signal)).upstream).toBe('up');
+  }
+  expect(down.asked).toHaveLength(4);
+});
+
+test('a conversation that is too long goes to an upstream with more room, and to none with as little', async () => {
+  const tooLong = new UpstreamFailure('contextTooLong', 'upstream says no');
+  const small = scriptedUpstream('small', [tooLong]);
+  const alike = scriptedUpstream('alike', [sound]);
+  const large = scriptedUpstream('large', [sound], { contextTokens: 5000 });
+  const gateway = gatewayOn([small, alike, large]);
+  const token = gateway.openAttempt(account);
+  expect((await gateway.complete(order(token, 'a'), 'host-1', signal)).upstream).toBe('large');
+  expect(alike.asked).toHaveLength(0);
+  const alone = gatewayOn([small]);
+  await expect(alone.complete(order(alone.openAttempt(account), 'a'), 'host-1', signal)).rejects.toMatchObject({
+    reason: 'contextTooLong',
+  });
+});
+
+test('a model is checked: reachable, calls the tool as told, price known', async () => {
+  const call = (input: string): Turn => turn('', 10, [{ id: 'c', name: 'report_sum', argumentsJson: input }]);
+  const checked = async (play: Turn | UpstreamFailure): Promise<unknown> =>
+    (await gatewayOn([scriptedUpstream('a', [play])]).check('m', signal))[0];
+  expect(await checked(call('{"sum":42}'))).toMatchObject({
+    reachable: true,
+    toolsWork: true,
+    priceKnown: true,
+    detail: '',
+  });
+  expect(await checked(call('{"sum":41}'))).toMatchObject({ reachable: true, toolsWork: false });
+  expect(await checked(turn('It is 42.'))).toMatchObject({ toolsWork: false, detail: expect.stringContaining('text') });
+  const away = new UpstreamFailure('connection', 'upstream a could not be reached');
+  expect(await checked(away)).toMatchObject({ reachable: false, detail: expect.stringContaining('reached') });
+  await expect(gatewayOn([]).check('nobody', signal)).rejects.toMatchObject({ code: 'notFound' });
+});

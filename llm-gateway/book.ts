@@ -1,0 +1,312 @@
+// The gateway's book: accounts, and every turn with its reservation, its cost and its recorded answer.
+//
+// Invariants:
+// 1. A turn is written down before it is asked for and settled in one transaction with its answer, so a crash loses
+//    neither money nor an answer that was already given.
+// 2. A turn that a crash cut off keeps its reservation as cost: the provider may have charged for it.
+// 3. Tokens are kept as SHA-256 only; message contents are kept only as the recorded answer.
+
+import { createHash } from 'node:crypto';
+import { type Database, openDatabase } from '../shared/store/sqlite.ts';
+import type { Reservation, Spent } from './core/budget.ts';
+import type { Turn } from './upstream/upstream.ts';
+
+const migrations = [
+  `CREATE TABLE accounts (
+     run_id TEXT NOT NULL, attempt_id TEXT NOT NULL, epoch INTEGER NOT NULL,
+     host TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE,
+     dollars REAL NOT NULL, output_tokens INTEGER NOT NULL,
+     opened_at TEXT NOT NULL, closed_at TEXT,
+     PRIMARY KEY (attempt_id, epoch));
+   CREATE TABLE calls (
+     attempt_id TEXT NOT NULL, epoch INTEGER NOT NULL, request_id TEXT NOT NULL, run_id TEXT NOT NULL,
+     request_digest TEXT NOT NULL, upstream TEXT NOT NULL, model TEXT NOT NULL,
+     state TEXT NOT NULL CHECK (state IN ('open', 'answered', 'failed', 'cut')),
+     input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, dollars REAL NOT NULL,
+     lost_output_tokens INTEGER NOT NULL DEFAULT 0, lost_dollars REAL NOT NULL DEFAULT 0,
+     answer TEXT, at TEXT NOT NULL,
+     PRIMARY KEY (attempt_id, epoch, request_id));
+   CREATE INDEX calls_by_run ON calls (run_id);`,
+  `ALTER TABLE accounts ADD COLUMN run_dollars REAL NOT NULL DEFAULT 0;
+   ALTER TABLE accounts ADD COLUMN run_output_tokens INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE calls ADD COLUMN lost_input_tokens INTEGER NOT NULL DEFAULT 0;`,
+];
+
+/** Names one execution of an attempt. */
+export interface AttemptKey {
+  readonly runId: string;
+  readonly attemptId: string;
+  readonly epoch: number;
+}
+
+/** An account. */
+export interface Account extends AttemptKey {
+  readonly host: string;
+  readonly dollars: number;
+  readonly outputTokens: number;
+  /** Limits of the whole run, as it had them when the account was opened. */
+  readonly runDollars: number;
+  readonly runOutputTokens: number;
+  readonly closed: boolean;
+}
+
+/** What was paid for and led to no answer. */
+export interface Lost {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly dollars: number;
+}
+
+export const nothingLost: Lost = { inputTokens: 0, outputTokens: 0, dollars: 0 };
+
+/** A turn that was answered, as it is given again to a repeat; tokens and dollars include what was lost on the way. */
+export interface RecordedTurn {
+  readonly turn: Turn;
+  readonly upstream: string;
+  readonly dollars: number;
+}
+
+/** What the book knows of a request id. */
+export type KnownCall =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'otherRequest' }
+  | { readonly kind: 'answered'; readonly recorded: RecordedTurn };
+
+/** What is spent, with reservations; and how much of it is only reserved. */
+export interface SpentSoFar extends Spent {
+  readonly openDollars: number;
+  readonly openOutputTokens: number;
+}
+
+/** Totals of an attempt. */
+export interface Totals extends Spent {
+  readonly turns: number;
+  readonly inputTokens: number;
+}
+
+/** One line of the spend. */
+export interface SpendRow {
+  readonly runId: string;
+  readonly attemptId: string;
+  readonly model: string;
+  readonly calls: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly dollars: number;
+}
+
+export interface Book {
+  /** The newest epoch that the attempt was opened with; 0 where there was none. */
+  newestEpoch(attemptId: string): number;
+  account(attemptId: string, epoch: number): Account | undefined;
+  accountOfToken(token: string): Account | undefined;
+  open(account: Omit<Account, 'closed'>, token: string, at: Date): void;
+  close(key: AttemptKey, at: Date): void;
+  /** Cost and open reservations of all epochs of an attempt. */
+  spent(attemptId: string): SpentSoFar;
+  /** The same of all attempts of a run, and of those of them that one host had. */
+  spentByRun(runId: string): SpentSoFar;
+  spentByHost(runId: string, host: string): SpentSoFar;
+  totals(attemptId: string): Totals;
+  known(account: Account, requestId: string, digest: string): KnownCall;
+  begin(account: Account, call: BegunCall, at: Date): void;
+  /** The turn is answered. `lost` is what `fail` was told of it before, so that it is not counted twice. */
+  settle(account: Account, requestId: string, recorded: RecordedTurn, lost: Lost, at: Date): void;
+  /** A try of the turn failed, or its answer was no use, and cost so much. */
+  fail(account: Account, requestId: string, lost: Lost, at: Date): void;
+  spendByRun(runId: string): SpendRow[];
+  /** Runs `fn` in one transaction. */
+  transaction<Value>(fn: () => Value): Value;
+  stop(): void;
+}
+
+/** A turn that is about to be asked for. */
+export interface BegunCall {
+  readonly requestId: string;
+  readonly digest: string;
+  readonly upstream: string;
+  readonly model: string;
+  readonly reservation: Reservation;
+}
+
+/** Opens the book; turns that were open when it was last closed count as cut off. */
+export function openBook(path: string): Book {
+  const database = openDatabase({ path, migrations });
+  database.run(
+    `UPDATE calls SET state = 'cut', lost_output_tokens = lost_output_tokens + output_tokens, output_tokens = 0,
+       lost_dollars = lost_dollars + dollars, dollars = 0 WHERE state = 'open'`,
+  );
+  return { ...accountBook(database), ...callBook(database), ...spendBook(database) };
+}
+
+const accountColumns = `run_id AS runId, attempt_id AS attemptId, epoch, host, dollars,
+  output_tokens AS outputTokens, run_dollars AS runDollars, run_output_tokens AS runOutputTokens, closed_at AS closedAt`;
+
+type AccountRow = Omit<Account, 'closed'> & { readonly closedAt: string | null };
+
+function toAccount(row: AccountRow | undefined): Account | undefined {
+  if (row === undefined) return undefined;
+  const { closedAt, ...account } = row;
+  return { ...account, closed: closedAt !== null };
+}
+
+type AccountBook = Pick<Book, 'newestEpoch' | 'account' | 'accountOfToken' | 'open' | 'close' | 'transaction' | 'stop'>;
+
+function accountBook(database: Database): AccountBook {
+  return {
+    newestEpoch: (attemptId) =>
+      database.get<{ epoch: number | null }>('SELECT max(epoch) AS epoch FROM accounts WHERE attempt_id = ?', attemptId)
+        ?.epoch ?? 0,
+    account: (attemptId, epoch) =>
+      toAccount(
+        database.get<AccountRow>(
+          `SELECT ${accountColumns} FROM accounts WHERE attempt_id = ? AND epoch = ?`,
+          attemptId,
+          epoch,
+        ),
+      ),
+    accountOfToken: (token) =>
+      toAccount(database.get<AccountRow>(`SELECT ${accountColumns} FROM accounts WHERE token_hash = ?`, hashOf(token))),
+    open(account, token, at) {
+      database.run(
+        `INSERT INTO accounts (run_id, attempt_id, epoch, host, token_hash, dollars, output_tokens, opened_at,
+           run_dollars, run_output_tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        account.runId,
+        account.attemptId,
+        account.epoch,
+        account.host,
+        hashOf(token),
+        account.dollars,
+        account.outputTokens,
+        at.toISOString(),
+        account.runDollars,
+        account.runOutputTokens,
+      );
+    },
+    close(key, at) {
+      database.run(
+        'UPDATE accounts SET closed_at = ? WHERE attempt_id = ? AND epoch <= ? AND closed_at IS NULL',
+        at.toISOString(),
+        key.attemptId,
+        key.epoch,
+      );
+    },
+    transaction: (fn) => database.transaction(fn),
+    stop: () => database.close(),
+  };
+}
+
+type CallBook = Pick<Book, 'known' | 'begin' | 'settle' | 'fail'>;
+
+function callBook(database: Database): CallBook {
+  return {
+    known(account, requestId, digest) {
+      const row = database.get<{ request_digest: string; state: string; answer: string | null }>(
+        'SELECT request_digest, state, answer FROM calls WHERE attempt_id = ? AND epoch = ? AND request_id = ?',
+        account.attemptId,
+        account.epoch,
+        requestId,
+      );
+      if (row === undefined) return { kind: 'none' };
+      if (row.request_digest !== digest) return { kind: 'otherRequest' };
+      if (row.state !== 'answered' || row.answer === null) return { kind: 'none' };
+      return { kind: 'answered', recorded: JSON.parse(row.answer) as RecordedTurn };
+    },
+    begin(account, call, at) {
+      // A repeat of a turn that was cut off keeps what was lost with the first one.
+      database.run(
+        `INSERT INTO calls (attempt_id, epoch, request_id, run_id, request_digest, upstream, model, state,
+           input_tokens, output_tokens, dollars, answer, at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 'open', 0, ?, ?, NULL, ?)
+         ON CONFLICT (attempt_id, epoch, request_id) DO UPDATE SET state = 'open', upstream = excluded.upstream,
+           model = excluded.model, output_tokens = excluded.output_tokens, dollars = excluded.dollars, at = excluded.at`,
+        account.attemptId,
+        account.epoch,
+        call.requestId,
+        account.runId,
+        call.digest,
+        call.upstream,
+        call.model,
+        call.reservation.outputTokens,
+        call.reservation.dollars,
+        at.toISOString(),
+      );
+    },
+    settle(account, requestId, recorded, lost, at) {
+      database.run(
+        `UPDATE calls SET state = 'answered', upstream = ?, model = ?, input_tokens = ?, output_tokens = ?, dollars = ?,
+           answer = ?, at = ? WHERE attempt_id = ? AND epoch = ? AND request_id = ?`,
+        recorded.upstream,
+        recorded.turn.model,
+        recorded.turn.inputTokens - lost.inputTokens,
+        recorded.turn.outputTokens - lost.outputTokens,
+        recorded.dollars - lost.dollars,
+        JSON.stringify(recorded),
+        at.toISOString(),
+        account.attemptId,
+        account.epoch,
+        requestId,
+      );
+    },
+    fail(account, requestId, lost, at) {
+      database.run(
+        `UPDATE calls SET state = 'failed', output_tokens = 0, dollars = 0, lost_input_tokens = lost_input_tokens + ?,
+           lost_output_tokens = lost_output_tokens + ?, lost_dollars = lost_dollars + ?, at = ?
+         WHERE attempt_id = ? AND epoch = ? AND request_id = ? AND state = 'open'`,
+        lost.inputTokens,
+        lost.outputTokens,
+        lost.dollars,
+        at.toISOString(),
+        account.attemptId,
+        account.epoch,
+        requestId,
+      );
+    },
+  };
+}
+
+function spendBook(database: Database): Pick<Book, 'spent' | 'spentByRun' | 'spentByHost' | 'totals' | 'spendByRun'> {
+  const sums = `coalesce(sum(dollars + lost_dollars), 0) AS dollars,
+    coalesce(sum(output_tokens + lost_output_tokens), 0) AS outputTokens,
+    coalesce(sum(input_tokens + lost_input_tokens), 0) AS inputTokens, coalesce(sum(state = 'answered'), 0) AS turns`;
+  const spentSoFar = `coalesce(sum(dollars + lost_dollars), 0) AS dollars,
+    coalesce(sum(output_tokens + lost_output_tokens), 0) AS outputTokens,
+    coalesce(sum((state = 'open') * dollars), 0) AS openDollars,
+    coalesce(sum((state = 'open') * output_tokens), 0) AS openOutputTokens`;
+  const nothing = { dollars: 0, outputTokens: 0, openDollars: 0, openOutputTokens: 0 };
+  return {
+    spent: (attemptId) =>
+      database.get<SpentSoFar>(`SELECT ${spentSoFar} FROM calls WHERE attempt_id = ?`, attemptId) ?? nothing,
+    spentByRun: (runId) =>
+      database.get<SpentSoFar>(`SELECT ${spentSoFar} FROM calls WHERE run_id = ?`, runId) ?? nothing,
+    spentByHost: (runId, host) =>
+      database.get<SpentSoFar>(
+        `SELECT ${spentSoFar} FROM calls WHERE run_id = ? AND (attempt_id, epoch) IN
+           (SELECT attempt_id, epoch FROM accounts WHERE run_id = ? AND host = ?)`,
+        runId,
+        runId,
+        host,
+      ) ?? nothing,
+    totals: (attemptId) =>
+      database.get<Totals>(`SELECT ${sums} FROM calls WHERE attempt_id = ?`, attemptId) ?? {
+        dollars: 0,
+        outputTokens: 0,
+        inputTokens: 0,
+        turns: 0,
+      },
+    spendByRun: (runId) =>
+      database.all<SpendRow>(
+        `SELECT run_id AS runId, attempt_id AS attemptId, model, sum(state = 'answered') AS calls,
+           sum(input_tokens + lost_input_tokens) AS inputTokens, sum(output_tokens + lost_output_tokens) AS outputTokens,
+           sum(dollars + lost_dollars) AS dollars
+         FROM calls WHERE (? = '' OR run_id = ?)
+         GROUP BY run_id, attempt_id, model ORDER BY run_id, attempt_id, model`,
+        runId,
+        runId,
+      ),
+  };
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}

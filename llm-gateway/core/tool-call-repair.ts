@@ -1,0 +1,107 @@
+// Tool calls that a model or its server got wrong: what can be mended without asking, and what to say where it cannot.
+//
+// Mended here for free, as endpoints get it wrong in practice: arguments in a code fence, arguments that are a JSON text
+// inside a JSON text, text after the object, and calls written as <tool_call>{…}</tool_call> into the content by servers
+// that do not parse them. Anything else goes back to the model with a sentence.
+
+interface Call {
+  readonly id: string;
+  readonly name: string;
+  readonly argumentsJson: string;
+}
+
+/** Calls with arguments that are one JSON object each, or what is wrong with them. */
+export interface Mended {
+  readonly content: string;
+  readonly calls: readonly Call[];
+  /** Empty where all is well; else one answer for each call, in order. */
+  readonly complaints: readonly { readonly callId: string; readonly text: string }[];
+}
+
+const textCall = /<tool_call>\s*([\s\S]*?)\s*(?:<\/tool_call>|$)/g;
+
+/** Reads the calls of an answer; `turn` makes ids of calls found in the text. */
+export function mendCalls(content: string, calls: readonly Call[], tools: readonly string[], turn: number): Mended {
+  const found = calls.length > 0 || tools.length === 0 ? undefined : callsInText(content, turn);
+  const read = found === undefined || found.length === 0 ? calls : found;
+  const mended = read.map((call) => ({
+    ...call,
+    argumentsJson: mendArguments(call.argumentsJson) ?? call.argumentsJson,
+  }));
+  const problems = mended.map((call) => problemOf(call, tools));
+  const complaints = problems.every((problem) => problem === '')
+    ? []
+    : mended.map((call, index) => ({ callId: call.id, text: complaintOf(problems[index] ?? '') }));
+  return { content: read === found ? content.replace(textCall, '').trim() : content, calls: mended, complaints };
+}
+
+function problemOf(call: Call, tools: readonly string[]): string {
+  if (tools.length > 0 && !tools.includes(call.name)) {
+    return `There is no tool ${JSON.stringify(call.name).slice(0, 80)}; there are: ${tools.join(', ')}.`;
+  }
+  return isObject(parse(call.argumentsJson)) ? '' : `The arguments of ${call.name} are not one complete JSON object.`;
+}
+
+function complaintOf(problem: string): string {
+  return problem === ''
+    ? 'Not run, because another call of the same answer is malformed. Make it again.'
+    : `Not run: ${problem} Make the call again with the arguments as one JSON object.`;
+}
+
+/** The text of one JSON object, or undefined where none can be read without guessing. */
+function mendArguments(text: string): string | undefined {
+  const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1');
+  if (bare === '') return '{}';
+  const value = parse(bare);
+  if (isObject(value)) return bare;
+  if (typeof value === 'string') return isObject(parse(value)) ? value : undefined;
+  const end = endOfObject(bare);
+  const head = end === undefined ? undefined : bare.slice(0, end);
+  return head !== undefined && isObject(parse(head)) ? head : undefined;
+}
+
+/** Where the object that the text begins with ends; undefined where it does not. */
+function endOfObject(text: string): number | undefined {
+  if (!text.startsWith('{')) return undefined;
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (quoted) {
+      if (character === '\\') at += 1;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === '{') depth += 1;
+    else if (character === '}') {
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return undefined;
+}
+
+function callsInText(content: string, turn: number): Call[] {
+  return [...content.matchAll(textCall)].map(([, body = ''], index) => {
+    const id = `call_${turn}_${index}`;
+    const value = parse(mendArguments(body) ?? body);
+    if (!isObject(value)) return { id, name: '', argumentsJson: body };
+    const { name, arguments: input } = value;
+    return {
+      id,
+      name: typeof name === 'string' ? name : '',
+      argumentsJson: typeof input === 'string' ? input : JSON.stringify(input ?? {}),
+    };
+  });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,83 @@
+// Puts the gateway together: state directory, book, upstreams, server.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../shared/clock.ts';
+import type { Logger } from '../shared/log.ts';
+import { startMetricsServer } from '../shared/metrics.ts';
+import { startRpcServer } from '../shared/rpc/server.ts';
+import { openBook } from './book.ts';
+import type { GatewayConfig } from './config.ts';
+import { createGateway } from './gateway.ts';
+import { createTurnMeter } from './metrics.ts';
+import { llmService } from './rpc/llm-service.ts';
+import { createCassetteUpstream, recording } from './upstream/cassette.ts';
+import { createOfflinePolicyUpstream } from './upstream/offline-policy/offline-policy-upstream.ts';
+import { createOpenAiUpstream } from './upstream/openai-upstream.ts';
+import type { Upstream } from './upstream/upstream.ts';
+
+/** A gateway that serves. */
+export interface RunningGateway {
+  /** host:port in use. */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** How long a turn that is under way may still take when the daemon stops; the agent repeats it by its id. */
+const stopGraceMs = 5000;
+
+/** Starts the gateway; resolves when it serves, and closes what it opened where it cannot. */
+export async function startGateway(
+  config: GatewayConfig,
+  { log, clock, random = Math.random }: { readonly log: Logger; readonly clock: Clock; readonly random?: () => number },
+): Promise<RunningGateway> {
+  mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
+  const upstreams = openUpstreams(config, clock);
+  const tokenSecret = readOrMakeSecret(join(config.stateDirectory, 'token.secret'));
+  const { meter, page } = createTurnMeter();
+  const stack = new AsyncDisposableStack();
+  try {
+    const book = openBook(join(config.stateDirectory, 'gateway.sqlite'));
+    stack.defer(() => book.stop());
+    const { retry, breaker, budgets } = config;
+    const gateway = createGateway({ book, upstreams, retry, breaker, budgets, tokenSecret, clock, log, random, meter });
+    stack.defer(() => gateway.stop());
+    if (config.metricsPort > 0) {
+      stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics: page }), (it) => it.stop());
+    }
+    const services = [llmService(gateway)];
+    const server = await startRpcServer({ listen: config.listen, tls: config.tls, services, log });
+    stack.defer(() => server.stop(stopGraceMs));
+    log.info({ address: server.address, models: gateway.offers().map((offer) => offer.model) }, 'the gateway serves');
+    return { address: server.address, stop: () => stack.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** The configured upstreams, then the offline policy: it is the default only where nothing else is configured. */
+function openUpstreams({ upstreams }: GatewayConfig, clock: Clock): Upstream[] {
+  const configured = upstreams.map((upstream) => {
+    if (upstream.kind === 'cassette') return createCassetteUpstream(upstream);
+    const endpoint = createOpenAiUpstream({ ...upstream, clock });
+    return upstream.record === undefined ? endpoint : recording(endpoint, upstream.record);
+  });
+  return [...configured, createOfflinePolicyUpstream()];
+}
+
+/** The secret that tokens are derived from; made once, written whole or not at all. */
+function readOrMakeSecret(path: string): Buffer {
+  if (!existsSync(path)) {
+    const partial = `${path}.partial`;
+    writeFileSync(partial, randomBytes(32), { mode: 0o600, flush: true });
+    renameSync(partial, path);
+  }
+  const secret = readFileSync(path);
+  if (secret.length < 32)
+    throw new Error(
+      `${path} should hold 32 bytes and holds ${secret.length}: remove it, and open attempts must be opened anew`,
+    );
+  return secret;
+}

@@ -1,0 +1,264 @@
+// Any endpoint that speaks OpenAI's chat completions with tools. The only door to the `openai` package.
+//
+// Owns: translation to and from the wire, tolerance of what endpoints do differently, the kinds of failures.
+// Leaves to the gateway: retries (the package's own are off), budgets, concurrency.
+//
+// Invariants:
+// 1. The key is read from its file, goes to the endpoint only, and is cut out of every message that leaves here.
+// 2. Nothing is read from OPENAI_* variables: what is not configured is not used.
+
+import { readFileSync } from 'node:fs';
+import OpenAI from 'openai';
+import type { Clock } from '../../shared/clock.ts';
+import { estimateTokens } from '../core/budget.ts';
+import { StreamedCompletion } from './openai-stream.ts';
+import { decodeCompletion, encodeRequest, type WireChoices } from './openai-wire.ts';
+import { type StallWatch, startStallWatch } from './stall-watch.ts';
+import {
+  type Billed,
+  type Turn,
+  type TurnRequest,
+  type Upstream,
+  UpstreamFailure,
+  type UpstreamFailureKind,
+  type UpstreamModel,
+} from './upstream.ts';
+
+/** A model with what its endpoint takes. */
+export interface OpenAiModel extends Omit<UpstreamModel, 'languageModel'> {
+  readonly seed: boolean;
+  /** Sent where it is not empty: low, medium or high. */
+  readonly reasoningEffort: string;
+}
+
+export interface OpenAiUpstreamOptions {
+  readonly name: string;
+  readonly baseUrl: string;
+  readonly keyFile?: string | undefined;
+  readonly models: readonly OpenAiModel[];
+  readonly concurrency: number;
+  readonly requestsPerMinute: number;
+  readonly tokensPerMinute: number;
+  /** Whether to ask for streams; an endpoint that answers whole all the same is understood. */
+  readonly stream: boolean;
+  /** Whether to ask for usage at the end of a stream; some endpoints refuse the wish. */
+  readonly streamUsage: boolean;
+  /** The name that the endpoint has for the cap of a turn. */
+  readonly outputLimitField: 'max_completion_tokens' | 'max_tokens';
+  /** Longest time of a whole turn. */
+  readonly timeoutMs: number;
+  /** Longest silence before a stream begins, and in the middle of one. */
+  readonly firstByteMs: number;
+  readonly chunkMs: number;
+  readonly clock: Clock;
+}
+
+/** Above any answer of a model; more is a malfunction. */
+const mostAnswerBytes = 16 * 2 ** 20;
+
+/** An upstream for an OpenAI-compatible endpoint; throws where the key file cannot be read. */
+export function createOpenAiUpstream(options: OpenAiUpstreamOptions): Upstream {
+  const key = options.keyFile === undefined ? '' : readKey(options.name, options.keyFile);
+  const client = new OpenAI({
+    // The package insists on a key; endpoints that want none ignore this word.
+    apiKey: key === '' ? 'none' : key,
+    baseURL: options.baseUrl,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    maxRetries: 0,
+    timeout: options.timeoutMs,
+    logLevel: 'off',
+  });
+  const { name, concurrency, requestsPerMinute, tokensPerMinute } = options;
+  return {
+    ...{ name, concurrency, requestsPerMinute, tokensPerMinute },
+    models: options.models.map((model) => ({ ...model, languageModel: true })),
+    async complete(request, signal) {
+      const watch = startStallWatch(options.clock, options.timeoutMs);
+      try {
+        const body = encodeRequest(request, choicesFor(options, request.model));
+        watch.expect('first byte', options.stream ? options.firstByteMs : options.timeoutMs);
+        const response = await client.chat.completions
+          .create(body, { signal: AbortSignal.any([signal, watch.signal]) })
+          .asResponse();
+        return await readTurn(response, request, { ...options, watch });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw toFailure(error, name, key, watch.stalled);
+      } finally {
+        watch.stop();
+      }
+    },
+  };
+}
+
+function choicesFor(options: OpenAiUpstreamOptions, wanted: string): WireChoices {
+  const model = options.models.find((one) => one.name === wanted);
+  return { ...options, seed: model?.seed ?? false, reasoningEffort: model?.reasoningEffort ?? '' };
+}
+
+interface Reading {
+  readonly name: string;
+  readonly chunkMs: number;
+  readonly watch: StallWatch;
+}
+
+/** The turn of an answer, whole or streamed, whatever was asked for. */
+async function readTurn(response: Response, request: TurnRequest, reading: Reading): Promise<Turn> {
+  if (!(response.headers.get('content-type') ?? '').includes('text/event-stream')) {
+    let text = '';
+    for await (const piece of pieces(response, reading)) text += piece;
+    return toTurn(text, request, reading.name);
+  }
+  const streamed = new StreamedCompletion();
+  let broken: unknown;
+  try {
+    for await (const line of lines(pieces(response, reading))) {
+      streamed.takeLine(line);
+      if (streamed.ended) break;
+    }
+  } catch (error) {
+    broken = error;
+  }
+  if (streamed.complete || streamed.hasWholeCall) return toTurn(streamed.completion(), request, reading.name);
+  const { watch, name } = reading;
+  const billed = { inputTokens: sentTokens(request), outputTokens: estimateTokens(streamed.characters) };
+  if (watch.stalled !== '') {
+    throw new UpstreamFailure('timeout', `upstream ${name} stopped in mid-answer: ${watch.stalled}`, { billed });
+  }
+  const why = broken instanceof Error ? `: ${causeOf(broken)}` : '';
+  throw new UpstreamFailure('connection', `upstream ${name} cut the answer off${why}`, { billed });
+}
+
+async function* pieces(response: Response, { name, chunkMs, watch }: Reading): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let bytes = 0;
+  watch.expect('next piece', chunkMs);
+  for await (const piece of response.body ?? []) {
+    watch.expect('next piece', chunkMs);
+    bytes += piece.byteLength;
+    if (bytes > mostAnswerBytes) {
+      throw new UpstreamFailure('malformed', `upstream ${name} sent more than ${mostAnswerBytes} bytes for one turn`);
+    }
+    yield decoder.decode(piece, { stream: true });
+  }
+}
+
+async function* lines(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of texts) {
+    const parts = (rest + text).split(/\r\n|\n|\r(?!$)/);
+    rest = parts.pop() ?? '';
+    yield* parts;
+  }
+  if (rest !== '') yield rest;
+}
+
+function readKey(name: string, file: string): string {
+  let key: string;
+  try {
+    key = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Error(`cannot read the key of upstream ${name} from ${file}`, { cause: error });
+  }
+  if (key === '' || /\s/.test(key)) {
+    throw new Error(`the key file ${file} of upstream ${name} should hold the key alone, on one line`);
+  }
+  return key;
+}
+
+function toTurn(completion: unknown, request: TurnRequest, name: string): Turn {
+  const decoded = decodeCompletion(completion, request.messages.length);
+  if (decoded.kind === 'error') {
+    throw new UpstreamFailure(decoded.failure, `upstream ${name} answered 200 with an error: ${decoded.message}`);
+  }
+  if (decoded.kind === 'empty') {
+    const billed = decoded.usage ?? { inputTokens: 0, outputTokens: 0 };
+    throw new UpstreamFailure('malformed', `upstream ${name} answered without a choice`, { billed });
+  }
+  const { message, usage } = decoded;
+  const received = message.content.length + JSON.stringify(message.toolCalls).length;
+  return {
+    message,
+    inputTokens: usage?.inputTokens ?? sentTokens(request),
+    outputTokens: usage?.outputTokens ?? estimateTokens(received),
+    finishReason: decoded.finishReason,
+    model: request.model,
+  };
+}
+
+/** An estimate for endpoints that do not tell. */
+function sentTokens(request: TurnRequest): Billed['inputTokens'] {
+  const characters = request.messages.reduce(
+    (sum, each) => sum + each.content.length + JSON.stringify(each.toolCalls).length,
+    0,
+  );
+  return estimateTokens(characters);
+}
+
+function toFailure(error: unknown, name: string, key: string, stalled: string): UpstreamFailure {
+  if (error instanceof UpstreamFailure) {
+    const { retryAfterMs: waitMs, billed } = error;
+    return new UpstreamFailure(error.kind, withoutKey(error.message, key), { retryAfterMs: waitMs, billed });
+  }
+  if (stalled !== '') return new UpstreamFailure('timeout', `upstream ${name} did not answer: ${stalled}`);
+  const said = withoutKey(error instanceof Error ? error.message : String(error), key).slice(0, 500);
+  // The cause is left out on purpose: the package's errors carry headers and bodies.
+  const fail = (kind: UpstreamFailureKind, what: string, retryAfterMs = 0): UpstreamFailure =>
+    new UpstreamFailure(kind, `upstream ${name} ${what}`, { retryAfterMs });
+  if (error instanceof OpenAI.APIConnectionTimeoutError) return fail('timeout', 'did not answer in time');
+  if (error instanceof OpenAI.APIConnectionError)
+    return fail('connection', `could not be reached or hung up: ${causeOf(error)}`);
+  if (!(error instanceof OpenAI.APIError) || typeof error.status !== 'number') {
+    return fail('malformed', `sent something that is not a completion: ${said}`);
+  }
+  const wait = retryAfterMs(error.headers);
+  switch (error.status) {
+    case 401:
+    case 403:
+      return fail('unauthorised', `refused the key (${error.status}): check the key file. It said: ${said}`);
+    case 404:
+      return fail(
+        'unauthorised',
+        `does not know the model or the path (404): check baseUrl and models. It said: ${said}`,
+      );
+    case 408:
+      return fail('timeout', 'gave up on the request (408)', wait);
+    case 409:
+    case 429:
+      return fail(isQuota(error) ? 'unauthorised' : 'rateLimited', `limits the rate (${error.status}): ${said}`, wait);
+    default:
+      if (error.status >= 500) return fail('overloaded', `failed (${error.status}): ${said}`, wait);
+      return fail(isTooLong(said) ? 'contextTooLong' : 'refused', `refused the request (${error.status}): ${said}`);
+  }
+}
+
+/** A quota that is used up answers 429 too, and waiting does not help. */
+function isQuota(error: InstanceType<typeof OpenAI.APIError>): boolean {
+  return error.code === 'insufficient_quota';
+}
+
+function isTooLong(text: string): boolean {
+  return /context.{0,20}(length|window)|maximum.{0,20}tokens|too (long|many tokens)/i.test(text);
+}
+
+function causeOf(error: Error): string {
+  const { cause } = error;
+  return cause instanceof Error ? cause.message : error.message;
+}
+
+/** Retry-After in seconds or as a date, or the precise header that some endpoints send. */
+function retryAfterMs(headers: Headers | undefined): number {
+  const precise = Number(headers?.get('retry-after-ms') ?? Number.NaN);
+  if (Number.isFinite(precise) && precise >= 0) return precise;
+  const text = headers?.get('retry-after') ?? '';
+  if (text === '') return 0;
+  const seconds = Number(text);
+  const waitMs = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : 0;
+}
+
+function withoutKey(text: string, key: string): string {
+  return key === '' ? text : text.replaceAll(key, '(key)');
+}

@@ -1,0 +1,185 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type NatsConnection } from 'nats';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
+import { silentLogger } from '../log.ts';
+import { createLocalPki, issueCertificate } from '../pki/authority.ts';
+import { tlsPathsIn } from '../rpc/test-peers.ts';
+import type { TlsPaths } from '../rpc/tls-files.ts';
+import { type Bus, connectBus } from './bus.ts';
+import { eventStream, type Heartbeat, inboxPrefix, type ResultEvent, resultSubject } from './messages.ts';
+import { startTestNats, type TestNats } from './test-nats.ts';
+
+let pki: string;
+let server: TestNats;
+const open: (Bus | NatsConnection)[] = [];
+
+beforeAll(async () => {
+  pki = mkdtempSync(join(tmpdir(), 'doubleblind-bus-pki-'));
+  await createLocalPki(pki, 'host-a');
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'host-b', hosts: [], fileName: 'host-b' });
+  server = await startTestNats(tlsPathsIn(pki, 'nats'), (options) =>
+    renderNatsServerConfig({ ...options, hosts: ['host-a', 'host-b'] }),
+  );
+});
+afterEach(async () => {
+  for (const bus of open.splice(0)) await bus.close();
+});
+afterAll(() => server.stop());
+
+const hostB = (): TlsPaths => ({
+  ...tlsPathsIn(pki, 'gpu-agent'),
+  certificate: join(pki, 'host-b.crt'),
+  key: join(pki, 'host-b.key'),
+});
+
+async function bus(tls: TlsPaths): Promise<Bus> {
+  const opened = await connectBus({ servers: [server.address], tls, name: 'test', log: silentLogger });
+  open.push(opened);
+  return opened;
+}
+
+async function rawClient(tls: TlsPaths, prefix: string): Promise<NatsConnection> {
+  const files = { caFile: tls.ca, certFile: tls.certificate, keyFile: tls.key };
+  const client = await connect({ servers: server.address, tls: files, inboxPrefix: prefix, reconnect: false });
+  open.push(client);
+  return client;
+}
+
+const heartbeat = (host: string, seq: number): Heartbeat => ({
+  v: 1,
+  host,
+  bootId: 'boot',
+  seq,
+  address: '127.0.0.1:7442',
+  version: '0.1.0',
+  draining: false,
+  slots: [],
+  outboxEvents: 0,
+});
+
+const started = (seq: number, attemptId = 'a1'): ResultEvent => ({
+  v: 1,
+  host: 'host-a',
+  bootId: 'boot',
+  seq,
+  runId: 'r1',
+  attemptId,
+  epoch: 1,
+  kind: 'attemptStarted',
+  body: { slotId: 'cpu-0' },
+});
+
+/** Publishes until the bus takes it: the stream may be a moment away. */
+async function publishSurely(agent: Bus, event: ResultEvent): Promise<void> {
+  await expect.poll(() => agent.publishResult(event).then(() => 'taken', String), { timeout: 20_000 }).toBe('taken');
+}
+
+/** What the server says of something it does not permit. */
+async function refusals(client: NatsConnection, act: () => void): Promise<string[]> {
+  const heard: string[] = [];
+  const listening = (async () => {
+    for await (const { data } of client.status()) heard.push(String(data));
+  })();
+  act();
+  await client.flush();
+  await expect.poll(() => heard.length).toBeGreaterThan(0);
+  void listening;
+  return heard;
+}
+
+test('heartbeats of a host reach the coordinator', async () => {
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  const seen: string[] = [];
+  coordinator.subscribeHeartbeats(({ host, seq }) => seen.push(`${host}:${seq}`));
+  await expect
+    .poll(() => {
+      agent.publishHeartbeat(heartbeat('host-a', 1));
+      return seen;
+    })
+    .toContain('host-a:1');
+  expect(coordinator.status()).toBe('connected');
+});
+
+test('an event comes again until its handler resolves, and then no more', async () => {
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  const seen: number[] = [];
+  coordinator.consumeResults(async ({ seq }) => {
+    seen.push(seq);
+    if (seq === 1 && seen.filter((one) => one === 1).length < 3) throw new Error('the journal is busy');
+  });
+  await publishSurely(agent, started(1));
+  await publishSurely(agent, started(2));
+  await publishSurely(agent, started(2));
+  await expect.poll(() => seen.filter((seq) => seq === 1).length, { timeout: 10_000 }).toBe(3);
+  await publishSurely(agent, started(3));
+  await expect.poll(() => seen.includes(3)).toBe(true);
+  expect(seen.filter((seq) => seq === 1)).toHaveLength(3);
+  expect(seen.filter((seq) => seq === 2)).toHaveLength(1);
+});
+
+test('something that is no event is dropped and does not stop the others', async () => {
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  const seen: number[] = [];
+  coordinator.consumeResults(async ({ seq }) => {
+    seen.push(seq);
+  });
+  await publishSurely(agent, started(10));
+  const raw = await rawClient(tlsPathsIn(pki, 'gpu-agent'), '_INBOX_host-a');
+  await raw.jetstream().publish(resultSubject(started(11)), '{"v":1,"kind":"nonsense"}');
+  await raw.jetstream().publish('doubleblind.v1.run.other.attempt.a.attemptStarted', JSON.stringify(started(12)));
+  await publishSurely(agent, started(13));
+  await expect.poll(() => seen.includes(13)).toBe(true);
+  expect(seen).not.toContain(12);
+});
+
+test('an agent may not speak for another host, read events, use JetStream or listen to others', async () => {
+  const client = await rawClient(hostB(), inboxPrefix({ role: 'gpu-agent', name: 'host-b' }));
+  const said = async (act: () => void): Promise<string> => (await refusals(client, act)).join('\n');
+  const ignore = { callback: () => undefined };
+  expect(await said(() => client.publish('doubleblind.v1.heartbeat.host-a'))).toMatch(/permissions.violation/i);
+  expect(await said(() => client.publish(`$JS.API.STREAM.INFO.${eventStream}`))).toMatch(/permissions.violation/i);
+  for (const subject of ['doubleblind.v1.run.>', 'doubleblind.v1.heartbeat.*', '_INBOX_host-a.>', '_INBOX.>', '>']) {
+    expect(await said(() => client.subscribe(subject, ignore))).toMatch(/permissions.violation/i);
+  }
+});
+
+test('nobody is let in without a certificate that is mapped to a user', async () => {
+  const { ca } = tlsPathsIn(pki, 'operator');
+  const anonymous = connect({ servers: server.address, tls: { caFile: ca }, reconnect: false });
+  await expect(anonymous).rejects.toThrow();
+  await expect(rawClient(tlsPathsIn(pki, 'operator'), '_INBOX')).rejects.toThrow(/authorization/i);
+  await expect(rawClient(tlsPathsIn(pki, 'evaluator'), '_INBOX')).rejects.toThrow(/authorization/i);
+});
+
+test('after the server lost its whole store, publishing and consuming go on', async () => {
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  const seen: number[] = [];
+  coordinator.consumeResults(async ({ seq }) => {
+    seen.push(seq);
+  });
+  await publishSurely(agent, started(20));
+  await expect.poll(() => seen.includes(20)).toBe(true);
+  await server.kill('SIGKILL');
+  await expect.poll(() => agent.status()).toBe('disconnected');
+  await expect(agent.publishResult(started(21))).rejects.toThrow('not connected');
+  server.loseStore();
+  await server.restart();
+  await publishSurely(agent, started(21));
+  await expect.poll(() => seen.includes(21), { timeout: 20_000 }).toBe(true);
+});
+
+test('a bus whose server is not there yet comes back disconnected and connects later', async () => {
+  await server.kill('SIGTERM');
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  expect(agent.status()).toBe('disconnected');
+  agent.publishHeartbeat(heartbeat('host-a', 2));
+  await server.restart();
+  await expect.poll(() => agent.status(), { timeout: 5000 }).toBe('connected');
+});

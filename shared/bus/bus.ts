@@ -1,0 +1,338 @@
+// The bus: heartbeats over core NATS, result events over JetStream. The only door to the `nats` package.
+// Owns: the connection (it reconnects for ever), the stream and the durable consumer (made again where the store was lost).
+// Leaves to the caller: its own durable outbox and journal; the bus may lose everything that it holds at any time.
+// Invariants:
+// 1. `publishResult` resolves only after the server has the event; it rejects within 5 s otherwise.
+// 2. An event is acknowledged only after its handler resolved; until then it comes again.
+// 3. Nothing reaches a handler that the schemas have not accepted.
+
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import {
+  AckPolicy,
+  type ConnectionOptions,
+  ConsumerEvents,
+  type ConsumerMessages,
+  connect,
+  type JsMsg,
+  type NatsConnection,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+} from 'nats';
+import { delay, systemClock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
+import {
+  eventStream,
+  type Heartbeat,
+  heartbeatSchema,
+  heartbeatSubject,
+  inboxPrefix,
+  type ResultEvent,
+  resultEventSchema,
+  resultMessageId,
+  resultSubject,
+} from './messages.ts';
+
+export interface BusOptions {
+  /** host:port of one or more servers of one cluster. */
+  readonly servers: readonly string[];
+  /** Paths of PEM files; read again for every new connection. */
+  readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
+  /** Shown in the server's lists. */
+  readonly name: string;
+  /** On how many servers of a cluster the stream of events is kept; 1 unless stated. Of 3, one may be lost. */
+  readonly replicas?: number;
+  readonly log: Logger;
+}
+
+export interface Bus {
+  /** Sends a heartbeat; dropped where there is no connection. */
+  publishHeartbeat(heartbeat: Heartbeat): void;
+  /** Calls `listener` with every heartbeat of every host. */
+  subscribeHeartbeats(listener: (heartbeat: Heartbeat) => void): void;
+  /** Resolves when JetStream has the event; rejects after 5 s at most. A repeat is harmless. */
+  publishResult(event: ResultEvent): Promise<void>;
+  /** Gives every event to `handler`, one after the other, until it resolves for it. May be called once. */
+  consumeResults(handler: (event: ResultEvent) => Promise<void>): void;
+  status(): 'connected' | 'disconnected';
+  /** Stops consuming after the event at hand, sends what is buffered and disconnects. */
+  close(): Promise<void>;
+}
+
+const publishTimeoutMs = 5000;
+const reconnectWaitMs = 250;
+/** How long `connectBus` waits before it returns a bus that is not connected yet. */
+const firstConnectMs = 2000;
+/** A handler that failed gets the event again after this. */
+const redeliveryMs = 1000;
+/** A handler journals and answers within milliseconds. What was in flight when a coordinator was killed comes again after this. */
+const handlerTimeoutMs = 5_000;
+/** A pull lasts this long; a store that vanished is noticed after about as long. */
+const pullMs = 5000;
+const consumerName = 'coordinator';
+
+const streamConfig: Partial<StreamConfig> & { name: string } = {
+  name: eventStream,
+  subjects: ['doubleblind.v1.run.>'],
+  storage: StorageType.File,
+  retention: RetentionPolicy.Limits,
+  max_age: nanos(7 * 86_400_000),
+  max_bytes: 2 ** 30,
+  duplicate_window: nanos(120_000),
+};
+
+/** Connects to the bus. Where no server answers yet, the bus comes back `disconnected` and goes on trying. */
+export async function connectBus(options: BusOptions): Promise<Bus> {
+  const connectionOptions = readOptions(options);
+  const closing = new AbortController();
+  const state: BusState = { options, closing, connection: undefined, connected: false, heartbeats: [] };
+  const opened = openConnection(state, connectionOptions);
+  await Promise.race([opened, delay(systemClock, firstConnectMs, closing.signal)]);
+  if (state.connection === undefined) options.log.warn({ servers: options.servers }, 'the bus does not answer yet');
+  let consuming: Promise<void> | undefined;
+  return {
+    publishHeartbeat(heartbeat) {
+      if (!state.connected) return;
+      state.connection?.publish(heartbeatSubject(heartbeat.host), JSON.stringify(heartbeat));
+    },
+    subscribeHeartbeats(listener) {
+      state.heartbeats.push(listener);
+      if (state.connection !== undefined) listen(state, state.connection, listener);
+    },
+    publishResult: (event) => publish(state, event),
+    consumeResults(handler) {
+      if (consuming !== undefined) throw new Error('invariant broken: consumeResults was called twice');
+      consuming = consumeForEver(state, opened, handler);
+    },
+    status: () => (state.connected ? 'connected' : 'disconnected'),
+    async close() {
+      closing.abort();
+      await opened;
+      await consuming;
+      await closeConnection(state);
+    },
+  };
+}
+
+interface BusState {
+  readonly options: BusOptions;
+  /** Aborted when the bus is being closed. */
+  readonly closing: AbortController;
+  connection: NatsConnection | undefined;
+  connected: boolean;
+  readonly heartbeats: ((heartbeat: Heartbeat) => void)[];
+}
+
+function readOptions({ servers, tls, name }: BusOptions): ConnectionOptions {
+  const identity = identityOfAlternativeNames(new X509Certificate(readFileSync(tls.certificate)).subjectAltName);
+  if (identity === undefined) throw new Error(`${tls.certificate} names no Doubleblind identity`);
+  const files = { caFile: tls.ca, certFile: tls.certificate, keyFile: tls.key };
+  // The client hands these on to tls.connect: the server must be the role nats, whatever its host is called.
+  const extra = { minVersion: 'TLSv1.3', checkServerIdentity: expectNats };
+  return {
+    servers: [...servers],
+    name,
+    inboxPrefix: inboxPrefix(identity),
+    tls: { ...files, ...extra },
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: reconnectWaitMs,
+    reconnectJitter: 100,
+    reconnectJitterTLS: 100,
+    timeout: firstConnectMs,
+    pingInterval: 5000,
+    maxPingOut: 2,
+    ignoreClusterUpdates: true,
+  };
+}
+
+function expectNats(_: string, certificate: { subjectaltname?: string }): Error | undefined {
+  const identity: Identity | undefined = identityOfAlternativeNames(certificate.subjectaltname);
+  if (identity?.role === 'nats') return undefined;
+  return new Error('the certificate of the nats-server does not name the role nats');
+}
+
+/** Tries until a server answers or the bus is closed; afterwards the client reconnects by itself. */
+async function openConnection(state: BusState, connectionOptions: ConnectionOptions): Promise<void> {
+  const { log, servers } = state.options;
+  let told = '';
+  while (!state.closing.signal.aborted) {
+    try {
+      const connection = await connect(connectionOptions);
+      state.connection = connection;
+      state.connected = true;
+      log.info({ server: connection.getServer() }, 'the bus is connected');
+      void followStatus(state, connection);
+      for (const listener of state.heartbeats) listen(state, connection, listener);
+      return;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== told) log.warn({ error, servers }, 'the bus cannot be reached; trying on');
+      told = message;
+      await delay(systemClock, reconnectWaitMs, state.closing.signal);
+    }
+  }
+}
+
+async function followStatus(state: BusState, connection: NatsConnection): Promise<void> {
+  const { log } = state.options;
+  for await (const { type, data } of connection.status()) {
+    if (type === 'disconnect') {
+      state.connected = false;
+      log.warn({}, 'the bus is disconnected');
+    } else if (type === 'reconnect') {
+      state.connected = true;
+      log.info({ server: String(data) }, 'the bus is connected again');
+    } else if (type === 'error') {
+      log.warn({ data: String(data) }, 'the bus refused something');
+    }
+  }
+  state.connected = false;
+}
+
+function listen(state: BusState, connection: NatsConnection, listener: (heartbeat: Heartbeat) => void): void {
+  const { log } = state.options;
+  connection.subscribe('doubleblind.v1.heartbeat.*', {
+    callback: (error, message) => {
+      if (error !== null) {
+        log.warn({ error }, 'heartbeats cannot be heard');
+        return;
+      }
+      const parsed = heartbeatSchema.safeParse(parseJson(message.data));
+      // The server lets a host publish under its own name only, so the subject is what can be believed.
+      if (parsed.success && message.subject === heartbeatSubject(parsed.data.host)) listener(parsed.data);
+      else log.warn({ subject: message.subject, problem: parsed.error?.message }, 'a heartbeat was not understood');
+    },
+  });
+}
+
+async function publish(state: BusState, event: ResultEvent): Promise<void> {
+  if (state.connection === undefined || !state.connected) throw new Error('the bus is not connected');
+  const body = JSON.stringify(resultEventSchema.parse(event));
+  try {
+    await state.connection
+      .jetstream({ timeout: publishTimeoutMs })
+      .publish(resultSubject(event), body, { msgID: resultMessageId(event), timeout: publishTimeoutMs });
+  } catch (error) {
+    throw new Error(`the bus did not take the event ${resultMessageId(event)}`, { cause: error });
+  }
+}
+
+async function consumeForEver(
+  state: BusState,
+  opened: Promise<void>,
+  handler: (event: ResultEvent) => Promise<void>,
+): Promise<void> {
+  const { log } = state.options;
+  const { signal } = state.closing;
+  await opened;
+  let told = '';
+  while (!signal.aborted && state.connection !== undefined) {
+    try {
+      await prepareStream(state.connection, state.options.replicas ?? 1);
+      told = '';
+      await consumeOnce(state, state.connection, handler);
+      if (!signal.aborted) log.info({}, 'consuming of events starts anew');
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== told) log.warn({ error }, 'events cannot be consumed; trying on');
+      told = message;
+    }
+    await delay(systemClock, reconnectWaitMs, signal);
+  }
+}
+
+/** Makes the stream and its consumer where they are missing, and brings an older stream's limits up to date. */
+async function prepareStream(connection: NatsConnection, replicas: number): Promise<void> {
+  const manager = await connection.jetstreamManager();
+  const config = { ...streamConfig, num_replicas: replicas };
+  try {
+    await manager.streams.add(config);
+  } catch (error) {
+    const inUse = error instanceof NatsError && error.api_error?.err_code === 10_058;
+    if (!inUse) throw error;
+    await manager.streams.update(eventStream, config);
+  }
+  await manager.consumers.add(eventStream, {
+    durable_name: consumerName,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(handlerTimeoutMs),
+    max_ack_pending: 1000,
+  });
+}
+
+/** Consumes until the bus is closed or the stream or consumer is gone. */
+async function consumeOnce(
+  state: BusState,
+  connection: NatsConnection,
+  handler: (event: ResultEvent) => Promise<void>,
+): Promise<void> {
+  const consumer = await connection.jetstream().consumers.get(eventStream, consumerName);
+  const messages = await consumer.consume({ max_messages: 100, expires: pullMs });
+  const stop = (): void => messages.stop();
+  state.closing.signal.addEventListener('abort', stop, { once: true });
+  void stopWhenGone(messages);
+  try {
+    for await (const message of messages) {
+      await handle(state, message, handler);
+      if (state.closing.signal.aborted) return;
+    }
+  } finally {
+    state.closing.signal.removeEventListener('abort', stop);
+    messages.stop();
+  }
+}
+
+async function stopWhenGone(messages: ConsumerMessages): Promise<void> {
+  const gone = new Set<string>([
+    ConsumerEvents.ConsumerNotFound,
+    ConsumerEvents.StreamNotFound,
+    ConsumerEvents.ConsumerDeleted,
+    ConsumerEvents.NoResponders,
+    ConsumerEvents.HeartbeatsMissed,
+  ]);
+  for await (const { type } of await messages.status()) {
+    if (gone.has(type)) messages.stop();
+  }
+}
+
+async function handle(state: BusState, message: JsMsg, handler: (event: ResultEvent) => Promise<void>): Promise<void> {
+  const { log } = state.options;
+  const parsed = resultEventSchema.safeParse(parseJson(message.data));
+  if (!parsed.success || resultSubject(parsed.data) !== message.subject) {
+    log.error(
+      { subject: message.subject, problem: parsed.error?.message },
+      'an event was not understood and is dropped',
+    );
+    message.term();
+    return;
+  }
+  try {
+    await handler(parsed.data);
+    message.ack();
+  } catch (error) {
+    log.warn({ error, subject: message.subject, delivery: message.info.redeliveryCount }, 'an event was not taken in');
+    message.nak(redeliveryMs);
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    // The schema refuses it in its own words.
+    return undefined;
+  }
+}
+
+async function closeConnection({ connection, options }: BusState): Promise<void> {
+  try {
+    await connection?.drain();
+  } catch (error) {
+    options.log.debug({ error }, 'the bus was closed without a drain');
+    await connection?.close();
+  }
+}

@@ -1,0 +1,49 @@
+// Pieces that the configuration of several daemons shares.
+
+import { z } from 'zod';
+
+/** A path in the file system. */
+export const pathSchema = z.string().min(1, { error: 'is an empty path' });
+
+/** host:port; an IPv6 address stands in brackets. */
+export const hostPortSchema = z.string().refine(isHostPort, {
+  error: 'is not host:port, for example 127.0.0.1:7441',
+});
+
+/** A TCP port; 0 where the caller says what that means. */
+const portSchema = z.number().int().min(0).max(65_535);
+
+const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+
+/** A time in milliseconds. */
+export const millisecondsSchema = z.number().int().positive();
+
+/** The bus: one or more nats-servers of one cluster, host:port each. */
+export const natsSchema = z.strictObject({
+  servers: z.array(hostPortSchema).min(1, { error: 'needs at least one host:port' }),
+});
+
+/** Another daemon. */
+export const peerSchema = z.strictObject({ address: hostPortSchema });
+
+/** The keys that every daemon has, with the defaults of an installed one. */
+export function daemonShape(role: string, port: number) {
+  const certificates = '/etc/doubleblind/pki';
+  return {
+    listen: hostPortSchema.default(`127.0.0.1:${port}`),
+    stateDirectory: pathSchema.default(`/var/lib/doubleblind/${role}`),
+    /** 0 for none. */
+    metricsPort: portSchema.default(0),
+    logLevel: logLevelSchema.default('info'),
+    tls: z.strictObject({
+      ca: pathSchema.default(`${certificates}/ca.crt`),
+      certificate: pathSchema.default(`${certificates}/${role}.crt`),
+      key: pathSchema.default(`${certificates}/${role}.key`),
+    }),
+  };
+}
+
+function isHostPort(text: string): boolean {
+  const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text) ?? [];
+  return host !== undefined && Number(port) <= 65_535;
+}

@@ -1,0 +1,95 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { ConfigError, type ConfigSource, describeConfig, loadConfig } from './config.ts';
+import { daemonShape, natsSchema, peerSchema } from './config-pieces.ts';
+
+const schema = z.strictObject({
+  ...daemonShape('coordinator', 7441),
+  nats: natsSchema,
+  evaluator: peerSchema,
+  lease: z.strictObject({ ttlMs: z.number().int().positive().default(10_000) }),
+  slots: z.strictObject({ cpu: z.union([z.number().int(), z.literal('auto')]).default('auto') }),
+  simulate: z.boolean().default(false),
+  upstreams: z.array(z.strictObject({ name: z.string(), apiKey: z.string() })).default([]),
+  dashboard: z.strictObject({ listen: z.string() }).optional(),
+});
+
+function source(
+  yaml: string | undefined,
+  argv: string[] = [],
+  env: Record<string, string> = {},
+): ConfigSource<typeof schema> {
+  const file = join(mkdtempSync(join(tmpdir(), 'doubleblind-config-')), 'coordinator.yaml');
+  if (yaml !== undefined) writeFileSync(file, yaml);
+  return { role: 'coordinator', schema, argv, env, files: [file] };
+}
+
+const enough = 'nats: { servers: [127.0.0.1:4222] }\nevaluator: { address: 127.0.0.1:7443 }\n';
+
+function problems(config: ConfigSource<typeof schema>): readonly string[] {
+  try {
+    loadConfig(config);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test('defaults, file, environment and flags come each before the one that follows', () => {
+  const yaml = `${enough}logLevel: warn\nlease: { ttlMs: 2000 }\nlisten: 127.0.0.1:1\n`;
+  const env = {
+    DOUBLEBLIND_LEASE_TTL_MS: '3000',
+    DOUBLEBLIND_LISTEN: '127.0.0.1:2',
+    DOUBLEBLIND_NATS_SERVERS: 'a:1, b:2',
+  };
+  const config = loadConfig(source(yaml, ['--listen', '127.0.0.1:3', '--slots-cpu=4', '--simulate'], env));
+  expect(config).toMatchObject({
+    listen: '127.0.0.1:3',
+    logLevel: 'warn',
+    lease: { ttlMs: 3000 },
+    nats: { servers: ['a:1', 'b:2'] },
+    slots: { cpu: 4 },
+    simulate: true,
+    metricsPort: 0,
+    tls: { certificate: '/etc/doubleblind/pki/coordinator.crt' },
+  });
+  expect(config.dashboard).toBeUndefined();
+  expect(Object.isFrozen(config.lease)).toBe(true);
+});
+
+test('every problem is listed at once, with its origin and the next step', () => {
+  const yaml = 'nats: { servers: [nonsense] }\nleese: 1\ntls: { certifcate: x }\n';
+  const found = problems(source(yaml, ['--lissten', 'x', '--lease-ttl-ms', 'soon', '--slots-cpu']));
+  expect(found).toEqual([
+    '--lissten is not a known flag; did you mean --listen?',
+    expect.stringMatching(/coordinator\.yaml: leese is not a known key; did you mean lease\?$/),
+    expect.stringMatching(/coordinator\.yaml: tls\.certifcate is not a known key; did you mean certificate\?$/),
+    expect.stringMatching(/^nats\.servers\.0: is not host:port, .* \(from .*coordinator\.yaml\)$/),
+    'evaluator.address is missing: set it in /etc/doubleblind/coordinator.yaml or with --evaluator-address',
+    expect.stringMatching(/^lease\.ttlMs: .*number.* \(from --lease-ttl-ms\)$/),
+    expect.stringMatching(/^slots\.cpu: .* \(from --slots-cpu\)$/),
+  ]);
+});
+
+test('a file that was asked for must be there and be YAML', () => {
+  expect(problems(source(enough, ['--config', '/no/such/file']))[0]).toContain(
+    'cannot read the configuration file /no/such/file',
+  );
+  expect(problems(source('a: [1\nb: 2'))[0]).toMatch(/coordinator\.yaml: .*line/);
+  expect(problems(source('- 1\n- 2'))[0]).toContain('the file should be a mapping of keys');
+});
+
+test('a description names origins and hides secrets', () => {
+  const yaml = `${enough}upstreams: [{ name: x, apiKey: hunter2 }]\n`;
+  const rows = describeConfig(source(yaml, ['--log-level', 'debug'], { DOUBLEBLIND_METRICS_PORT: '9100' }));
+  const row = (key: string) => rows.find((one) => one.key === key);
+  expect(row('logLevel')).toEqual({ key: 'logLevel', value: '"debug"', origin: '--log-level' });
+  expect(row('metricsPort')).toEqual({ key: 'metricsPort', value: '9100', origin: 'DOUBLEBLIND_METRICS_PORT' });
+  expect(row('lease.ttlMs')?.origin).toBe('default');
+  expect(row('evaluator.address')?.origin).toContain('coordinator.yaml');
+  expect(JSON.stringify(rows)).not.toContain('hunter2');
+});

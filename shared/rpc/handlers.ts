@@ -1,0 +1,184 @@
+// Typed handlers of one service → what grpc-js calls.
+// Owns: identity of the caller, the abort signal, back-pressure of streams, and the mapping of thrown things to one coded fault.
+// Leaves to the handlers: decoding of requests; to server.ts: who may call what.
+
+import type { EventEmitter } from 'node:events';
+import type {
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  ServiceDefinition,
+  sendUnaryData,
+  UntypedHandleCall,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import type { Logger } from '../log.ts';
+import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
+import { type Input, type ServiceName, type Services, serviceDefinition } from './definitions.ts';
+import { faultToStatus, RpcFault } from './fault.ts';
+
+export interface CallContext {
+  /** Who calls, from the certificate. */
+  readonly identity: Identity;
+  /** Aborts when the caller cancels or goes away, or the deadline has passed. */
+  readonly signal: AbortSignal;
+  /** `doubleblind.agent.v1.AgentService/StartAttempt`. */
+  readonly method: string;
+}
+
+type Handler<Method> = Method extends { kind: infer Kind; request: infer Request; response: infer Response }
+  ? Kind extends 'unary'
+    ? (request: Request, context: CallContext) => Promise<Input<Response>>
+    : Kind extends 'serverStream'
+      ? (request: Request, context: CallContext) => AsyncIterable<Input<Response>>
+      : Kind extends 'clientStream'
+        ? (requests: AsyncIterable<Request>, context: CallContext) => Promise<Input<Response>>
+        : never
+  : never;
+
+/** One handler for every method of a service, named in camel case. */
+export type Handlers<Name extends ServiceName> = {
+  readonly [Method in keyof Services[Name]]: Handler<Services[Name][Method]>;
+};
+
+/** A service with its handlers, ready for `startRpcServer`. */
+export interface RpcServiceDefinition {
+  readonly name: ServiceName;
+  readonly definition: ServiceDefinition;
+  bind(log: Logger): UntypedServiceImplementation;
+}
+
+/** A unary call without a deadline of its own ends after this long; sealing a large run takes minutes, nothing takes longer. */
+const longestCallMs = 600_000;
+
+type AnyCall =
+  | ServerUnaryCall<unknown, unknown>
+  | ServerReadableStream<unknown, unknown>
+  | ServerWritableStream<unknown, unknown>;
+type Loose = (input: unknown, context: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
+
+/** Binds handlers to a service. */
+export function implement<Name extends ServiceName>(name: Name, handlers: Handlers<Name>): RpcServiceDefinition {
+  const definition = serviceDefinition(name);
+  return {
+    name,
+    definition,
+    bind: (log) =>
+      Object.fromEntries(
+        Object.entries(definition).map(([method, { requestStream, responseStream, path }]) => {
+          const handler = handlers[method as keyof Handlers<Name>] as Loose;
+          const fullName = path.slice(1);
+          if (requestStream && responseStream) throw new Error(`${fullName}: bidirectional streams are not supported`);
+          return [method, responseStream ? streaming(handler, fullName, log) : single(handler, fullName, log)];
+        }),
+      ),
+  };
+}
+
+/** Unary and client-streaming methods: one answer. */
+function single(handler: Loose, method: string, log: Logger): UntypedHandleCall {
+  return (call: AnyCall, callback: sendUnaryData<unknown>) => {
+    const { context, end } = openContext(call, method, true);
+    const input = 'request' in call ? call.request : readMessages(call, context.signal);
+    const answer = async (): Promise<void> => {
+      try {
+        const response = await (handler(input, context) as Promise<unknown>);
+        callback(null, response);
+      } catch (error) {
+        callback(faultToStatus(toFault(error, context, log)));
+      } finally {
+        end();
+      }
+    };
+    void answer();
+  };
+}
+
+/** Server-streaming methods: messages as fast as the caller takes them. */
+function streaming(handler: Loose, method: string, log: Logger): UntypedHandleCall {
+  return (call: ServerWritableStream<unknown, unknown>) => {
+    const { context, end } = openContext(call, method, false);
+    const answer = async (): Promise<void> => {
+      try {
+        const messages = (handler(call.request, context) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+        await pump(messages, call, context.signal);
+        call.end();
+      } catch (error) {
+        call.emit('error', faultToStatus(toFault(error, context, log)));
+      } finally {
+        end();
+      }
+    };
+    void answer();
+  };
+}
+
+async function pump(
+  messages: AsyncIterator<unknown>,
+  call: ServerWritableStream<unknown, unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  const aborted = abortion(signal);
+  try {
+    while (!signal.aborted) {
+      const next = await Promise.race([messages.next(), aborted.promise]);
+      if (next === undefined || next.done === true) return;
+      if (!call.write(next.value)) await Promise.race([drained(call), aborted.promise]);
+    }
+  } finally {
+    aborted.release();
+    // Not awaited: a generator that waits for its own next event cannot return before that.
+    messages.return?.().catch(() => undefined);
+  }
+}
+
+function abortion(signal: AbortSignal): { promise: Promise<undefined>; release(): void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const onAbort = (): void => resolve(undefined);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  return { promise, release: () => signal.removeEventListener('abort', onAbort) };
+}
+
+function drained(call: ServerWritableStream<unknown, unknown>): Promise<undefined> {
+  return new Promise((resolve) => call.once('drain', () => resolve(undefined)));
+}
+
+async function* readMessages(
+  call: ServerReadableStream<unknown, unknown>,
+  signal: AbortSignal,
+): AsyncGenerator<unknown> {
+  const onAbort = (): void => {
+    call.destroy(new RpcFault('cancelled', 'the caller went away before it had sent everything'));
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    yield* call;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function openContext(call: AnyCall, method: string, bounded: boolean): { context: CallContext; end(): void } {
+  const controller = new AbortController();
+  const abort = (): void =>
+    controller.abort(new RpcFault('cancelled', 'the call was cancelled or its deadline passed'));
+  const emitter: EventEmitter = call;
+  emitter.on('cancelled', abort);
+  const timer = bounded ? setTimeout(abort, longestCallMs) : undefined;
+  const identity = identityOfAlternativeNames(call.getAuthContext().sslPeerCertificate?.subjectaltname);
+  // The interceptor of server.ts has refused callers without an identity already.
+  if (identity === undefined) throw new Error('invariant broken: a call without an identity reached a handler');
+  return { context: { identity, signal: controller.signal, method }, end: () => clearTimeout(timer) };
+}
+
+function toFault(error: unknown, { signal, method, identity }: CallContext, log: Logger): RpcFault {
+  if (error instanceof RpcFault) {
+    if (error.code === 'internal') log.error({ error, method, caller: identity }, 'a call failed');
+    return error;
+  }
+  if (signal.aborted) return new RpcFault('cancelled', 'the call was cancelled or its deadline passed');
+  log.error({ error, method, caller: identity }, 'a call failed');
+  return new RpcFault('internal', 'an internal error; the log of the daemon says more', { metadata: { method } });
+}

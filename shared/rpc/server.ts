@@ -1,0 +1,178 @@
+// A daemon's gRPC server: TLS 1.3 with client certificates, the access table, reflection, health and channelz.
+// Invariants:
+// 1. No method of any service runs for a caller whose certificate does not name an identity that the access table allows.
+// 2. Reflection hands out the descriptors as buf made them: re-encoded by the loader they break clients (Timestamp imports, maps).
+// 3. A handler that sees the end of a client's stream has seen all of it.
+// 4. `stop` ends within its grace: tryShutdown alone waits for ever on an open stream.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  addAdminServicesToServer,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type ServerOptions,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Logger } from '../log.ts';
+import { identityOfAlternativeNames } from '../pki/identity.ts';
+import { mayCall } from './access.ts';
+import { descriptorSet, messageLimitBytes, type ServiceName } from './definitions.ts';
+import { readDescriptorSet } from './descriptor-set.ts';
+import { faultToStatus, RpcFault } from './fault.ts';
+import type { RpcServiceDefinition } from './handlers.ts';
+import { openTlsFiles, type TlsMaterial, type TlsPaths } from './tls-files.ts';
+
+export interface RpcServerOptions {
+  /** host:port; port 0 for any free one. */
+  readonly listen: string;
+  readonly tls: TlsPaths;
+  readonly services: readonly RpcServiceDefinition[];
+  readonly log: Logger;
+}
+
+export interface RpcServer {
+  /** host:port with the port in use. */
+  readonly address: string;
+  readonly port: number;
+  /** What health answers for one service; all services serve from the start. */
+  setServing(service: ServiceName, serving: boolean): void;
+  /** Takes no new calls, waits for running ones, and ends those that are left after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const serverOptions: ServerOptions = {
+  'grpc.max_receive_message_length': messageLimitBytes,
+  'grpc.max_send_message_length': messageLimitBytes,
+  // One peer needs a few dozen streams; the bound keeps a broken one from taking all memory.
+  'grpc.max_concurrent_streams': 1000,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5000,
+};
+
+const adminServices = [
+  'grpc.health.v1.Health',
+  'grpc.reflection.v1.ServerReflection',
+  'grpc.reflection.v1alpha.ServerReflection',
+  'grpc.channelz.v1.Channelz',
+];
+
+/** Starts a server; resolves when it listens. */
+export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
+  const server = new Server({ ...serverOptions, interceptors: [accessInterceptor(options.log)] });
+  const health = new HealthImplementation();
+  for (const service of options.services) {
+    server.addService(service.definition, service.bind(options.log));
+    health.setStatus(service.name, 'SERVING');
+  }
+  health.setStatus('', 'SERVING');
+  health.addToServer(server);
+  addReflection(server, options.services);
+  addAdminServicesToServer(server);
+
+  const credentials = new MutualTlsCredentials();
+  const tlsFiles = openTlsFiles(options.tls, (material) => {
+    credentials.replace(material);
+    options.log.info({ certificate: options.tls.certificate }, 'new certificate in use');
+  });
+  credentials.replace(tlsFiles.current());
+  const port = await bind(server, options.listen, credentials).catch((error: unknown) => {
+    tlsFiles.stop();
+    server.forceShutdown();
+    throw error;
+  });
+  return {
+    address: `${options.listen.slice(0, options.listen.lastIndexOf(':'))}:${port}`,
+    port,
+    setServing: (service, serving) => health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING'),
+    stop(graceMs) {
+      tlsFiles.stop();
+      for (const name of ['', ...options.services.map((service) => service.name)]) {
+        health.setStatus(name, 'NOT_SERVING');
+      }
+      return stopServer(server, graceMs);
+    },
+  };
+}
+
+/** grpc-js's own credentials leave TLS 1.2 open; these ask for 1.3 and can be replaced under a running server. */
+class MutualTlsCredentials extends ServerCredentials {
+  constructor() {
+    super({ requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' });
+  }
+
+  replace(material: TlsMaterial): void {
+    this.updateSecureContextOptions({ ...material, minVersion: 'TLSv1.3' });
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+function accessInterceptor(log: Logger): ServerInterceptor {
+  return (method, call) => {
+    const name = method.path.slice(1);
+    const identity = identityOfAlternativeNames(call.getAuthContext().sslPeerCertificate?.subjectaltname);
+    if (identity !== undefined && mayCall(identity, name)) return withoutFalseEnd(call);
+    const caller = identity === undefined ? 'a caller without a Doubleblind identity' : `the role ${identity.role}`;
+    log.warn({ method: name, peer: call.getPeer(), identity }, 'a call was refused');
+    const refusal = new RpcFault('permissionDenied', `${caller} may not call ${name}`, { reason: 'accessDenied' });
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        next({});
+        call.sendStatus(faultToStatus(refusal));
+      },
+    });
+  };
+}
+
+/**
+ * Node ends the readable side of a reset HTTP/2 stream as if the peer had finished, and grpc-js passes that on. A cut upload must
+ * not pass for a whole one: the end of a reset stream is held back, and the cancellation that follows ends the call.
+ */
+function withoutFalseEnd(call: ServerInterceptingCallInterface): ServerInterceptingCall {
+  const { stream } = call as unknown as { readonly stream: { readonly rstCode: number } };
+  return new ServerInterceptingCall(call, {
+    start: (next) => {
+      next({
+        onReceiveHalfClose: (forward) => {
+          if (stream.rstCode === 0) forward();
+        },
+      });
+    },
+  });
+}
+
+function addReflection(server: Server, services: readonly RpcServiceDefinition[]): void {
+  const admin = readDescriptorSet(readFileSync(join(import.meta.dirname, '../../proto/generated/admin.binpb')));
+  const fileDescriptorProtos = [...descriptorSet().originals, ...admin.originals];
+  const files = { api: { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } };
+  const names = [...services.map((service) => service.name), ...adminServices];
+  // Of each definition the service reads nothing but the serialized files.
+  type Definitions = ConstructorParameters<typeof ReflectionService>[0];
+  new ReflectionService(files as unknown as Definitions, { services: names }).addToServer(server);
+}
+
+async function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    server.bindAsync(listen, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(new Error(`cannot listen on ${listen}; is another process using the port?`, { cause: error }));
+    });
+  });
+}
+
+async function stopServer(server: Server, graceMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,32 @@
+// For tests of anything that speaks gRPC: certificates made once a process, and their paths by role.
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLocalPki } from '../pki/authority.ts';
+import type { Role } from '../pki/identity.ts';
+import type { TlsPaths } from './tls-files.ts';
+
+let directory: Promise<string> | undefined;
+
+/** A directory with an authority and a leaf for every role; the gpu-agent is host `local`. */
+function testPkiDirectory(): Promise<string> {
+  directory ??= makeDirectory();
+  return directory;
+}
+
+/** Certificate files of a role in the test cluster. */
+export async function testTls(role: Role): Promise<TlsPaths> {
+  return tlsPathsIn(await testPkiDirectory(), role);
+}
+
+/** The files that `createLocalPki` wrote for a role. */
+export function tlsPathsIn(pki: string, role: Role): TlsPaths {
+  return { ca: join(pki, 'ca.crt'), certificate: join(pki, `${role}.crt`), key: join(pki, `${role}.key`) };
+}
+
+async function makeDirectory(): Promise<string> {
+  const made = mkdtempSync(join(tmpdir(), 'doubleblind-test-pki-'));
+  await createLocalPki(made, 'local');
+  return made;
+}

@@ -1,0 +1,175 @@
+// The only door to dockerode: the few requests we make of the engine, each with a deadline and its errors in words.
+// Leaves to its callers: what to create. Builds every request itself; nothing of a caller's reaches a path or body
+// unchecked.
+
+import type { Duplex } from 'node:stream';
+import Docker from 'dockerode';
+import type { ContainerOptions } from './container-options.ts';
+import { SandboxError } from './sandbox-error.ts';
+
+/** A container as `list` tells it. */
+export interface ListedContainer {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string | undefined>>;
+  readonly running: boolean;
+}
+
+/** A byte stream to the first process of a container and back. */
+export interface ContainerPipe {
+  write(data: string): void;
+  /** Set once, before anything is written. */
+  listen(onData: (chunk: Buffer) => void, onEnd: (reason: string) => void): void;
+  close(): void;
+}
+
+export interface DockerEngine {
+  version(): Promise<string>;
+  /** Such as `name=seccomp,profile=default`. */
+  securityOptions(): Promise<readonly string[]>;
+  /** The id (`sha256:…`) of an image, or undefined where there is none of that name. */
+  imageId(reference: string): Promise<string | undefined>;
+  create(options: ContainerOptions): Promise<string>;
+  inspect(id: string): Promise<unknown>;
+  start(id: string): Promise<void>;
+  /** Input and output of the container's first process. */
+  attach(id: string): Promise<ContainerPipe>;
+  list(label: string): Promise<ListedContainer[]>;
+  /** Ends and removes a container; no error where it is gone. */
+  remove(id: string): Promise<void>;
+}
+
+const idPattern = /^[0-9a-f]{12,64}$/;
+/** The engine answers in milliseconds; under a fork bomb or a cold disk it may take seconds. */
+const engineTimeoutMs = 60_000;
+/** What a container may send before its reader is asked: header, then payload of at most this many bytes. */
+const longestFrame = 4 * 2 ** 20;
+
+export function connectDocker(socketPath = '/var/run/docker.sock'): DockerEngine {
+  const docker = new Docker({ socketPath });
+  const ask = <Value>(what: string, work: Promise<Value>): Promise<Value> => withWords(socketPath, what, work);
+  const container = (id: string): Docker.Container => {
+    if (!idPattern.test(id)) throw new SandboxError(`not a container id: ${JSON.stringify(id.slice(0, 80))}`);
+    return docker.getContainer(id);
+  };
+  return {
+    version: async () => (await ask('tell its version', docker.version())).Version,
+    securityOptions: async () => {
+      const info: unknown = await ask('tell its security options', docker.info());
+      const options = propertyOf(info, 'SecurityOptions');
+      return Array.isArray(options) ? options.map(String) : [];
+    },
+    imageId: async (reference) => {
+      try {
+        return (await ask('look up the image', docker.getImage(reference).inspect())).Id;
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    },
+    create: async (options) =>
+      (await ask('create a sandbox', docker.createContainer(options as Docker.ContainerCreateOptions))).id,
+    inspect: async (id) => await ask('inspect a sandbox', container(id).inspect()),
+    start: async (id) => {
+      await ask('start a sandbox', container(id).start());
+    },
+    attach: async (id) => {
+      const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
+      return pipeOf((await ask('attach to a sandbox', container(id).attach(options))) as Duplex);
+    },
+    list: async (label) => {
+      const found = await ask('list sandboxes', docker.listContainers({ all: true, filters: { label: [label] } }));
+      return found.map(({ Id, Labels, State }) => ({ id: Id, labels: Labels, running: State === 'running' }));
+    },
+    remove: async (id) => {
+      await removeContainer(ask, container(id));
+    },
+  };
+}
+
+type Ask = <Value>(what: string, work: Promise<Value>) => Promise<Value>;
+
+async function removeContainer(ask: Ask, container: Docker.Container): Promise<void> {
+  try {
+    await ask('remove a sandbox', container.remove({ force: true, v: true }));
+  } catch (error) {
+    const status = statusOf(error);
+    if (status === 404) return;
+    // 409: somebody else is removing it; wait until it is gone.
+    if (status !== 409) throw error;
+    try {
+      await ask('remove a sandbox', container.wait({ condition: 'removed' }));
+    } catch (late) {
+      if (statusOf(late) !== 404) throw late;
+    }
+  }
+}
+
+/** Adds a deadline, and words that name the next step, to a request. */
+async function withWords<Value>(socketPath: string, what: string, work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `the Docker engine did not ${what} within ${engineTimeoutMs / 1000} s; see whether it is overloaded`;
+    timer = setTimeout(() => reject(new SandboxError(message)), engineTimeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch (error) {
+    if (error instanceof SandboxError) throw error;
+    throw new SandboxError(sentenceFor(socketPath, what, error), { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function sentenceFor(socketPath: string, what: string, error: unknown): string {
+  const code = propertyOf(error, 'code');
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return `no Docker engine answers at ${socketPath}; start it (systemctl start docker) or set docker.socket`;
+  }
+  if (code === 'EACCES') {
+    return `no permission to use ${socketPath}; run as root or add this user to the group docker`;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return `the Docker engine could not ${what}: ${message.replace(/\s+/g, ' ').trim()}`;
+}
+
+/** The HTTP status behind an error of the engine, also where we wrapped it. */
+function statusOf(error: unknown): number | undefined {
+  const status = propertyOf(error, 'statusCode') ?? propertyOf(propertyOf(error, 'cause'), 'statusCode');
+  return typeof status === 'number' ? status : undefined;
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Standard output out of the engine's multiplexed stream: 1 byte kind, 3 zero, 4 length, payload. */
+function pipeOf(stream: Duplex): ContainerPipe {
+  let buffered: Buffer = Buffer.alloc(0);
+  return {
+    write: (data) => {
+      stream.write(data);
+    },
+    listen: (onData, onEnd) => {
+      stream.on('data', (chunk: Buffer) => {
+        buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
+        while (buffered.length >= 8) {
+          const size = buffered.readUInt32BE(4);
+          if (size > longestFrame) {
+            onEnd('the engine sent a frame that is too long');
+            return;
+          }
+          if (buffered.length < 8 + size) return;
+          if (buffered[0] === 1) onData(buffered.subarray(8, 8 + size));
+          buffered = buffered.subarray(8 + size);
+        }
+      });
+      stream.on('error', (error) => onEnd(error.message));
+      stream.on('end', () => onEnd('it was closed'));
+      stream.on('close', () => onEnd('it was closed'));
+    },
+    close: () => {
+      stream.destroy();
+    },
+  };
+}

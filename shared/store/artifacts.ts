@@ -1,0 +1,161 @@
+// A content-addressed directory: files named by the SHA-256 of their bytes, in 256 sub-directories.
+// Invariants:
+// 1. A file under its final name is whole and synced: written under another name first, then renamed, then the directory is synced.
+// 2. What is stored under a digest never changes; storing the same bytes again does nothing.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, digest, isDigest } from '../core/ids.ts';
+
+export interface StoredArtifact {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** True where it was there already. */
+  readonly alreadyStored: boolean;
+}
+
+export interface ArtifactDirectory {
+  has(digest: Digest): Promise<boolean>;
+  /** Size in bytes, or undefined where it is not there. */
+  size(digest: Digest): Promise<number | undefined>;
+  /** Stores bytes; throws `DigestMismatch` where they do not hash to `expected`. */
+  put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: Digest): Promise<StoredArtifact>;
+  /** All bytes; throws `ArtifactMissing`. */
+  get(digest: Digest): Promise<Buffer>;
+  /** The bytes in pieces of at most `chunkBytes` (64 KiB unless stated); throws `ArtifactMissing`. */
+  stream(digest: Digest, chunkBytes?: number): AsyncIterable<Buffer>;
+  /** Where the file is, for mounts; it may not be there. */
+  pathOf(digest: Digest): string;
+  /** Removes it where it is there. */
+  remove(digest: Digest): Promise<void>;
+  /** All digests, sorted. */
+  list(): Promise<Digest[]>;
+}
+
+export class DigestMismatch extends Error {
+  override readonly name = 'DigestMismatch';
+}
+
+export class ArtifactMissing extends Error {
+  override readonly name = 'ArtifactMissing';
+}
+
+/** Opens the store in `directory`, which is made; unfinished writes of an earlier process are removed. */
+export async function openArtifactDirectory(directory: string): Promise<ArtifactDirectory> {
+  const incoming = join(directory, 'incoming');
+  await rm(incoming, { recursive: true, force: true });
+  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  const pathOf = (name: Digest): string => join(directory, name.slice(0, 2), name);
+  const size = async (name: Digest): Promise<number | undefined> => {
+    try {
+      return (await stat(pathOf(name))).size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  };
+  return {
+    has: async (name) => (await size(name)) !== undefined,
+    size,
+    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, size }),
+    get: (name) => readFile(pathOf(name)).catch((error: unknown) => missing(name, error)),
+    stream: (name, chunkBytes) => readPieces(name, pathOf(name), chunkBytes ?? 65_536),
+    pathOf,
+    remove: (name) => rm(pathOf(name), { force: true }),
+    list: () => listDigests(directory),
+  };
+}
+
+interface Put {
+  readonly directory: string;
+  readonly incoming: string;
+  readonly source: Uint8Array | AsyncIterable<Uint8Array>;
+  readonly expected: Digest | undefined;
+  readonly pathOf: (name: Digest) => string;
+  readonly size: (name: Digest) => Promise<number | undefined>;
+}
+
+async function put({ directory, incoming, source, expected, pathOf, size }: Put): Promise<StoredArtifact> {
+  const temporary = join(incoming, randomBytes(12).toString('hex'));
+  try {
+    const written = await writeSynced(temporary, source);
+    if (expected !== undefined && written.digest !== expected) {
+      throw new DigestMismatch(`the bytes hash to ${written.digest}, not to ${expected}`);
+    }
+    const alreadyStored = (await size(written.digest)) !== undefined;
+    if (!alreadyStored) {
+      const target = pathOf(written.digest);
+      const shelf = join(directory, written.digest.slice(0, 2));
+      if ((await mkdir(shelf, { recursive: true, mode: 0o700 })) !== undefined) await syncDirectory(directory);
+      await rename(temporary, target);
+      await syncDirectory(shelf);
+    }
+    return { ...written, alreadyStored };
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function writeSynced(
+  path: string,
+  source: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<{ digest: Digest; sizeBytes: number }> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    for await (const chunk of source instanceof Uint8Array ? [source] : source) {
+      hash.update(chunk);
+      sizeBytes += chunk.byteLength;
+      await writeAll(file, chunk);
+    }
+    await file.sync();
+    return { digest: digest(hash.digest('hex')), sizeBytes };
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < chunk.byteLength; ) {
+    const { bytesWritten } = await file.write(chunk, offset);
+    offset += bytesWritten;
+  }
+}
+
+async function* readPieces(name: Digest, path: string, chunkBytes: number): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) yield chunk as Buffer;
+  } catch (error) {
+    missing(name, error);
+  }
+}
+
+async function listDigests(directory: string): Promise<Digest[]> {
+  const found: Digest[] = [];
+  for (const shelf of await readdir(directory)) {
+    if (!/^[0-9a-f]{2}$/.test(shelf)) continue;
+    for (const name of await readdir(join(directory, shelf))) if (isDigest(name)) found.push(digest(name));
+  }
+  return found.sort((left, right) => (left < right ? -1 : 1));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function missing(name: Digest, error: unknown): never {
+  if (isMissing(error)) throw new ArtifactMissing(`artifact ${name} is not in the store`, { cause: error });
+  throw error;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,62 @@
+import { mkdtempSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openDatabase } from './sqlite.ts';
+
+const migrations = [
+  'CREATE TABLE book (n INTEGER PRIMARY KEY, text TEXT NOT NULL)',
+  'ALTER TABLE book ADD COLUMN extra TEXT',
+];
+const freshPath = (): string => join(mkdtempSync(join(tmpdir(), 'doubleblind-sqlite-')), 'state', 'book.db');
+
+test('a database keeps its rows over a reopen and runs each migration once', () => {
+  const path = freshPath();
+  const first = openDatabase({ path, migrations: migrations.slice(0, 1) });
+  first.run('INSERT INTO book (text) VALUES (?)', 'one');
+  first.close();
+  const second = openDatabase({ path, migrations });
+  expect(second.all('SELECT n, text, extra FROM book')).toEqual([{ n: 1, text: 'one', extra: null }]);
+  expect(second.get<{ journal_mode: string }>('PRAGMA journal_mode')?.journal_mode).toBe('wal');
+  expect(second.get<{ synchronous: number }>('PRAGMA synchronous')?.synchronous).toBe(2);
+  second.close();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('a transaction that throws leaves nothing behind, its inner one included', () => {
+  const database = openDatabase({ path: ':memory:', migrations });
+  expect(() =>
+    database.transaction(() => {
+      database.run('INSERT INTO book (text) VALUES (?)', 'lost');
+      database.transaction(() => database.run('INSERT INTO book (text) VALUES (?)', 'lost too'));
+      throw new Error('no');
+    }),
+  ).toThrow('no');
+  expect(database.all('SELECT * FROM book')).toEqual([]);
+  expect(database.transaction(() => database.run('INSERT INTO book (text) VALUES (?)', 'kept').changes)).toBe(1);
+  database.close();
+});
+
+test('an asynchronous function in a transaction is refused', () => {
+  const database = openDatabase({ path: ':memory:', migrations });
+  expect(() => database.transaction(async () => undefined)).toThrow('synchronous');
+  database.close();
+});
+
+test('a database of a newer program is refused with a sentence', () => {
+  const path = freshPath();
+  openDatabase({ path, migrations }).close();
+  expect(() => openDatabase({ path, migrations: [] })).toThrow(/cannot open the database/);
+});
+
+test('two loops over the same statement do not disturb each other', () => {
+  const database = openDatabase({ path: ':memory:', migrations });
+  for (const text of ['a', 'b']) database.run('INSERT INTO book (text) VALUES (?)', text);
+  const seen: string[] = [];
+  for (const outer of database.iterate<{ text: string }>('SELECT text FROM book ORDER BY n')) {
+    for (const inner of database.iterate<{ text: string }>('SELECT text FROM book ORDER BY n'))
+      seen.push(outer.text + inner.text);
+  }
+  expect(seen).toEqual(['aa', 'ab', 'ba', 'bb']);
+  database.close();
+});

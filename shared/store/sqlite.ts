@@ -1,0 +1,116 @@
+// The only door to node:sqlite. Every durable book of every daemon is opened here, so that all have the same guarantees.
+// Invariants:
+// 1. A transaction that returned is on disk (WAL with synchronous=FULL).
+// 2. Migration n of a database runs once, in order, in one transaction with its version number (user_version).
+// 3. A database of a newer program than this one is refused, not guessed at.
+
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+
+export type SqlValue = SQLInputValue;
+type Row = Record<string, unknown>;
+
+/** An open database. Calls are synchronous; values are null, number, string or Uint8Array. */
+export interface Database {
+  /** Runs one statement. */
+  run(sql: string, ...params: SqlValue[]): { changes: number; lastInsertRowid: number };
+  /** The first row, or undefined. The caller states the shape that its own SQL gives. */
+  get<Shape = Row>(sql: string, ...params: SqlValue[]): Shape | undefined;
+  /** All rows. */
+  all<Shape = Row>(sql: string, ...params: SqlValue[]): Shape[];
+  /** Rows one by one, for results that may be large. */
+  iterate<Shape = Row>(sql: string, ...params: SqlValue[]): IterableIterator<Shape>;
+  /** Runs `fn` in one write transaction: all of it or, where it throws, nothing. Inner calls join the outer one. */
+  transaction<Value>(fn: () => Value): Value;
+  close(): void;
+}
+
+export interface DatabaseOptions {
+  /** The file (its directory is made with mode 0700), or `:memory:`. */
+  readonly path: string;
+  /** SQL scripts, oldest first; never change one that was released, append another. */
+  readonly migrations: readonly string[];
+}
+
+/** Most statements kept prepared; a daemon uses a few dozen different ones. */
+const preparedLimit = 200;
+
+/** Opens or creates a database and brings it to the newest version. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const inMemory = options.path === ':memory:';
+  if (!inMemory) mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+  const isNew = !inMemory && !existsSync(options.path);
+  const connection = new DatabaseSync(options.path, { enableForeignKeyConstraints: true, timeout: 5000 });
+  try {
+    if (isNew) chmodSync(options.path, 0o600);
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    migrate(connection, options);
+  } catch (error) {
+    connection.close();
+    throw new Error(`cannot open the database ${options.path}`, { cause: error });
+  }
+  return wrap(connection);
+}
+
+function migrate(connection: DatabaseSync, options: DatabaseOptions): void {
+  const version = Number(connection.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version > options.migrations.length) {
+    throw new Error(
+      `it has version ${version} and this program knows only ${options.migrations.length}: start a newer program`,
+    );
+  }
+  options.migrations.slice(version).forEach((script, index) => {
+    connection.exec('BEGIN IMMEDIATE');
+    try {
+      connection.exec(script);
+      connection.exec(`PRAGMA user_version = ${version + index + 1}; COMMIT`);
+    } catch (error) {
+      connection.exec('ROLLBACK');
+      throw new Error(`migration ${version + index + 1} failed`, { cause: error });
+    }
+  });
+}
+
+function wrap(connection: DatabaseSync): Database {
+  const prepared = new Map<string, StatementSync>();
+  const statement = (sql: string): StatementSync => {
+    let found = prepared.get(sql);
+    if (found === undefined) {
+      found = connection.prepare(sql);
+      if (prepared.size >= preparedLimit) prepared.clear();
+      prepared.set(sql, found);
+    }
+    return found;
+  };
+  return {
+    run(sql, ...params) {
+      const { changes, lastInsertRowid } = statement(sql).run(...params);
+      return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
+    },
+    get: <Shape>(sql: string, ...params: SqlValue[]) => statement(sql).get(...params) as Shape | undefined,
+    all: <Shape>(sql: string, ...params: SqlValue[]) => statement(sql).all(...params) as Shape[],
+    // A prepared statement of its own: two loops over the same SQL would otherwise share one cursor.
+    iterate: <Shape>(sql: string, ...params: SqlValue[]) =>
+      connection.prepare(sql).iterate(...params) as IterableIterator<Shape>,
+    transaction: (fn) => transaction(connection, fn),
+    close() {
+      prepared.clear();
+      connection.close();
+    },
+  };
+}
+
+function transaction<Value>(connection: DatabaseSync, fn: () => Value): Value {
+  if (connection.isTransaction) return fn();
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const value = fn();
+    if (value instanceof Promise) throw new TypeError('a transaction is synchronous: its function returned a promise');
+    connection.exec('COMMIT');
+    return value;
+  } catch (error) {
+    if (connection.isTransaction) connection.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""Makes tasks/diamonds: 7,000 random rows of the diamonds data that Debian's r-cran-ggplot2 (3.4.1) ships.
+
+Source: the diamonds data of the R package ggplot2 (MIT licence), collected from diamondse.info.
+Run:    Rscript -e 'write.csv(ggplot2::diamonds, "diamonds.csv", row.names = FALSE)'
+        /usr/bin/python3 diamonds.py diamonds.csv ../diamonds
+
+Left out: rows with a dimension of 0 and exact duplicates (price ignored), which would straddle the splits.
+"""
+import sys
+
+import pandas as pd
+
+from common import write_task
+
+source = pd.read_csv(sys.argv[1])
+source = source[(source[["x", "y", "z"]] > 0).all(axis=1)]
+features = [column for column in source.columns if column != "price"]
+source = source.drop_duplicates(subset=features)
+frame = source.sample(n=7000, random_state=3)[[*features, "price"]]
+write_task(sys.argv[2], frame, "price", {"price": 0}, 0.12, seed=3)

@@ -1,0 +1,122 @@
+// The Debian package in a container that systemd boots: installs, starts, notifies, recovers, upgrades, stops and goes away
+// as an operator expects. The gpu-agent needs a Docker engine, which the container has none of; its unit is only verified.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildPackage } from '../../deploy/debian/package.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { type Booted, bootContainer } from './booted-container.ts';
+
+const daemons = ['coordinator', 'evaluator', 'llm-gateway'];
+const scratch = mkdtempSync(join(tmpdir(), 'doubleblind-package-'));
+let container: Booted | undefined;
+let packagePath = '';
+
+beforeAll(async () => {
+  packagePath = await buildPackage({
+    outputDirectory: scratch,
+    node: process.execPath,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+  container = await bootContainer();
+});
+
+afterAll(async () => {
+  await container?.stop();
+  rmSync(scratch, { recursive: true });
+});
+
+const main = (name: string): string => `systemctl show --value -p MainPID doubleblind-${name}`;
+const isActive = async (booted: Booted, name: string): Promise<boolean> =>
+  (await booted.sh(`systemctl is-active doubleblind-${name} || true`)) === 'active';
+
+const configure = `
+set -e
+doubleblind pki init --pki-dir /etc/doubleblind/pki >/dev/null
+doubleblind config nats --hosts gpu-1 --listen 127.0.0.1:7445 --store-dir /var/lib/nats-test > /etc/nats-test.conf
+systemd-run --unit nats-test nats-server --config /etc/nats-test.conf
+cat > /etc/doubleblind/coordinator.yaml <<X
+nats: {servers: ['127.0.0.1:7445']}
+evaluator: {address: '127.0.0.1:7443'}
+gateway: {address: '127.0.0.1:7444'}
+X
+echo 'logLevel: info' > /etc/doubleblind/evaluator.yaml
+echo 'logLevel: info' > /etc/doubleblind/llm-gateway.yaml`;
+
+test('the package installs, starts what is configured, recovers it, and leaves cleanly', async ({ skip }) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const booted = container;
+  await booted.copy(packagePath, '/doubleblind.deb');
+  await booted.sh('dpkg --install /doubleblind.deb');
+  for (const name of [...daemons, 'gpu-agent']) await booted.sh(`getent passwd doubleblind-${name}`);
+  // Nothing is configured, so nothing runs.
+  await booted.sh('systemctl start doubleblind.target');
+  expect(await booted.sh('pgrep -c node || true')).toBe('0');
+
+  await booted.sh(configure);
+  await booted.sh(`systemctl start ${daemons.map((name) => `doubleblind-${name}`).join(' ')}`);
+  for (const name of daemons) {
+    expect(await isActive(booted, name), name).toBe(true);
+    const status = await booted.sh(`cat /proc/$(${main(name)})/status`);
+    expect(status, `${name} has no capabilities`).toMatch(/CapEff:\t0+\n/);
+    expect(status).toMatch(/NoNewPrivs:\t1/);
+  }
+  expect(await booted.sh('doubleblind ls -o json')).toBe('[]');
+  // One daemon's user cannot read what another one keeps, nor any key.
+  for (const path of ['/var/lib/doubleblind/evaluator', '/etc/doubleblind/pki/coordinator.key']) {
+    const attempt = `setpriv --reuid doubleblind-coordinator --clear-groups --regid doubleblind-coordinator cat ${path}`;
+    expect(await booted.sh(`${attempt} 2>&1 || true`), path).toMatch(/Permission denied/);
+  }
+});
+
+test('systemd starts a daemon that was killed, and one that hangs', async ({ skip }) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const booted = container;
+  const killed = await booted.sh(main('coordinator'));
+  await booted.sh(`kill -9 ${killed}`);
+  await waitFor(
+    'the coordinator is back',
+    async () => (await isActive(booted, 'coordinator')) && (await booted.sh(main('coordinator'))) !== killed,
+  );
+  await booted.sh('systemctl stop doubleblind-llm-gateway && systemd-run --version >/dev/null');
+  await booted.sh(
+    'mkdir -p /run/systemd/system/doubleblind-llm-gateway.service.d && printf "[Service]\\nWatchdogSec=3\\n" > /run/systemd/system/doubleblind-llm-gateway.service.d/w.conf && systemctl daemon-reload && systemctl start doubleblind-llm-gateway',
+  );
+  const hung = await booted.sh(main('llm-gateway'));
+  await booted.sh(`kill -STOP ${hung}`);
+  await waitFor(
+    'the hung gateway was replaced',
+    async () => (await isActive(booted, 'llm-gateway')) && (await booted.sh(main('llm-gateway'))) !== hung,
+  );
+});
+
+test('a wrong configuration is told once and not started again and again', async ({ skip }) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const booted = container;
+  await booted.sh(
+    'echo "listne: 1" > /etc/doubleblind/evaluator.yaml; systemctl restart doubleblind-evaluator || true',
+  );
+  expect(await booted.sh('systemctl show --value -p NRestarts doubleblind-evaluator')).toBe('0');
+  expect(await booted.sh('journalctl -u doubleblind-evaluator -o cat | tail -5')).toContain('listne');
+  await booted.sh('echo "logLevel: info" > /etc/doubleblind/evaluator.yaml; systemctl restart doubleblind-evaluator');
+});
+
+test('a stop is clean, an upgrade restarts what ran, and removal leaves the data alone', async ({ skip }) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const booted = container;
+  await booted.sh('systemctl stop doubleblind-llm-gateway');
+  expect(await booted.sh('systemctl show --value -p Result doubleblind-llm-gateway')).toBe('success');
+  const before = await booted.sh(main('coordinator'));
+  await booted.sh('dpkg --install /doubleblind.deb');
+  expect(await isActive(booted, 'coordinator')).toBe(true);
+  expect(await booted.sh(main('coordinator'))).not.toBe(before);
+  expect(await isActive(booted, 'llm-gateway')).toBe(false);
+  await booted.sh('dpkg --remove doubleblind');
+  expect(await booted.sh('pgrep -c node || true')).toBe('0');
+  await booted.sh(
+    'dpkg --purge doubleblind; test -e /etc/doubleblind/pki/ca.key; test -e /var/lib/doubleblind/coordinator',
+  );
+  await booted.sh('test ! -e /usr/lib/doubleblind && test ! -e /lib/systemd/system/doubleblind.target');
+});

@@ -1,0 +1,167 @@
+// A simulated coordinator process: the real actor, fleet, launcher and executors over a journal whose every append is a
+// place to be killed at.
+
+import type { StampedEvent } from '../../coordinator/core/event.ts';
+import type { State } from '../../coordinator/core/state.ts';
+import { newState } from '../../coordinator/core/state.ts';
+import { step } from '../../coordinator/core/step.ts';
+import { type Fleet, startFleet } from '../../coordinator/fleet/fleet.ts';
+import type { AgentClient } from '../../coordinator/fleet/host-actor.ts';
+import { stateHash } from '../../coordinator/journal/journal.ts';
+import type { Gateway } from '../../coordinator/rpc/gateway.ts';
+import { type ExecutorOptions, newExecutors } from '../../coordinator/runs/executors.ts';
+import { type Launcher, newLauncher } from '../../coordinator/runs/launcher.ts';
+import { openSearchActor, type SearchActor } from '../../coordinator/runs/search-actor.ts';
+import type { ResultEvent } from '../../shared/bus/messages.ts';
+import type { HostName } from '../../shared/core/ids.ts';
+import { nextFloat } from '../../shared/core/rng.ts';
+import type { UnaryOptions } from '../../shared/rpc/client.ts';
+import { serviceDefinition } from '../../shared/rpc/definitions.ts';
+import type { SimEvaluator } from './evaluator.ts';
+import type { History } from './history.ts';
+import type { SimHost } from './host.ts';
+import { SimProcess } from './process.ts';
+import type { Sabotage } from './sabotage.ts';
+import type { Setting } from './setting.ts';
+
+/** Where the next append kills the process: before the events are on disk, or just after. */
+export type CrashPoint = 'beforeAppend' | 'afterAppend';
+
+const leaseTtlMs = 10_000;
+
+/** Messages go through their real encoding: it fills in what a sender left out. */
+const agentMethods = serviceDefinition('doubleblind.agent.v1.AgentService');
+
+export interface CoordinatorSetting extends Setting {
+  readonly evaluator: SimEvaluator;
+  readonly history: History;
+  readonly sabotage: Sabotage;
+  readonly artifacts: ExecutorOptions['artifacts'];
+  gateway(caller: SimProcess): Gateway;
+  host(name: string): SimHost;
+  audit(state: Readonly<State>): void;
+  /** A receipt arrives at a host. */
+  receive(host: SimHost, receipt: { readonly sequences: readonly number[] }): void;
+}
+
+export class SimCoordinator {
+  process: SimProcess | undefined;
+  actor: SearchActor | undefined;
+  crashAt: CrashPoint | undefined;
+  /** The journal as it lies on disk. */
+  readonly disk: string[] = [];
+  private hashAtDeath: string | undefined;
+  private readonly world: CoordinatorSetting;
+
+  constructor(world: CoordinatorSetting) {
+    this.world = world;
+  }
+
+  start(): void {
+    if (this.process !== undefined) return;
+    const { world } = this;
+    const process = new SimProcess(world.timeline);
+    process.wallOffsetMs = world.wallOffsetMs;
+    this.process = process;
+    this.crashAt = undefined;
+    const { clock } = process;
+    const log = world.log('coordinator');
+    const random = (): number => nextFloat(world.rng);
+    const actor = openSearchActor({
+      journal: { fold: () => this.fold(), append: (events) => this.append(process, events) },
+      ...{ clock, log },
+      launch: (command) => launcher.launch(command),
+      soon: (work) => clock.after(random() * 3, work),
+    });
+    this.actor = actor;
+    actor.failed.catch((error: unknown) => process.alive && world.fail(`the actor died: ${String(error)}`));
+    const connect = (name: HostName): AgentClient => this.client(process, name);
+    const fleet = startFleet({ actor: world.sabotage.actorOf(actor), connect, leaseTtlMs, clock, log });
+    const executors = newExecutors({
+      ...{ actor, fleet, clock, log, leaseTtlMs, random },
+      evaluator: world.evaluator.port(process),
+      gateway: world.gateway(process),
+      artifacts: world.artifacts,
+    });
+    const launcher: Launcher = newLauncher(() => executors, log);
+    actor.start();
+    this.listen(process, fleet, actor);
+  }
+
+  /** kill -9. */
+  kill(): void {
+    const { process, actor } = this;
+    if (process === undefined || actor === undefined) return;
+    process.kill();
+    this.process = undefined;
+    this.actor = undefined;
+  }
+
+  fold(): State {
+    const state = newState();
+    for (const line of this.disk) step(state, JSON.parse(line) as StampedEvent);
+    if (this.hashAtDeath !== undefined && stateHash(state) !== this.hashAtDeath) {
+      this.world.fail('the journal folds to another state than the one that wrote it');
+    }
+    this.hashAtDeath = undefined;
+    return state;
+  }
+
+  private listen(process: SimProcess, fleet: Fleet, actor: SearchActor): void {
+    const { world } = this;
+    world.bus.attach({
+      process,
+      hear: (heartbeat) => fleet.hear(heartbeat),
+      take: (result: ResultEvent) => {
+        world.history.heard(result);
+        return world.sabotage.take(result, fleet, actor);
+      },
+    });
+  }
+
+  private append(process: SimProcess, events: readonly StampedEvent[]): void {
+    if (!process.alive) throw new Error('a dead process writes nothing');
+    const { crashAt, world, actor } = this;
+    if (crashAt === 'beforeAppend') this.crash();
+    for (const event of events) this.disk.push(JSON.stringify(event));
+    if (world.sabotage.losesSyncedWrites && crashAt === 'afterAppend') this.disk.splice(-events.length);
+    world.history.observe(events);
+    if (actor !== undefined) world.audit(actor.state);
+    if (crashAt === 'afterAppend') {
+      if (actor !== undefined && !world.sabotage.losesSyncedWrites) this.hashAtDeath = stateHash(actor.state as State);
+      this.crash();
+    }
+  }
+
+  private crash(): never {
+    this.kill();
+    throw new Error('killed');
+  }
+
+  /** The agent's service through the simulated network. */
+  private client(process: SimProcess, name: HostName): AgentClient {
+    const { world } = this;
+    const host = world.host(name);
+    const from = { node: 'coordinator', process } as const;
+    const to = {
+      node: host.name,
+      process: () => (host.handlers === undefined ? undefined : host.process),
+      powered: () => host.powered,
+    };
+    const call = (method: string) => async (request: object, options: UnaryOptions) => {
+      const wire = agentMethods[method];
+      if (wire === undefined) throw new Error(`agents have no ${method}`);
+      const sent = wire.requestSerialize(request);
+      const { deadlineMs, signal } = options;
+      const work = async (): Promise<Buffer> => {
+        const received = wire.requestDeserialize(sent) as { sequences: number[] };
+        if (method === 'confirmEvents') world.receive(host, received);
+        return wire.responseSerialize(await host.call(method, world.sabotage.request(method, received)));
+      };
+      return wire.responseDeserialize(await world.network.call({ from, to, deadlineMs, signal, work }));
+    };
+    const methods = ['describeHost', 'startAttempt', 'cancelAttempt', 'renewLeases', 'confirmEvents'];
+    const client = Object.fromEntries(methods.map((method) => [method, call(method)]));
+    return { ...client, close: () => undefined } as unknown as AgentClient;
+  }
+}

@@ -1,0 +1,185 @@
+// The judge. It reads the journal's events as they get onto the disk and knows nothing of the coordinator's core: what it
+// counts, it counts by itself.
+//
+// 1. Epochs only grow. 2. A report is taken only from the newest lease, once, and with the products of that epoch.
+// 3. A candidate is scored once, with the number in the evaluator's vault. 4. A slot never has more leases than lanes.
+
+import type { StampedEvent } from '../../coordinator/core/event.ts';
+import type { ResultEvent } from '../../shared/bus/messages.ts';
+import { productOf } from './performer.ts';
+
+type Phase = 'planned' | 'leased' | 'evaluating' | 'done';
+
+interface Known {
+  phase: Phase;
+  epoch: number;
+  lane: string;
+  host: string;
+  score: number | undefined;
+  submission: string | undefined;
+}
+
+export interface HistoryOptions {
+  /** Lanes of a slot of this host. */
+  readonly capacityOf: (host: string) => number;
+  /** The score in the evaluator's vault. */
+  readonly vaultScore: (attemptId: string, submission: string) => number | undefined;
+  readonly fail: (problem: string) => void;
+  /** Told of each lease when it is on disk. */
+  readonly onLease: (attemptId: string, epoch: number, host: string) => void;
+}
+
+export class History {
+  readonly attempts = new Map<string, Known>();
+  events = 0;
+  leases = 0;
+  lost = 0;
+  sealed = 0;
+  private readonly runs = new Set<string>();
+  /** Reports of an older epoch that reached a coordinator; none of them may be taken. */
+  staleReports = 0;
+  private epoch = 0;
+  private sequence = 0;
+  private readonly lanes = new Map<string, number>();
+  private readonly options: HistoryOptions;
+
+  constructor(options: HistoryOptions) {
+    this.options = options;
+  }
+
+  observe(events: readonly StampedEvent[]): void {
+    for (const event of events) {
+      this.events += 1;
+      if (event.sequence !== this.sequence + 1) this.options.fail(`event ${event.sequence} follows ${this.sequence}`);
+      this.sequence = event.sequence;
+      this.take(event);
+    }
+  }
+
+  /** Whether the run is in the journal. */
+  has(runId: string): boolean {
+    return this.runs.has(runId);
+  }
+
+  /** The scored candidates. */
+  scored(): Map<string, Known> {
+    return new Map([...this.attempts].filter(([, known]) => known.score !== undefined));
+  }
+
+  /** A report reaches the coordinator: from now on it may be confirmed. */
+  heard(result: ResultEvent): void {
+    const known = this.attempts.get(result.attemptId);
+    if (known !== undefined && result.epoch < known.epoch) this.staleReports += 1;
+  }
+
+  /** A receipt reaches the host: the journal must hold the report, unless the report was void. */
+  receipt(result: ResultEvent): void {
+    const known = this.attempts.get(result.attemptId);
+    if (result.kind !== 'attemptEnded' || known === undefined) return;
+    if (known.epoch === result.epoch && known.host === result.host && known.phase === 'leased') {
+      this.options.fail(`the end of ${result.attemptId} was confirmed and is not in the journal`);
+    }
+  }
+
+  private take(event: StampedEvent): void {
+    switch (event.kind) {
+      case 'runCreated':
+        this.runs.add(event.runId);
+        return;
+      case 'attemptPlanned':
+        if (this.attempts.has(event.attemptId)) this.options.fail(`${event.attemptId} was planned twice`);
+        this.attempts.set(event.attemptId, {
+          phase: 'planned',
+          epoch: 0,
+          lane: '',
+          host: '',
+          score: undefined,
+          submission: undefined,
+        });
+        return;
+      case 'attemptLeased':
+        this.lease(event);
+        return;
+      case 'attemptStarted':
+        this.expect(event, 'leased', () => undefined);
+        return;
+      case 'attemptLost':
+        this.lost += 1;
+        this.expect(event, 'leased', (known) => this.free(known, 'planned'));
+        return;
+      case 'attemptEnded':
+        this.end(event);
+        return;
+      case 'candidateScored':
+        this.score(event);
+        return;
+      case 'candidateRefused':
+        this.options.fail(`the submission of ${event.attemptId} was refused: ${event.message}`);
+        return;
+      case 'runSealed':
+        this.sealed += 1;
+        return;
+      default:
+    }
+  }
+
+  private score(event: Extract<StampedEvent, { kind: 'candidateScored' }>): void {
+    this.expect(event, 'evaluating', (known) => {
+      known.phase = 'done';
+      known.score = event.score.value;
+      const inVault = this.options.vaultScore(event.attemptId, known.submission ?? '');
+      if (inVault !== known.score) this.options.fail(`${event.attemptId} has another score than the vault`);
+    });
+  }
+
+  private lease(event: Extract<StampedEvent, { kind: 'attemptLeased' }>): void {
+    const { attemptId, epoch, host, slotId } = event;
+    const known = this.attempts.get(attemptId);
+    if (known?.phase !== 'planned') {
+      this.options.fail(`${attemptId} was leased and did not wait for it`);
+      return;
+    }
+    if (epoch <= this.epoch) this.options.fail(`epoch ${epoch} of ${attemptId} is not larger than ${this.epoch}`);
+    this.epoch = epoch;
+    this.leases += 1;
+    const lane = `${host}/${slotId}`;
+    const load = (this.lanes.get(lane) ?? 0) + 1;
+    this.lanes.set(lane, load);
+    if (load > this.options.capacityOf(host)) this.options.fail(`slot ${lane} carries ${load} leases`);
+    Object.assign(known, { phase: 'leased', epoch, lane, host });
+    this.options.onLease(attemptId, epoch, host);
+  }
+
+  private end(event: Extract<StampedEvent, { kind: 'attemptEnded' }>): void {
+    this.expect(event, 'leased', (known) => {
+      const { submission } = event.artifacts;
+      if (submission !== undefined && submission !== productOf('submission', event.attemptId, event.epoch)) {
+        this.options.fail(`a stale result of ${event.attemptId} was accepted`);
+      }
+      known.submission = submission;
+      this.free(known, submission === undefined || event.failureReason !== undefined ? 'done' : 'evaluating');
+      // What failed by its host waits for another lease.
+      if (event.failureReason !== undefined) known.phase = 'planned';
+    });
+  }
+
+  private free(known: Known, phase: Phase): void {
+    this.lanes.set(known.lane, (this.lanes.get(known.lane) ?? 0) - 1);
+    known.phase = phase;
+  }
+
+  private expect(
+    event: { readonly kind: string; readonly attemptId: string; readonly epoch: number; readonly host?: string },
+    phase: Phase,
+    act: (known: Known) => void,
+  ): void {
+    const known = this.attempts.get(event.attemptId);
+    const isCurrent = known?.epoch === event.epoch && (event.host === undefined || event.host === known.host);
+    if (known === undefined || !isCurrent || known.phase !== phase) {
+      const found = known === undefined ? 'unknown' : `${known.phase} under epoch ${known.epoch}`;
+      this.options.fail(`${event.kind} of ${event.attemptId}, epoch ${event.epoch}, was taken: it is ${found}`);
+      return;
+    }
+    act(known);
+  }
+}

@@ -1,0 +1,108 @@
+// A simulated host: the real agent with its real book, over containers that are entries of a table.
+
+import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
+import { type HostBook, openHostBook } from '../../gpu-agent/outbox/host-book.ts';
+import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
+import { cpuSlots } from '../../gpu-agent/slots.ts';
+import type { Digest } from '../../shared/core/ids.ts';
+import { nextFloat } from '../../shared/core/rng.ts';
+import type { CallContext } from '../../shared/rpc/handlers.ts';
+import type { Node } from './network.ts';
+import { type Container, simPerformer } from './performer.ts';
+import { SimProcess } from './process.ts';
+import type { Setting } from './setting.ts';
+
+const version = 'sim';
+
+export class SimHost {
+  readonly name: Node;
+  readonly book: HostBook;
+  readonly containers = new Map<string, Container>();
+  readonly slots: number;
+  readonly capacity: number;
+  powered: boolean = true;
+  process: SimProcess | undefined;
+  agent: Agent | undefined;
+  handlers: ReturnType<typeof agentHandlers> | undefined;
+  private boots = 0;
+  private readonly world: Setting;
+
+  constructor(world: Setting, name: Node, slots: number, capacity: number) {
+    this.world = world;
+    this.name = name;
+    this.slots = slots;
+    this.capacity = capacity;
+    this.book = openHostBook(':memory:');
+  }
+
+  /** Starts the daemon where it does not run; a machine that was off comes up first, without its containers. */
+  async start(): Promise<void> {
+    if (this.process !== undefined) return;
+    const { world, name, book, containers } = this;
+    if (!this.powered) containers.clear();
+    this.powered = true;
+    const process = new SimProcess(world.timeline);
+    process.wallOffsetMs = world.wallOffsetMs;
+    this.process = process;
+    this.boots += 1;
+    const from = { node: name, process };
+    const slots = cpuSlots(this.slots);
+    const surroundings = { process, containers, rng: world.rng, store: (digest: Digest) => world.store(from, digest) };
+    const agent = await startAgent({
+      ports: {
+        host: name,
+        bootId: `boot-${this.boots}`,
+        book,
+        engine: {
+          list: () => Promise.resolve([...containers.values()].map((container) => ({ ...container }))),
+          remove: (id) => Promise.resolve(void containers.delete(id)),
+        },
+        clock: process.clock,
+        log: world.log(name),
+        openPerformer: (options) => simPerformer(surroundings, options),
+      },
+      bus: {
+        publishHeartbeat: (heartbeat) => world.bus.heartbeat(name, heartbeat),
+        publishResult: (event) => world.bus.publish(from, event),
+      },
+      version,
+      imageDigest: version,
+      slots: () => slots,
+      trajectoriesPerSlot: this.capacity,
+      contextCharacters: 100_000,
+      random: () => nextFloat(world.rng),
+      heartbeatMs: 1000,
+    });
+    if (!process.alive) return;
+    agent.done.catch((error: unknown) => process.alive && world.fail(`the agent of ${name} died: ${String(error)}`));
+    this.agent = agent;
+    this.handlers = agentHandlers(agent);
+    agent.announce(`${name}:7442`);
+  }
+
+  /** Calls a method of its service. */
+  async call(method: string, request: object): Promise<object> {
+    const handlers = this.handlers as unknown as Record<
+      string,
+      (request: object, context: CallContext) => Promise<object>
+    >;
+    const handler = handlers[method];
+    if (handler === undefined) throw new Error(`the agent has no ${method}`);
+    return await handler(request, {} as CallContext);
+  }
+
+  /** kill -9 of the daemon; containers run on. */
+  kill(): void {
+    this.process?.kill();
+    this.process = undefined;
+    this.agent = undefined;
+    this.handlers = undefined;
+  }
+
+  /** The machine loses its power; the disk survives. */
+  lose(): void {
+    this.kill();
+    this.powered = false;
+    for (const container of this.containers.values()) container.running = false;
+  }
+}

@@ -1,0 +1,224 @@
+// What goes wrong. Each period draws a random subset of the faults, each strikes at a random moment of the period and is
+// mended at a later one; when the time is over everything is mended.
+
+import { hostName, runId } from '../../shared/core/ids.ts';
+import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
+import type { SimHost } from './host.ts';
+import { SimProcess } from './process.ts';
+import type { World } from './world.ts';
+
+const periodMs = 12_000;
+const dayMs = 86_400_000;
+
+type Fault = (nemesis: Nemesis) => void;
+
+/** Every fault by its name. */
+export const faults: Readonly<Record<string, Fault>> = {
+  coordinatorKilled: (nemesis) => nemesis.killCoordinator(),
+  coordinatorStopped: (nemesis) => nemesis.stopCoordinator(),
+  agentKilled: (nemesis) => nemesis.killAgent(),
+  hostLost: (nemesis) => nemesis.loseHost(),
+  agentStopped: (nemesis) => nemesis.stopAgent(),
+  busSilent: (nemesis) => nemesis.silenceBus(),
+  busWiped: (nemesis) => nemesis.wipeBus(),
+  partition: (nemesis) => nemesis.part(),
+  badNetwork: (nemesis) => nemesis.worsenNetwork(),
+  evaluatorKilled: (nemesis) => nemesis.killEvaluator(),
+  gatewayKilled: (nemesis) => nemesis.killGateway(),
+  clockSet: (nemesis) => nemesis.setClock(),
+  cordon: (nemesis) => nemesis.cordon(),
+  drain: (nemesis) => nemesis.drain(),
+  pause: (nemesis) => nemesis.pause(),
+};
+
+export class Nemesis {
+  /** How often each fault struck. */
+  readonly strikes = new Map<string, number>();
+  private readonly world: World;
+  private readonly rng: Rng;
+  private over: boolean = false;
+
+  constructor(world: World, seed: number) {
+    this.world = world;
+    this.rng = seedRng(`nemesis ${seed}`);
+    world.bus.duplicateProbability = nextFloat(this.rng) < 0.5 ? 0.3 : 0;
+  }
+
+  /** Strikes for so many periods, then mends everything. */
+  start(periods: number): void {
+    for (let period = 0; period < periods; period += 1) {
+      for (const [name, strike] of Object.entries(faults)) {
+        if (nextFloat(this.rng) >= 0.18) continue;
+        this.world.timeline.after(period * periodMs + nextFloat(this.rng) * periodMs, () => {
+          this.strikes.set(name, (this.strikes.get(name) ?? 0) + 1);
+          strike(this);
+        });
+      }
+    }
+    this.world.timeline.after((periods + 1) * periodMs, () => this.mend());
+  }
+
+  killCoordinator(): void {
+    const { coordinator } = this.world;
+    const point = nextInt(this.rng, 3);
+    this.world.tell(`the coordinator is killed ${['now', 'before its next commit', 'after its next commit'][point]}`);
+    if (point === 0) coordinator.kill();
+    else coordinator.crashAt = point === 1 ? 'beforeAppend' : 'afterAppend';
+    this.later(500, 6000, () => {
+      coordinator.kill();
+      coordinator.start();
+    });
+  }
+
+  stopCoordinator(): void {
+    this.stop(this.world.coordinator.process, 'the coordinator', 15_000);
+  }
+
+  killAgent(): void {
+    const host = this.host();
+    this.world.tell(`the agent of ${host.name} is killed`);
+    host.kill();
+    this.later(300, 15_000, () => this.start_(host));
+  }
+
+  loseHost(): void {
+    const host = this.host();
+    this.world.tell(`${host.name} loses its power`);
+    host.lose();
+    this.later(1000, 40_000, () => this.start_(host));
+  }
+
+  stopAgent(): void {
+    const host = this.host();
+    this.stop(host.process, `the agent of ${host.name}`, 30_000);
+  }
+
+  silenceBus(): void {
+    const { bus } = this.world;
+    this.world.tell('the bus is down');
+    bus.up = false;
+    this.later(1000, 25_000, () => bus.comeUp());
+  }
+
+  wipeBus(): void {
+    this.world.tell('the store of the bus is deleted');
+    this.world.bus.wipe();
+  }
+
+  part(): void {
+    const { name } = this.host();
+    const way = nextInt(this.rng, 3);
+    this.world.tell(`the network from ${['and to', 'only to', 'only from'][way]} ${name} is cut`);
+    const { network } = this.world;
+    if (way !== 2) for (const other of ['coordinator', 'nats'] as const) network.cut(other, name);
+    if (way !== 1) for (const other of ['coordinator', 'nats'] as const) network.cut(name, other);
+    this.later(1000, 25_000, () => network.cuts.clear());
+  }
+
+  worsenNetwork(): void {
+    const { network } = this.world;
+    this.world.tell('packets are lost, slow and doubled');
+    network.lossProbability = nextFloat(this.rng) * 0.3;
+    network.duplicateProbability = 0.3;
+    network.slowestMs = 5 + nextFloat(this.rng) * 800;
+    this.later(1000, 10_000, () => {
+      network.lossProbability = 0;
+      network.duplicateProbability = 0;
+      network.slowestMs = 5;
+    });
+  }
+
+  killEvaluator(): void {
+    this.world.evaluatorProcess?.kill();
+    this.world.evaluatorProcess = undefined;
+    this.later(100, 8000, () => {
+      this.world.evaluatorProcess ??= new SimProcess(this.world.timeline);
+    });
+  }
+
+  killGateway(): void {
+    this.world.gatewayProcess?.kill();
+    this.world.gatewayProcess = undefined;
+    this.later(100, 8000, () => {
+      this.world.gatewayProcess ??= new SimProcess(this.world.timeline);
+    });
+  }
+
+  setClock(): void {
+    this.world.wallOffsetMs += nextFloat(this.rng) < 0.5 ? dayMs : -dayMs;
+    const processes = [this.world.coordinator.process, ...this.world.hosts.map((host) => host.process)];
+    for (const process of processes) if (process !== undefined) process.wallOffsetMs = this.world.wallOffsetMs;
+  }
+
+  cordon(): void {
+    const host = hostName(this.host().name);
+    this.post({ kind: 'hostCordoned', host, reason: 'maintenance' });
+    this.later(1000, 20_000, () => this.post({ kind: 'hostUncordoned', host }));
+  }
+
+  drain(): void {
+    const host = hostName(this.host().name);
+    const deadlineMs = Math.round(nextFloat(this.rng) * 8000);
+    this.world.tell(`${host} is drained within ${deadlineMs} ms`);
+    this.post({ kind: 'hostDrainStarted', host, reason: 'maintenance', by: 'nemesis', deadlineMs });
+    this.later(1000, 30_000, () => this.post({ kind: 'hostUncordoned', host }));
+  }
+
+  pause(): void {
+    const run = runId(`run-${nextInt(this.rng, this.world.runs)}`);
+    this.post({ kind: 'runPaused', runId: run });
+    this.later(1000, 20_000, () => this.post({ kind: 'runResumed', runId: run }));
+  }
+
+  /** Everything works again, and stays so. */
+  mend(): void {
+    const { world } = this;
+    world.tell('everything is mended');
+    this.over = true;
+    world.network.mend();
+    world.bus.comeUp();
+    world.bus.duplicateProbability = 0;
+    world.evaluatorProcess ??= new SimProcess(world.timeline);
+    world.gatewayProcess ??= new SimProcess(world.timeline);
+    world.coordinator.crashAt = undefined;
+    world.coordinator.process?.goOn();
+    world.coordinator.start();
+    for (const host of world.hosts) {
+      host.process?.goOn();
+      this.start_(host);
+      this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
+    }
+    for (let number = 0; number < world.runs; number += 1) {
+      this.post({ kind: 'runResumed', runId: runId(`run-${number}`) });
+    }
+  }
+
+  private stop(process: SimProcess | undefined, what: string, mostMs: number): void {
+    if (process === undefined) return;
+    this.world.tell(`${what} is stopped`);
+    process.stop();
+    this.later(500, mostMs, () => {
+      this.world.tell(`${what} goes on`);
+      process.goOn();
+    });
+  }
+
+  private start_(host: SimHost): void {
+    host.start().catch((error: unknown) => this.world.fail(`${host.name} does not start: ${String(error)}`));
+  }
+
+  private post(event: Parameters<NonNullable<World['coordinator']['actor']>['post']>[0]): void {
+    this.world.coordinator.actor?.post(event).catch(() => undefined);
+  }
+
+  private host(): SimHost {
+    return this.world.hosts[nextInt(this.rng, this.world.hosts.length)] as SimHost;
+  }
+
+  private later(leastMs: number, mostMs: number, work: () => void): void {
+    const ms = leastMs + nextFloat(this.rng) * (mostMs - leastMs);
+    this.world.timeline.after(ms, () => {
+      if (!this.over) work();
+    });
+  }
+}

@@ -1,0 +1,114 @@
+// The network between simulated processes: calls that take time, get lost on either way, arrive twice.
+
+import { nextFloat, type Rng } from '../../shared/core/rng.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import type { SimProcess } from './process.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A machine on the network. */
+export type Node = 'coordinator' | 'evaluator' | 'gateway' | 'nats' | `h${number}`;
+
+interface Peer {
+  readonly node: Node;
+  /** The process that listens there; undefined while none does. */
+  readonly process: () => SimProcess | undefined;
+  /** False where the machine itself is off: nobody even refuses. */
+  readonly powered?: () => boolean;
+}
+
+export interface Call<Answer> {
+  readonly from: { readonly node: Node; readonly process: SimProcess };
+  readonly to: Peer;
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly work: () => Promise<Answer>;
+}
+
+export class Network {
+  /** Ways that lead nowhere, as `from>to`. */
+  readonly cuts = new Set<string>();
+  lossProbability = 0;
+  duplicateProbability = 0;
+  slowestMs = 5;
+  private readonly timeline: Timeline;
+  private readonly rng: Rng;
+
+  constructor(timeline: Timeline, rng: Rng) {
+    this.timeline = timeline;
+    this.rng = rng;
+  }
+
+  cut(from: Node, to: Node): void {
+    this.cuts.add(`${from}>${to}`);
+  }
+
+  mend(): void {
+    this.cuts.clear();
+    this.lossProbability = 0;
+    this.duplicateProbability = 0;
+    this.slowestMs = 5;
+  }
+
+  /** Milliseconds until a packet is there; undefined where it never is. */
+  travelMs(from: Node, to: Node): number | undefined {
+    if (this.cuts.has(`${from}>${to}`) || nextFloat(this.rng) < this.lossProbability) return undefined;
+    return 0.2 + nextFloat(this.rng) * this.slowestMs;
+  }
+
+  /** A unary call with a deadline. What a stopped process gets late it handles late, as from a socket's buffer. */
+  call<Answer>(call: Call<Answer>): Promise<Answer> {
+    const { from, to, deadlineMs, signal } = call;
+    return new Promise((resolve, reject) => {
+      let open = true;
+      const settle = (act: () => void): void => {
+        if (!open) return;
+        open = false;
+        timer.cancel();
+        signal?.removeEventListener('abort', onAbort);
+        act();
+      };
+      const fail = (code: 'deadlineExceeded' | 'cancelled' | 'unavailable'): void =>
+        settle(() => reject(new RpcFault(code, `${to.node}: ${code}`)));
+      const onAbort = (): void => fail('cancelled');
+      const timer = from.process.clock.after(deadlineMs, () => fail('deadlineExceeded'));
+      if (signal?.aborted === true) return fail('cancelled');
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const send = (): void => this.deliver(call, () => open, settle, { resolve, reject });
+      send();
+      if (nextFloat(this.rng) < this.duplicateProbability) send();
+    });
+  }
+
+  private deliver<Answer>(
+    { from, to, work }: Call<Answer>,
+    isOpen: () => boolean,
+    settle: (act: () => void) => void,
+    { resolve, reject }: { resolve: (answer: Answer) => void; reject: (error: unknown) => void },
+  ): void {
+    const back = (act: () => void): void => {
+      const ms = this.travelMs(to.node, from.node);
+      if (ms !== undefined) this.timeline.after(ms, () => from.process.receive(() => settle(act)));
+    };
+    const refuse = (): void => back(() => reject(new RpcFault('unavailable', `nobody listens at ${to.node}`)));
+    const ms = this.travelMs(from.node, to.node);
+    if (ms === undefined) return;
+    this.timeline.after(ms, () => {
+      if (to.powered?.() === false) return;
+      const target = to.process();
+      if (target === undefined) return refuse();
+      // A call that its caller gave up was reset, unless it lies in the buffer of a stopped process.
+      if (!isOpen() && !target.stopped) return;
+      target.receive(() => {
+        work().then(
+          (answer) => target.alive && back(() => resolve(answer)),
+          (error: unknown) => target.alive && back(() => reject(asFault(error))),
+        );
+      });
+    });
+  }
+}
+
+function asFault(error: unknown): RpcFault {
+  if (error instanceof RpcFault) return error;
+  return new RpcFault('internal', error instanceof Error ? error.message : String(error), { cause: error });
+}

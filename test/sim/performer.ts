@@ -1,0 +1,203 @@
+// What an attempt does in the simulation: thinks, runs a tool, submits, runs from a clean slate, stores. Containers belong to
+// the host and outlive the daemon; everything else is time and chance.
+
+import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
+import type { SandboxIdentity } from '../../gpu-agent/sandbox/sandbox.ts';
+import { delay } from '../../shared/clock.ts';
+import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
+import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
+import { sha256 } from '../../shared/store/digest.ts';
+import type { SimProcess } from './process.ts';
+
+/** A container on a simulated host. */
+export interface Container extends SandboxIdentity {
+  running: boolean;
+  readonly createdMs: number;
+}
+
+export interface Surroundings {
+  readonly process: SimProcess;
+  readonly containers: Map<string, Container>;
+  readonly rng: Rng;
+  /** Streams an artifact to the coordinator; rejects while it cannot be reached. */
+  readonly store: (digest: Digest) => Promise<void>;
+}
+
+/** What a program of this attempt and epoch leaves; another epoch's is another one. */
+export function productOf(kind: string, attemptId: string, epoch: number): Digest {
+  return sha256(`${kind} of ${attemptId} in epoch ${epoch}`);
+}
+
+type Perform = Performer['perform'];
+type Command = Parameters<Perform>[0];
+type Outcome = Awaited<ReturnType<Perform>>;
+
+const failureShare = 0.1;
+const meanToolMs = 2500;
+
+export function simPerformer(around: Surroundings, options: PerformerOptions): Performer {
+  return new SimPerformer(around, options);
+}
+
+class SimPerformer implements Performer {
+  private readonly around: Surroundings;
+  private readonly options: PerformerOptions;
+  private readonly mine = new Set<string>();
+  private closed: boolean = false;
+
+  constructor(around: Surroundings, options: PerformerOptions) {
+    this.around = around;
+    this.options = options;
+  }
+
+  async perform(command: Command, signal: AbortSignal): Promise<Outcome> {
+    const outcome = await this.act(command, signal);
+    return { ...outcome, elapsedSeconds: this.options.time.elapsedSeconds() } as Outcome;
+  }
+
+  adopt(containerId: string): Promise<void> {
+    this.mine.add(containerId);
+    return Promise.resolve();
+  }
+
+  removeSandboxes(): Promise<void> {
+    this.closed = true;
+    this.removeAll();
+    return Promise.resolve();
+  }
+
+  removeStaging(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async act(command: Command, signal: AbortSignal): Promise<object> {
+    switch (command.kind) {
+      case 'prepare':
+        await this.sleep(100, signal);
+        this.create('explore');
+        return { kind: 'begun', messages: [] };
+      case 'callModel':
+        await this.sleep(500, signal);
+        return this.answer(command.turn);
+      case 'runTool':
+        await this.busy(meanToolMs, signal);
+        return { ...quietTool, kind: 'toolEnded', callId: command.callId, tool: command.request.tool };
+      case 'takeSolution':
+        this.checkSandbox();
+        return { kind: 'solutionTaken', digest: this.product('solution'), bytes: 1 };
+      case 'runCleanSlate':
+        this.removeAll();
+        this.create('cleanSlate');
+        await this.busy(2 * meanToolMs, signal);
+        this.removeAll();
+        return this.execution();
+      case 'storeArtifacts':
+        return await this.storeAll(command.known, signal);
+    }
+  }
+
+  private answer(turn: number): object {
+    const [name, args] =
+      turn === 0
+        ? ['bash', { command: 'true' }]
+        : ['submit', { idea: 'an idea', changes: 'some', expectation: 'better' }];
+    const toolCalls = [{ id: `call-${turn}`, name, argumentsJson: JSON.stringify(args) }];
+    return { ...plainAnswer, kind: 'modelAnswered', turn, toolCalls };
+  }
+
+  private execution(): object {
+    const failed = nextFloat(this.around.rng) < failureShare;
+    const log = this.product('log');
+    const about = { kind: 'executed', exitStatus: failed ? 1 : 0, logDigest: log, logTail: '', ...noTimes };
+    if (failed) return { ...about, end: 'crash' };
+    return { ...about, end: 'completed', submissionDigest: this.product('submission') };
+  }
+
+  private async storeAll(known: object, signal: AbortSignal): Promise<object> {
+    const artifacts = { ...known, transcript: this.product('transcript') };
+    for (const name of Object.values(artifacts)) {
+      for (;;) {
+        signal.throwIfAborted();
+        try {
+          await this.around.store(digest(name));
+          break;
+        } catch {
+          await this.sleep(1000, signal);
+        }
+      }
+    }
+    return { kind: 'artifactsStored', artifacts };
+  }
+
+  private product(kind: string): Digest {
+    return productOf(kind, this.options.order.attemptId, this.options.order.epoch);
+  }
+
+  private async busy(meanMs: number, signal: AbortSignal): Promise<void> {
+    const release = await this.options.slot.acquire('cleanSlate', signal);
+    try {
+      await this.sleep(meanMs, signal);
+      this.checkSandbox();
+    } finally {
+      release();
+    }
+  }
+
+  private async sleep(meanMs: number, signal: AbortSignal): Promise<void> {
+    const ms = meanMs * (0.3 + 1.4 * nextFloat(this.around.rng));
+    if (!(await delay(this.around.process.clock, ms, signal))) signal.throwIfAborted();
+  }
+
+  private create(purpose: 'explore' | 'cleanSlate'): void {
+    if (this.closed) throw new Error('the attempt was stopped while its sandbox was made');
+    const { order } = this.options;
+    const containerId = `${order.attemptId}-${order.epoch}-${nextInt(this.around.rng, 1e9)}`;
+    const { runId, attemptId, epoch, slotId } = order;
+    const identity: Identity = { runId, attemptId, epoch, slotId };
+    const createdMs = this.around.process.clock.monotonicMs();
+    this.around.containers.set(containerId, { ...identity, containerId, purpose, running: true, createdMs });
+    this.mine.add(containerId);
+  }
+
+  /** The machine may have been off, or its engine have lost it. */
+  private checkSandbox(): void {
+    const mine = [...this.mine].map((id) => this.around.containers.get(id));
+    if (!mine.some((container) => container?.running === true)) throw new Error('the sandbox is gone');
+  }
+
+  private removeAll(): void {
+    for (const id of this.mine) this.around.containers.delete(id);
+    this.mine.clear();
+  }
+}
+
+interface Identity {
+  readonly runId: RunId;
+  readonly attemptId: AttemptId;
+  readonly epoch: number;
+  readonly slotId: SlotId;
+}
+
+const noTimes = { wallSeconds: 1, waitedSeconds: 0, cpuSeconds: 1, peakMemoryBytes: 0 };
+
+const quietTool = {
+  exitStatus: 0,
+  observation: '',
+  wallSeconds: 1,
+  waitedSeconds: 0,
+  slotSeconds: 1,
+  peakMemoryBytes: 0,
+  timedOut: false,
+  outOfMemory: false,
+};
+
+const plainAnswer = {
+  content: '',
+  inputTokens: 10,
+  outputTokens: 10,
+  dollars: 0,
+  upstream: 'sim',
+  model: 'sim',
+  finishReason: 'tool_calls',
+  seconds: 1,
+};

@@ -1,0 +1,66 @@
+// A simulated process: it can be killed and stopped, and its wall clock can be set; its monotonic clock cannot.
+
+import type { Clock } from '../../shared/clock.ts';
+import type { Timeline } from './timeline.ts';
+
+/** 2026-01-01. */
+const epochMs = 1_767_225_600_000;
+
+export class SimProcess {
+  alive: boolean = true;
+  stopped: boolean = false;
+  wallOffsetMs = 0;
+  readonly clock: Clock;
+  readonly startedMs: number;
+  private readonly messages: (() => void)[] = [];
+  private readonly timers: (() => void)[] = [];
+
+  constructor(timeline: Timeline) {
+    this.startedMs = timeline.nowMs;
+    this.clock = {
+      monotonicMs: () => timeline.nowMs,
+      now: () => new Date(epochMs + timeline.nowMs + this.wallOffsetMs),
+      after: (ms, work) => {
+        let wanted = true;
+        const run = (): void => {
+          if (wanted) work();
+        };
+        const entry = timeline.after(ms, () => this.run(run, this.timers));
+        return {
+          cancel() {
+            wanted = false;
+            entry.cancel();
+          },
+        };
+      },
+    };
+  }
+
+  /** Something arrives: it is handled now, when the process goes on, or never. */
+  receive(work: () => void): void {
+    this.run(work, this.messages);
+  }
+
+  kill(): void {
+    this.alive = false;
+    this.messages.length = 0;
+    this.timers.length = 0;
+  }
+
+  /** SIGSTOP. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** SIGCONT: what is in the sockets is read before the timers that are overdue, as libuv does after a poll. */
+  goOn(): void {
+    this.stopped = false;
+    for (const work of [...this.messages.splice(0), ...this.timers.splice(0)]) this.run(work, this.messages);
+  }
+
+  private run(work: () => void, waiting: (() => void)[]): void {
+    if (!this.alive) return;
+    if (this.stopped) waiting.push(work);
+    else work();
+  }
+}

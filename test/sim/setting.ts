@@ -1,0 +1,22 @@
+// What every daemon of a simulated world stands on.
+
+import type { Digest } from '../../shared/core/ids.ts';
+import type { Rng } from '../../shared/core/rng.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { SimBus } from './bus.ts';
+import type { Network, Node } from './network.ts';
+import type { SimProcess } from './process.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface Setting {
+  readonly timeline: Timeline;
+  readonly rng: Rng;
+  readonly network: Network;
+  readonly bus: SimBus;
+  /** By how much wall clocks are wrong now. */
+  readonly wallOffsetMs: number;
+  fail(problem: string): void;
+  log(who: string): Logger;
+  /** Streams an artifact to the coordinator. */
+  store(from: { readonly node: Node; readonly process: SimProcess }, digest: Digest): Promise<void>;
+}

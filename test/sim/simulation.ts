@@ -1,0 +1,68 @@
+// Runs one seed: faults for a while, then peace until every run is sealed or patience ends.
+
+import { Nemesis } from './nemesis.ts';
+import type { SabotageKind } from './sabotage.ts';
+import { World } from './world.ts';
+
+const periods = 3;
+/** Deeper than the longest chain of promises behind one message. */
+const hops = 20;
+/** How long after the last fault the runs may take to end; some attempts wait for a minute after setbacks. */
+const patienceMs = 600_000;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly problems: readonly string[];
+  readonly strikes: ReadonlyMap<string, number>;
+  readonly steps: number;
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly leases: number;
+  readonly lost: number;
+  readonly scored: number;
+  readonly staleReports: number;
+}
+
+export interface SimulationOptions {
+  readonly sabotage?: SabotageKind | undefined;
+  readonly trace?: ((line: string) => void) | undefined;
+}
+
+/** Equal seeds give equal outcomes. */
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
+  const world = new World({ seed, ...options });
+  const nemesis = new Nemesis(world, seed);
+  try {
+    await world.open();
+    nemesis.start(periods);
+    const untilMs = (periods + 1) * 12_000 + patienceMs;
+    while (world.problems.length === 0 && world.history.sealed < world.runs) {
+      if (world.timeline.nowMs > untilMs || !world.timeline.advance()) {
+        world.fail(`${world.runs - world.history.sealed} runs did not end after everything was mended`);
+      }
+      await everythingSettled();
+    }
+    return {
+      seed,
+      problems: world.problems,
+      strikes: nemesis.strikes,
+      steps: world.timeline.steps,
+      virtualMs: world.timeline.nowMs,
+      events: world.history.events,
+      leases: world.history.leases,
+      lost: world.history.lost,
+      scored: world.history.scored().size,
+      staleReports: world.history.staleReports,
+    };
+  } finally {
+    world.close();
+  }
+}
+
+/**
+ * Lets promises run on. Nothing in the simulation waits for anything but the timeline, so a chain that is longer than this
+ * goes on with the next step: as on a slow processor, and the same at every replay.
+ */
+async function everythingSettled(): Promise<void> {
+  for (let hop = 0; hop < hops; hop += 1) await undefined;
+}

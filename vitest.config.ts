@@ -1,0 +1,50 @@
+import { defineConfig } from 'vitest/config';
+
+// Two sets. `fast` is what `npm run check` runs at every change: no Docker, no cluster. `system` starts real daemons,
+// NATS and containers. `npm test` runs both; the system set runs file by file, because it shares one Docker engine. The set
+// `package` builds the Debian package and boots it: `npm run test:package`.
+const elsewhere = ['node_modules/**', '.runtime/**', '.doubleblind/**'];
+const systemTests = [
+  '**/*.system.test.ts',
+  '**/*.contract.test.ts',
+  'test/system/**/*.test.ts',
+  'test/attacks/**/*.test.ts',
+];
+
+const packageTests = ['test/package/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/support/temporary-directory.ts'],
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['**/*.test.ts'],
+          exclude: [...elsewhere, ...systemTests, ...packageTests],
+          testTimeout: 30_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: systemTests,
+          exclude: elsewhere,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'package',
+          include: packageTests,
+          exclude: elsewhere,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
