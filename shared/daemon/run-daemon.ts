@@ -107,10 +107,13 @@ function startWatchdog(): NodeJS.Timeout | undefined {
   return timer;
 }
 
-/** systemd-notify rather than a native socket binding: it takes 10 ms and needs no build (units set NotifyAccess=all). */
+/**
+ * systemd-notify rather than a native socket binding: it takes 10 ms and needs no build (units set NotifyAccess=all).
+ * Never with --no-block: systemd looks up the sender's unit by its process id, and drops the word of one that has already ended.
+ */
 function notify(message: string): void {
   if (process.env['NOTIFY_SOCKET'] === undefined) return;
-  const child = spawn('/usr/bin/systemd-notify', ['--no-block', `--pid=${process.pid}`, message], { stdio: 'ignore' });
+  const child = spawn('/usr/bin/systemd-notify', [`--pid=${process.pid}`, message], { stdio: 'ignore' });
   child.on('error', () => undefined);
   child.unref();
 }
