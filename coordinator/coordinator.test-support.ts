@@ -110,6 +110,8 @@ export class FakeAgent {
   silent: boolean = false;
   address = '';
   private sequence = 0;
+  /** How often the stream took an event. */
+  private readonly taken = new Map<number, number>();
   private readonly timers = new Set<NodeJS.Timeout>();
   private artifacts: RpcClient<'doubleblind.coordinator.v1.ArtifactService'> | undefined;
   private readonly bus: AgentBus;
@@ -240,9 +242,13 @@ export class FakeAgent {
     this.publish(event);
   }
 
-  /** Where the bus is away, the outbox is sent again soon. */
+  /** Where the bus is away, the outbox is sent again soon; what the stream had is a repeat. */
   private publish(event: ResultEvent): void {
-    this.bus.publishResult(event).catch(() => undefined);
+    const repeat = this.taken.get(event.seq) ?? 0;
+    this.bus.publishResult(event, repeat).then(
+      () => this.taken.set(event.seq, repeat + 1),
+      () => undefined,
+    );
   }
 
   private heartbeat(): Heartbeat {

@@ -9,7 +9,7 @@ import type { HostDescription, HostSlot } from './slots.ts';
 /** What the agent needs of the bus. */
 interface AgentBus {
   publishHeartbeat(heartbeat: Heartbeat): void | Promise<void>;
-  publishResult(event: ResultEvent): Promise<void>;
+  publishResult(event: ResultEvent, repeat?: number): Promise<void>;
 }
 
 /** What the agent and its attempts work with. */

@@ -85,7 +85,7 @@ export class Agent {
     this.done.catch(() => undefined);
     this.#outbox = startOutbox({
       book: ports.book,
-      publish: (event) => bus.publishResult(event),
+      publish: (event, repeat) => bus.publishResult(event, repeat),
       clock: ports.clock,
       log: ports.log,
       random,

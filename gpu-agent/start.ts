@@ -184,7 +184,7 @@ function watchedBus(bus: Bus, onBack: () => void): Pick<Bus, 'publishHeartbeat' 
       before = now;
       bus.publishHeartbeat(heartbeat);
     },
-    publishResult: (event) => bus.publishResult(event),
+    publishResult: (event, repeat) => bus.publishResult(event, repeat),
   };
 }
 

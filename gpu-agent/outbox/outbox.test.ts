@@ -55,6 +55,7 @@ function rig(count: number) {
   const clock = manualClock();
   const book = memoryBook(count);
   const published: number[] = [];
+  const repeats: string[] = [];
   let [away, running, most] = [false, 0, 0];
   const outbox = startOutbox({
     book,
@@ -63,16 +64,17 @@ function rig(count: number) {
     random: () => 1,
     redeliverMs: 1000,
     maxInFlight: 4,
-    publish: async ({ seq }) => {
+    publish: async ({ seq }, repeat) => {
       running += 1;
       most = Math.max(most, running);
       await Promise.resolve();
       running -= 1;
       if (away) throw new Error('away');
       published.push(seq);
+      if (repeat > 0) repeats.push(`${seq}:${repeat}`);
     },
   });
-  return { clock, book, outbox, published, setAway: (value: boolean) => (away = value), most: () => most };
+  return { clock, book, outbox, published, repeats, setAway: (value: boolean) => (away = value), most: () => most };
 }
 
 test('every event is published, a few at a time, and once until the receipt is overdue', async () => {
@@ -84,6 +86,18 @@ test('every event is published, a few at a time, and once until the receipt is o
   outbox.confirm([1, 2, 3, 4, 5, 6, 7, 8]);
   await clock.advance(200);
   expect(published.slice(10)).toEqual([9, 10]);
+});
+
+test('what the stream took and nobody confirmed is sent again as a repeat, ever more rarely', async () => {
+  const { clock, outbox, repeats } = rig(1);
+  outbox.wake();
+  await clock.advance(7500);
+  expect(repeats).toEqual(['1:1', '1:2', '1:3']);
+  await clock.advance(16_000 * 4);
+  expect(repeats).toHaveLength(7);
+  outbox.confirm([1]);
+  await clock.advance(60_000);
+  expect(repeats).toHaveLength(7);
 });
 
 test('while the bus is away it is asked ever more rarely, and at once when it is back', async () => {

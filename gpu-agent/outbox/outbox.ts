@@ -17,12 +17,12 @@ export interface OutboxBook {
 
 export interface OutboxOptions {
   readonly book: OutboxBook;
-  /** Resolves when the stream has the event. */
-  readonly publish: (event: ResultEvent) => Promise<void>;
+  /** Resolves when the stream has the event; `repeat` counts how often it had it before, without a receipt in time. */
+  readonly publish: (event: ResultEvent, repeat: number) => Promise<void>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
-  /** After so long without a receipt an event is published again: the stream may have been lost. */
+  /** After so long without a receipt an event is published again, and each time later: the stream or the receipt may have been lost. */
   readonly redeliverMs?: number;
   readonly maxInFlight?: number;
 }
@@ -37,13 +37,16 @@ export interface Outbox {
 /** Events looked at in one round; a host makes a few a minute, so more waiting means a coordinator that is long away. */
 const roundLimit = 1000;
 const pauses = { baseMs: 200, capMs: 10_000 };
+/** A coordinator that is away for days must not find its stream full of repeats: at most 2^4 times the first pause. */
+const mostDoublings = 4;
 
 export function startOutbox(options: OutboxOptions): Outbox {
   const { book, clock, log } = options;
   const redeliverMs = options.redeliverMs ?? 30_000;
   const maxInFlight = options.maxInFlight ?? 16;
   const inFlight = new Set<number>();
-  const publishedAtMs = new Map<number, number>();
+  /** When the stream last took an event, and how often it did. */
+  const published = new Map<number, { readonly atMs: number; readonly times: number }>();
   let failures = 0;
   let notBeforeMs = 0;
   let timer: { cancel(): void } | undefined;
@@ -61,18 +64,25 @@ export function startOutbox(options: OutboxOptions): Outbox {
     let nextMs: number | null = null;
     for (const event of book.pendingEvents(0, roundLimit)) {
       if (inFlight.has(event.seq)) continue;
-      const dueMs = (publishedAtMs.get(event.seq) ?? Number.NEGATIVE_INFINITY) + redeliverMs;
+      const dueMs = dueAgainMs(event.seq);
       if (dueMs > nowMs) nextMs = Math.min(nextMs ?? dueMs, dueMs);
       else if (inFlight.size < maxInFlight) void publish(event);
     }
     if (nextMs !== null) wait(nextMs - nowMs);
   }
 
+  function dueAgainMs(seq: number): number {
+    const last = published.get(seq);
+    if (last === undefined) return Number.NEGATIVE_INFINITY;
+    return last.atMs + redeliverMs * 2 ** Math.min(last.times - 1, mostDoublings);
+  }
+
   async function publish(event: ResultEvent): Promise<void> {
     inFlight.add(event.seq);
+    const repeat = published.get(event.seq)?.times ?? 0;
     try {
-      await options.publish(event);
-      publishedAtMs.set(event.seq, clock.monotonicMs());
+      await options.publish(event, repeat);
+      published.set(event.seq, { atMs: clock.monotonicMs(), times: repeat + 1 });
       failures = 0;
       notBeforeMs = 0;
     } catch (error) {
@@ -103,7 +113,7 @@ export function startOutbox(options: OutboxOptions): Outbox {
     },
     confirm(sequences) {
       book.confirm(sequences);
-      for (const seq of sequences) publishedAtMs.delete(seq);
+      for (const seq of sequences) published.delete(seq);
       round();
     },
     stop() {

@@ -55,7 +55,7 @@ export interface Bus {
   /** Calls `listener` with every heartbeat of every host. */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat) => void): void;
   /** Resolves when JetStream has the event; rejects after 5 s at most. A repeat is harmless. */
-  publishResult(event: ResultEvent): Promise<void>;
+  publishResult(event: ResultEvent, repeat?: number): Promise<void>;
   /** Gives every event to `handler`, one after the other, until it resolves for it. May be called once. */
   consumeResults(handler: (event: ResultEvent) => Promise<void>): void;
   status(): 'connected' | 'disconnected';
@@ -103,7 +103,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       state.heartbeats.push(listener);
       if (state.connection !== undefined) listen(state, state.connection, listener);
     },
-    publishResult: (event) => publish(state, event),
+    publishResult: (event, repeat = 0) => publish(state, event, repeat),
     consumeResults(handler) {
       if (consuming !== undefined) throw new Error('invariant broken: consumeResults was called twice');
       consuming = consumeForEver(state, opened, handler);
@@ -209,15 +209,16 @@ function listen(state: BusState, connection: NatsConnection, listener: (heartbea
   });
 }
 
-async function publish(state: BusState, event: ResultEvent): Promise<void> {
+async function publish(state: BusState, event: ResultEvent, repeat: number): Promise<void> {
   if (state.connection === undefined || !state.connected) throw new Error('the bus is not connected');
   const body = JSON.stringify(resultEventSchema.parse(event));
+  const msgID = resultMessageId(event, repeat);
   try {
     await state.connection
       .jetstream({ timeout: publishTimeoutMs })
-      .publish(resultSubject(event), body, { msgID: resultMessageId(event), timeout: publishTimeoutMs });
+      .publish(resultSubject(event), body, { msgID, timeout: publishTimeoutMs });
   } catch (error) {
-    throw new Error(`the bus did not take the event ${resultMessageId(event)}`, { cause: error });
+    throw new Error(`the bus did not take the event ${msgID}`, { cause: error });
   }
 }
 

@@ -105,9 +105,12 @@ export function resultSubject(event: Pick<ResultEvent, 'runId' | 'attemptId' | '
   return `doubleblind.v1.run.${event.runId}.attempt.${event.attemptId}.${event.kind}`;
 }
 
-/** The name by which JetStream knows duplicates. */
-export function resultMessageId(event: Pick<ResultEvent, 'host' | 'bootId' | 'seq'>): string {
-  return `${event.host}:${event.bootId}:${event.seq}`;
+/**
+ * The name by which JetStream knows duplicates. `repeat` counts the times that the stream had the event and no receipt came: such
+ * a repeat is meant to reach the coordinator again, so it has a name of its own.
+ */
+export function resultMessageId(event: Pick<ResultEvent, 'host' | 'bootId' | 'seq'>, repeat: number): string {
+  return `${event.host}:${event.bootId}:${event.seq}${repeat === 0 ? '' : `:${repeat}`}`;
 }
 
 /** The first token of a client's inboxes: its own, so that the server can keep others from listening to its answers. */
