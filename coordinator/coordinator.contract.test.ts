@@ -18,7 +18,7 @@ import { type Coordinator, startCoordinator } from './coordinator.ts';
 import { audit } from './core/audit.ts';
 import { openJournal, stateHash } from './journal/journal.ts';
 
-const deadline = { deadlineMs: 5000 };
+const deadline = { deadlineMs: 20_000 };
 const leaseTtlMs = 1500;
 
 interface Cluster {
@@ -214,7 +214,7 @@ test('a coordinator that is restarted at any moment loses and repeats nothing', 
   for (const id of ids) {
     expect(candidates.find((candidate) => candidate.candidateId === id)?.state).toBe('CANDIDATE_STATE_SCORED');
   }
-  await vi.waitFor(() => expect(made.agent.outbox.size).toBe(0), { timeout: 5000 });
+  await vi.waitFor(() => expect(made.agent.outbox.size).toBe(0), { timeout: 20_000 });
   const hash = made.coordinator().stateHash();
   await made.coordinator().stop();
   const journal = openJournal(made.config.stateDirectory);

@@ -20,7 +20,7 @@ import { audit } from './core/audit.ts';
 import { sorted } from './core/order.ts';
 import { openJournal, stateHash } from './journal/journal.ts';
 
-const deadline = { deadlineMs: 5000 };
+const deadline = { deadlineMs: 20_000 };
 let pki: TestPki;
 let nats: TestNats;
 let bus: Bus;

@@ -173,7 +173,7 @@ function order(bundleDigest: string) {
 test('an order by gRPC becomes a result on the bus, and leaves the outbox with the receipt', async () => {
   const bundle = [{ path: 'train.csv', bytes: Buffer.from('id,y\n1,0\n'), executable: false }];
   const request = order(files.add(await packFiles(bundle)));
-  const deadline = { deadlineMs: 5000 };
+  const deadline = { deadlineMs: 20_000 };
   expect(await client.startAttempt(request, deadline)).toMatchObject({ alreadyKnown: false });
   expect(await client.startAttempt(request, deadline)).toMatchObject({ alreadyKnown: true });
   const stale = client.startAttempt({ ...request, attempt: { ...request.attempt, epoch: 2 } }, deadline);
@@ -199,14 +199,14 @@ test('an order by gRPC becomes a result on the bus, and leaves the outbox with t
 });
 
 test('what is wrong with an order is said by field, and unknown attempts by name', async () => {
-  const bad = client.startAttempt({ slotId: 'cpu-0', attempt: { runId: '../x' } }, { deadlineMs: 5000 });
+  const bad = client.startAttempt({ slotId: 'cpu-0', attempt: { runId: '../x' } }, { deadlineMs: 20_000 });
   await expect(bad).rejects.toMatchObject({ code: 'invalidArgument' });
   await bad.catch((fault: RpcFault) => {
     expect(fault.violations.map((violation) => violation.field)).toContain('attempt.runId');
   });
   const { unknown } = await client.renewLeases(
     { attempts: [{ runId: 'run-1', attemptId: 'nobody', epoch: 1 }], leaseTtlMs: 1000 },
-    { deadlineMs: 5000 },
+    { deadlineMs: 20_000 },
   );
   expect(unknown).toHaveLength(1);
   const nobody = client.watchTranscript({ attemptId: 'nobody' })[Symbol.asyncIterator]().next();

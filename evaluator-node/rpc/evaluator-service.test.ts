@@ -59,7 +59,7 @@ async function bundle(name = task): Promise<Map<string, string>> {
   const chunks: Buffer[] = [];
   for await (const { chunk } of client.getBundle({ name }, {})) chunks.push(chunk);
   const tar = Buffer.concat(chunks);
-  const described = await client.describeTask({ name }, { deadlineMs: 5000 });
+  const described = await client.describeTask({ name }, { deadlineMs: 20_000 });
   expect(createHash('sha256').update(tar).digest('hex')).toBe(described.task?.bundleDigest);
   return new Map((await readTree(tar)).map((file) => [file.path, file.bytes.toString()]));
 }
@@ -113,9 +113,9 @@ async function fault(call: Promise<unknown>): Promise<string> {
 }
 
 test('tasks are listed in pages, by name', async () => {
-  const first = await client.listTasks({ pageSize: 1, pageToken: '' }, { deadlineMs: 5000 });
+  const first = await client.listTasks({ pageSize: 1, pageToken: '' }, { deadlineMs: 20_000 });
   expect(first.tasks.map((each) => each.name)).toEqual(['diamonds']);
-  const second = await client.listTasks({ pageSize: 1, pageToken: first.nextPageToken }, { deadlineMs: 5000 });
+  const second = await client.listTasks({ pageSize: 1, pageToken: first.nextPageToken }, { deadlineMs: 20_000 });
   expect(second.tasks.map((each) => each.name)).toEqual(['digits']);
   expect(second.nextPageToken).toBe('');
   expect(second.tasks[0]).toMatchObject({
@@ -124,10 +124,10 @@ test('tasks are listed in pages, by name', async () => {
     splitStrategy: 'stratified',
     trainRows: 1222,
   });
-  expect(await fault(client.listTasks({ pageSize: 2, pageToken: 'eHg' }, { deadlineMs: 5000 }))).toBe(
+  expect(await fault(client.listTasks({ pageSize: 2, pageToken: 'eHg' }, { deadlineMs: 20_000 }))).toBe(
     'invalidArgument/invalidArgument',
   );
-  expect(await fault(client.describeTask({ name: 'nothing' }, { deadlineMs: 5000 }))).toBe('notFound/taskUnknown');
+  expect(await fault(client.describeTask({ name: 'nothing' }, { deadlineMs: 20_000 }))).toBe('notFound/taskUnknown');
 });
 
 test('a submission gets its search score, and the same file the same answer', async () => {
@@ -292,7 +292,7 @@ test('a run without candidates is sealed without a winner; unscored candidates a
 async function wholeLedger(runId = ''): Promise<{ records: LedgerRecord[]; publicKeyPem: string }> {
   const records: LedgerRecord[] = [];
   for (let pageToken = ''; ; ) {
-    const page = await client.listLedger({ runId, pageSize: 7, pageToken }, { deadlineMs: 5000 });
+    const page = await client.listLedger({ runId, pageSize: 7, pageToken }, { deadlineMs: 20_000 });
     records.push(...page.records);
     pageToken = page.nextPageToken;
     if (pageToken === '') return { records, publicKeyPem: page.publicKeyPem };

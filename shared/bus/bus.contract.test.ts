@@ -181,5 +181,5 @@ test('a bus whose server is not there yet comes back disconnected and connects l
   expect(agent.status()).toBe('disconnected');
   agent.publishHeartbeat(heartbeat('host-a', 2));
   await server.restart();
-  await expect.poll(() => agent.status(), { timeout: 5000 }).toBe('connected');
+  await expect.poll(() => agent.status(), { timeout: 20_000 }).toBe('connected');
 });

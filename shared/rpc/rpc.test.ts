@@ -102,7 +102,7 @@ test('a unary call carries messages both ways, and the handler knows the caller'
   const client = await agentClient(address);
   const answer = await client.startAttempt(
     { attempt: { runId: 'r', attemptId: 'a', epoch: 7 }, seed: 2 ** 53 - 1, operator: 'OPERATOR_DRAFT' },
-    { deadlineMs: 5000 },
+    { deadlineMs: 20_000 },
   );
   expect(answer).toEqual({ alreadyKnown: true });
   expect(caller).toEqual([
@@ -124,7 +124,7 @@ test('a fault arrives as it was thrown', async () => {
       });
     },
   });
-  const error = await fault((await agentClient(address)).describeHost({}, { deadlineMs: 5000 }));
+  const error = await fault((await agentClient(address)).describeHost({}, { deadlineMs: 20_000 }));
   expect(error).toMatchObject({
     code: 'failedPrecondition',
     message: 'epoch 3 is older than 7 – größer',
@@ -145,7 +145,7 @@ test('an unexpected throw tells the caller nothing and the log everything, once'
     },
     log,
   );
-  const error = await fault((await agentClient(address)).describeHost({}, { deadlineMs: 5000 }));
+  const error = await fault((await agentClient(address)).describeHost({}, { deadlineMs: 20_000 }));
   expect(error.code).toBe('internal');
   expect(error.message).not.toContain('42');
   expect(lines.filter((line) => line.includes('the vault said 42: deep down'))).toHaveLength(1);
@@ -160,7 +160,7 @@ test('a role that the table does not name is refused, and the handler never runs
     },
   });
   const client = await agentClient(address, 'operator');
-  const error = await fault(client.startAttempt({}, { deadlineMs: 5000 }));
+  const error = await fault(client.startAttempt({}, { deadlineMs: 20_000 }));
   expect(error).toMatchObject({ code: 'permissionDenied', reason: 'accessDenied' });
   expect(error.message).toBe('the role operator may not call doubleblind.agent.v1.AgentService/StartAttempt');
   expect(ran).toBe(false);
@@ -220,8 +220,8 @@ test('a client stream arrives whole, and an early answer ends it', async () => {
     yield { header: { digest, sizeBytes: 3 } };
     for (let index = 0; index < 3; index += 1) yield { chunk: Buffer.alloc(2 ** 20) };
   };
-  expect(await client.putArtifact(parts('good'), { deadlineMs: 5000 })).toEqual({ alreadyStored: true });
-  expect(await fault(client.putArtifact(parts('bad'), { deadlineMs: 5000 }))).toMatchObject({
+  expect(await client.putArtifact(parts('good'), { deadlineMs: 20_000 })).toEqual({ alreadyStored: true });
+  expect(await fault(client.putArtifact(parts('bad'), { deadlineMs: 20_000 }))).toMatchObject({
     code: 'invalidArgument',
   });
 });
@@ -245,7 +245,7 @@ test('a source that fails ends a client stream with its own error, and the handl
     await begun;
     throw new Error('the disk went away');
   };
-  await expect(client.putArtifact(source(), { deadlineMs: 5000 })).rejects.toThrow('the disk went away');
+  await expect(client.putArtifact(source(), { deadlineMs: 20_000 })).rejects.toThrow('the disk went away');
   expect(await seen).toMatchObject({ code: 'cancelled' });
 });
 
@@ -264,15 +264,15 @@ test('a cut upload never passes for a whole one', async () => {
       await new Promise((resolve) => setImmediate(resolve));
       throw new Error('cut');
     };
-    await expect(client.putArtifact(source(), { deadlineMs: 5000 })).rejects.toThrow('cut');
+    await expect(client.putArtifact(source(), { deadlineMs: 20_000 })).rejects.toThrow('cut');
   }
-  await client.putArtifact([], { deadlineMs: 5000 });
+  await client.putArtifact([], { deadlineMs: 20_000 });
   expect(whole).toBe(1);
 });
 
 test('a message above the limit is refused by name', async () => {
   const { client } = await startArtifacts({});
-  const error = await fault(client.putArtifact([{ chunk: Buffer.alloc(5 * 2 ** 20) }], { deadlineMs: 5000 }));
+  const error = await fault(client.putArtifact([{ chunk: Buffer.alloc(5 * 2 ** 20) }], { deadlineMs: 20_000 }));
   expect(error.code).toBe('resourceExhausted');
 });
 
@@ -283,13 +283,13 @@ test('a deadline and an abort end a call with their own codes', async () => {
   expect(late.code).toBe('deadlineExceeded');
   expect(late.message).toContain(`gpu-agent at ${address} did not answer within 50 ms`);
   const controller = new AbortController();
-  const call = client.describeHost({}, { deadlineMs: 5000, signal: controller.signal });
+  const call = client.describeHost({}, { deadlineMs: 20_000, signal: controller.signal });
   controller.abort();
   expect((await fault(call)).code).toBe('cancelled');
 });
 
 test('nobody listening is said in a sentence with the next step', async () => {
-  const error = await fault((await agentClient('127.0.0.1:1')).describeHost({}, { deadlineMs: 5000 }));
+  const error = await fault((await agentClient('127.0.0.1:1')).describeHost({}, { deadlineMs: 20_000 }));
   expect(error).toMatchObject({ code: 'unavailable', reason: 'unreachable' });
   expect(error.message).toBe(
     'gpu-agent at 127.0.0.1:1 does not answer (connection refused); is it running? start it with: doubleblind up',
@@ -299,18 +299,18 @@ test('nobody listening is said in a sentence with the next step', async () => {
 test('a server with another identity than expected is not spoken to', async () => {
   const { address } = await startAgent({ describeHost: async () => ({ host: 'local' }) });
   const right = await agentClient(address, 'coordinator', 'local');
-  expect((await right.describeHost({}, { deadlineMs: 5000 })).host).toBe('local');
+  expect((await right.describeHost({}, { deadlineMs: 20_000 })).host).toBe('local');
   const wrong = await agentClient(address, 'coordinator', 'gpu7');
-  const error = await fault(wrong.describeHost({}, { deadlineMs: 5000 }));
+  const error = await fault(wrong.describeHost({}, { deadlineMs: 20_000 }));
   expect(error.message).toContain('its certificate names gpu-agent/local instead of gpu-agent/gpu7');
 });
 
 test('a client works again as soon as its server is back', async () => {
   const first = await startAgent({ describeHost: async () => ({ bootId: 'one' }) });
   const client = await agentClient(first.address);
-  expect((await client.describeHost({}, { deadlineMs: 5000 })).bootId).toBe('one');
+  expect((await client.describeHost({}, { deadlineMs: 20_000 })).bootId).toBe('one');
   await first.stop(0);
-  expect((await fault(client.describeHost({}, { deadlineMs: 5000 }))).code).toBe('unavailable');
+  expect((await fault(client.describeHost({}, { deadlineMs: 20_000 }))).code).toBe('unavailable');
   const second = await startRpcServer({
     listen: first.address,
     tls: await testTls('gpu-agent'),
@@ -319,7 +319,7 @@ test('a client works again as soon as its server is back', async () => {
   });
   cleanups.push(() => second.stop(100));
   await expect
-    .poll(async () => (await fault(client.describeHost({}, { deadlineMs: 1000 }))).code, { timeout: 4000 })
+    .poll(async () => (await fault(client.describeHost({}, { deadlineMs: 1000 }))).code, { timeout: 20_000 })
     .toBe('unimplemented');
 });
 
