@@ -85,7 +85,7 @@ inBrowser('everything is reached with keys, and every place has an address', asy
   const chord = async (keys: readonly string[], place: RegExp) => {
     for (let tries = 0; tries < 6; tries += 1) {
       for (const key of keys) await page.keyboard.press(key);
-      const there = await page.waitForURL(place, { timeout: 20_000 }).then(
+      const there = await page.waitForURL(place, { timeout: 5000 }).then(
         () => true,
         () => false,
       );
