@@ -10,7 +10,7 @@ export interface WaitOptions {
 export async function waitFor<Value>(
   what: string,
   probe: () => Promise<Value | undefined | false | null> | Value | undefined | false | null,
-  { timeoutMs = 30_000, everyMs = 50 }: WaitOptions = {},
+  { timeoutMs = 90_000, everyMs = 50 }: WaitOptions = {},
 ): Promise<Value> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
