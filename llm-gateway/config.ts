@@ -8,18 +8,23 @@ const count = z.number().int().min(0).default(0);
 
 const modelSchema = z
   .strictObject({
-    /** The name as the endpoint knows it, and as runs ask for it. */
-    name: z.string().min(1),
-    /** Without a price, dollars are counted as 0 and no dollar budget stops anything; `doctor --model` says so. */
-    inputDollarsPerMillion: dollarsPerMillion,
-    outputDollarsPerMillion: dollarsPerMillion,
-    contextTokens: z.number().int().positive().default(128_000),
-    /** Reserved for, and allowed to, a turn under a budget. */
-    maxOutputTokens: z.number().int().positive().default(8192),
-    /** True where the endpoint takes a `seed`. */
-    seed: z.boolean().default(false),
-    /** Sent with each turn where it is set. */
-    reasoningEffort: z.enum(['', 'minimal', 'low', 'medium', 'high']).default(''),
+    name: z.string().min(1).describe('The name as the endpoint knows it, and as runs ask for it.'),
+    inputDollarsPerMillion: dollarsPerMillion.describe(
+      'Price of tokens read. Without a price, dollars are counted as 0 and no dollar budget stops anything; `doctor --model` says so.',
+    ),
+    outputDollarsPerMillion: dollarsPerMillion.describe('Price of tokens written.'),
+    contextTokens: z.number().int().positive().default(128_000).describe('Longest conversation, answer included.'),
+    maxOutputTokens: z
+      .number()
+      .int()
+      .positive()
+      .default(8192)
+      .describe('Reserved for, and allowed to, a turn under a budget.'),
+    seed: z.boolean().default(false).describe('True where the endpoint takes a `seed`.'),
+    reasoningEffort: z
+      .enum(['', 'minimal', 'low', 'medium', 'high'])
+      .default('')
+      .describe('Sent with each turn where it is set.'),
   })
   .transform((model) => ({
     ...model,
@@ -31,78 +36,86 @@ const modelSchema = z
 const upstreamName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/, { error: 'is not a name in kebab case' });
 
 const openAiSchema = z.strictObject({
-  name: upstreamName,
-  kind: z.literal('openai'),
-  /** Base of an OpenAI-compatible endpoint, such as https://api.openai.com/v1. */
-  baseUrl: z.url({ protocol: /^https?$/, error: 'is not an http or https URL' }),
-  /** File with the key; none for endpoints that want none. */
-  keyFile: pathSchema.optional(),
-  models: z.array(modelSchema).min(1, { error: 'names no model' }),
-  concurrency: z.number().int().positive().default(16),
-  /** 0 for no limit of our own. */
-  requestsPerMinute: count,
-  /** Read and written together; 0 for no limit of our own. */
-  tokensPerMinute: count,
-  stream: z.boolean().default(true),
-  /** False for endpoints that refuse `stream_options`. */
-  streamUsage: z.boolean().default(true),
-  outputLimitField: z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
-  /** Longest time of a whole turn; the agents wait for ten minutes. */
-  timeoutMs: millisecondsSchema.default(300_000),
-  /** Longest silence before the first byte; more for models that think for minutes without a byte. */
-  firstByteMs: millisecondsSchema.default(60_000),
-  /** Longest silence in the middle of an answer. */
-  chunkMs: millisecondsSchema.default(30_000),
-  /** Where its conversations are recorded, for an upstream of kind cassette. */
-  record: pathSchema.optional(),
+  name: upstreamName.describe('Its name in logs, metrics and bills.'),
+  kind: z.literal('openai').describe('An endpoint that speaks as OpenAI does.'),
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: 'is not an http or https URL' })
+    .describe('Base of an OpenAI-compatible endpoint, such as `https://llm.example.org/v1`.'),
+  keyFile: pathSchema.optional().describe('File with the key; none for endpoints that want none.'),
+  models: z.array(modelSchema).min(1, { error: 'names no model' }).describe('What it serves.'),
+  concurrency: z.number().int().positive().default(16).describe('Turns at once.'),
+  requestsPerMinute: count.describe('0 for no limit of our own.'),
+  tokensPerMinute: count.describe('Read and written together; 0 for no limit of our own.'),
+  stream: z.boolean().default(true).describe('Whether answers are streamed, so that silence is noticed.'),
+  streamUsage: z.boolean().default(true).describe('False for endpoints that refuse `stream_options`.'),
+  outputLimitField: z
+    .enum(['max_completion_tokens', 'max_tokens'])
+    .default('max_completion_tokens')
+    .describe('How the endpoint calls the most tokens that a turn may write.'),
+  timeoutMs: millisecondsSchema
+    .default(300_000)
+    .describe('Longest time of a whole turn; the agents wait for ten minutes.'),
+  firstByteMs: millisecondsSchema
+    .default(60_000)
+    .describe('Longest silence before the first byte; more for models that think for minutes without a byte.'),
+  chunkMs: millisecondsSchema.default(30_000).describe('Longest silence in the middle of an answer.'),
+  record: pathSchema.optional().describe('Where its conversations are recorded, for an upstream of kind cassette.'),
 });
 
 const cassetteSchema = z.strictObject({
-  name: upstreamName,
-  kind: z.literal('cassette'),
-  /** A recording that the `record` of another upstream made. */
-  file: pathSchema,
-  /** True: only turns that are equal in every byte are answered. False: also the same turn of the same attempt. */
-  strict: z.boolean().default(false),
+  name: upstreamName.describe('Its name in logs, metrics and bills.'),
+  kind: z.literal('cassette').describe('A recording that is played.'),
+  file: pathSchema.describe('A recording that the `record` of another upstream made.'),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe(
+      'True: only turns that are equal in every byte are answered. False: also the same turn of the same attempt.',
+    ),
 });
 
 const upstreamSchema = z.discriminatedUnion('kind', [openAiSchema, cassetteSchema]);
 
-const budgetSchema = z.strictObject({ dollars: z.number().min(0).default(0), outputTokens: count }).prefault({});
+function budgetSchema(whose: string) {
+  const dollars = z.number().min(0).default(0).describe(`Dollars of ${whose}; 0 for no limit.`);
+  return z.strictObject({ dollars, outputTokens: count.describe(`Tokens written for ${whose}; 0 for no limit.`) });
+}
 
 export const gatewayConfigSchema = z.strictObject({
   ...daemonShape('llm-gateway', 7444),
-  /** Tried in this order; the first model of the first is the default. Without any, the offline policy answers. */
   upstreams: z
     .array(upstreamSchema)
     .max(20)
     .default([])
     .refine((upstreams) => new Set(upstreams.map((upstream) => upstream.name)).size === upstreams.length, {
       error: 'two upstreams have the same name',
-    }),
+    })
+    .describe(
+      'Tried in this order; the first model of the first is the default. Without any, the offline policy answers.',
+    ),
   retry: z
     .strictObject({
-      /** Most tries of one upstream for one turn. */
-      tries: z.number().int().min(1).max(20).default(6),
-      baseMs: millisecondsSchema.default(500),
-      capMs: millisecondsSchema.default(20_000),
-      longestRetryAfterMs: millisecondsSchema.default(120_000),
+      tries: z.number().int().min(1).max(20).default(6).describe('Most tries of one upstream for one turn.'),
+      baseMs: millisecondsSchema.default(500).describe('The first pause; each further one may be twice as long.'),
+      capMs: millisecondsSchema.default(20_000).describe('The longest pause.'),
+      longestRetryAfterMs: millisecondsSchema
+        .default(120_000)
+        .describe('An endpoint that asks for a longer pause is not waited for; the next upstream is asked.'),
     })
     .prefault({}),
-  /** When an upstream that keeps failing is left alone, and for how long. */
   breaker: z
     .strictObject({
-      failures: z.number().int().min(1).default(8),
-      coolDownMs: millisecondsSchema.default(30_000),
+      failures: z.number().int().min(1).default(8).describe('An upstream that fails so often in a row is left alone.'),
+      coolDownMs: millisecondsSchema.default(30_000).describe('For so long; then one turn tries it.'),
     })
     .prefault({}),
-  /** Limits that hold whatever a run asks for; 0 means none. */
+  /** Limits that hold whatever a run asks for. */
   budgets: z
     .strictObject({
-      perRun: budgetSchema,
-      /** What the attempts of one run may spend on one host: bounds what a host that was taken over can burn. */
-      perHost: budgetSchema,
-      perAttempt: budgetSchema,
+      perRun: budgetSchema('a run').prefault({}),
+      // Bounds what a host that was taken over can burn.
+      perHost: budgetSchema("a run's attempts on one host").prefault({}),
+      perAttempt: budgetSchema('an attempt').prefault({}),
     })
     .prefault({}),
 });

@@ -2,13 +2,8 @@
 // them itself. A process of its own, because only this room may know the schemas of all daemons.
 
 import { parseArgs } from 'node:util';
-import { configSchema as coordinator } from '../../coordinator/config.ts';
-import { configSchema as evaluator } from '../../evaluator-node/config.ts';
-import { configSchema as gpuAgent } from '../../gpu-agent/config.ts';
-import { gatewayConfigSchema } from '../../llm-gateway/config.ts';
 import { ConfigError, describeConfig } from '../../shared/daemon/config.ts';
-
-const schemas = { coordinator, 'gpu-agent': gpuAgent, evaluator, 'llm-gateway': gatewayConfigSchema };
+import { daemonSchemas as schemas } from '../reference/daemon-schemas.ts';
 
 function isRole(text: string | undefined): text is keyof typeof schemas {
   return text !== undefined && Object.hasOwn(schemas, text);

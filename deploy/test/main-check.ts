@@ -14,7 +14,9 @@ const steps: Step[] = [
   { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
   { name: 'dead code', command: ['knip'] },
   { name: 'generated protocol files', command: ['node', 'proto/generate.ts', '--check'] },
+  { name: 'generated references', command: ['node', 'deploy/reference/main-reference.ts', '--check'] },
   { name: 'protocol lint', command: ['buf', 'lint', 'proto'] },
+  { name: 'protocol compatibility', command: ['buf', 'breaking', 'proto', '--against', 'proto/baseline/0.1.0.binpb'] },
 ];
 const atOnce = 2;
 

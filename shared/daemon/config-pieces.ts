@@ -3,12 +3,13 @@
 import { z } from 'zod';
 
 /** A path in the file system. */
-export const pathSchema = z.string().min(1, { error: 'is an empty path' });
+export const pathSchema = z.string().min(1, { error: 'is an empty path' }).meta({ title: 'path' });
 
 /** host:port; an IPv6 address stands in brackets. */
-export const hostPortSchema = z.string().refine(isHostPort, {
-  error: 'is not host:port, for example 127.0.0.1:7441',
-});
+export const hostPortSchema = z
+  .string()
+  .refine(isHostPort, { error: 'is not host:port, for example 127.0.0.1:7441' })
+  .meta({ title: 'host:port' });
 
 /** A TCP port; 0 where the caller says what that means. */
 const portSchema = z.number().int().min(0).max(65_535);
@@ -20,25 +21,29 @@ export const millisecondsSchema = z.number().int().positive();
 
 /** The bus: one or more nats-servers of one cluster, host:port each. */
 export const natsSchema = z.strictObject({
-  servers: z.array(hostPortSchema).min(1, { error: 'needs at least one host:port' }),
+  servers: z
+    .array(hostPortSchema)
+    .min(1, { error: 'needs at least one host:port' })
+    .describe('The nats-servers of one cluster; the first that answers is used.'),
 });
 
 /** Another daemon. */
-export const peerSchema = z.strictObject({ address: hostPortSchema });
+export function peerSchema(daemon: string) {
+  return z.strictObject({ address: hostPortSchema.describe(`Where the ${daemon} is.`) });
+}
 
 /** The keys that every daemon has, with the defaults of an installed one. */
 export function daemonShape(role: string, port: number) {
   const certificates = '/etc/doubleblind/pki';
   return {
-    listen: hostPortSchema.default(`127.0.0.1:${port}`),
-    stateDirectory: pathSchema.default(`/var/lib/doubleblind/${role}`),
-    /** 0 for none. */
-    metricsPort: portSchema.default(0),
-    logLevel: logLevelSchema.default('info'),
+    listen: hostPortSchema.default(`127.0.0.1:${port}`).describe('Where it serves gRPC.'),
+    stateDirectory: pathSchema.default(`/var/lib/doubleblind/${role}`).describe('Everything that it keeps.'),
+    metricsPort: portSchema.default(0).describe('Port of the Prometheus metrics, on loopback; 0 for none.'),
+    logLevel: logLevelSchema.default('info').describe('The least urgent lines that are logged.'),
     tls: z.strictObject({
-      ca: pathSchema.default(`${certificates}/ca.crt`),
-      certificate: pathSchema.default(`${certificates}/${role}.crt`),
-      key: pathSchema.default(`${certificates}/${role}.key`),
+      ca: pathSchema.default(`${certificates}/ca.crt`).describe('Certificates of the authority that others must have.'),
+      certificate: pathSchema.default(`${certificates}/${role}.crt`).describe('Its own certificate.'),
+      key: pathSchema.default(`${certificates}/${role}.key`).describe('The key of that certificate.'),
     }),
   };
 }

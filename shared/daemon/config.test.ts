@@ -9,7 +9,7 @@ import { daemonShape, natsSchema, peerSchema } from './config-pieces.ts';
 const schema = z.strictObject({
   ...daemonShape('coordinator', 7441),
   nats: natsSchema,
-  evaluator: peerSchema,
+  evaluator: peerSchema('evaluator'),
   lease: z.strictObject({ ttlMs: z.number().int().positive().default(10_000) }),
   slots: z.strictObject({ cpu: z.union([z.number().int(), z.literal('auto')]).default('auto') }),
   simulate: z.boolean().default(false),
