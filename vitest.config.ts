@@ -15,6 +15,7 @@ const packageTests = ['test/package/**/*.test.ts'];
 
 export default defineConfig({
   test: {
+    reporters: ['default', './deploy/test/unsteady-reporter.ts'],
     globalSetup: ['test/support/temporary-directory.ts'],
     projects: [
       {
