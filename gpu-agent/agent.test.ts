@@ -191,6 +191,34 @@ test('after a restart a trajectory goes on in the same sandbox where it stood', 
   expect((await lines(second)).map((entry) => entry['kind'])).toContain('resumed');
 });
 
+test('guidance that is added to the run reaches a live attempt once, and survives a restart of the daemon', async () => {
+  const waiting = Promise.withResolvers<never>();
+  waiting.promise.catch(() => undefined);
+  const name = { attemptId: 'attempt-1', epoch: 1 };
+  const told = [{ runId: 'run-1', added: ['be quick', 'try trees'] }];
+  const first = await rig.start(scriptedModel([write(program), () => waiting.promise]));
+  // The first piece is part of what it was started with.
+  first.start(rig.order({ guidance: 'be quick', guidanceAdded: 1 }));
+  await vi.waitFor(async () => expect((await lines(first)).at(-1)?.['kind']).toBe('toolEnded'), 10_000);
+  first.renew([name], 60_000, told);
+  first.renew([name], 60_000, [...told, { runId: 'another-run', added: ['no'] }]);
+  expect((await lines(first)).filter((entry) => entry['kind'] === 'guided')).toMatchObject([
+    { number: 2, guidance: 'try trees' },
+  ]);
+  const stopped = first.stop();
+  waiting.reject(new Error('the daemon is gone'));
+  await stopped;
+  const model = scriptedModel([[], scriptedCall('bash', { command: 'true' }), submit]);
+  const second = await rig.start(model);
+  second.renew([name], 60_000, told);
+  expect(await ended()).not.toHaveProperty('failureReason');
+  const guidance = model.requests.map(({ messages }) =>
+    messages.filter(({ role, content }) => role === 'user' && content.endsWith('try trees')),
+  );
+  expect(guidance.map((messages) => messages.length)).toEqual([0, 1]);
+  expect((await lines(second)).filter((entry) => entry['kind'] === 'guided')).toHaveLength(1);
+});
+
 test('after a restart an attempt whose lease went to others is ended', async () => {
   const waiting = Promise.withResolvers<never>();
   waiting.promise.catch(() => undefined);

@@ -46,6 +46,12 @@ interface Dormant {
   readonly state: Trajectory;
 }
 
+/** What was added to a run's guidance since its creation, oldest first. */
+export interface AddedGuidance {
+  readonly runId: string;
+  readonly added: readonly string[];
+}
+
 type Mode = 'running' | 'draining' | 'stopped';
 
 /** Starts the agent: reconciles with the engine first, then takes orders. */
@@ -170,8 +176,12 @@ export class Agent {
     return true;
   }
 
-  /** Renews leases and returns those that this host does not hold. */
-  renew<Name extends AttemptName>(names: readonly Name[], ttlMs: number): Name[] {
+  /** Renews leases, passes on what was added to the guidance of their runs, and returns the leases that this host does not hold. */
+  renew<Name extends AttemptName>(
+    names: readonly Name[],
+    ttlMs: number,
+    guidance: readonly AddedGuidance[] = [],
+  ): Name[] {
     this.#checkAwake(ttlMs);
     const nowMs = this.#options.ports.clock.monotonicMs();
     this.#wakeAll(names);
@@ -182,6 +192,9 @@ export class Agent {
       return !this.#options.ports.book.awaitsReceipt(attemptId, epoch);
     });
     this.#armFence();
+    for (const { runId, added } of guidance) {
+      for (const attempt of this.#attempts.values()) if (attempt.order.runId === runId) attempt.guide(added);
+    }
     return unknown;
   }
 

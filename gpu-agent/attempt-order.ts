@@ -50,6 +50,8 @@ export interface AttemptOrder {
   readonly gatewayToken: string;
   readonly model: string;
   readonly guidance: string;
+  /** Pieces added to the run since its creation that the guidance holds; absent in orders of versions that did not have it. */
+  readonly guidanceAdded?: number;
 }
 
 /** The first entry of the attempt's transcript: everything but the secret. */

@@ -112,6 +112,16 @@ export class Attempt {
     this.#removeSandboxes();
   }
 
+  /** What was added to the run's guidance so far; what the trajectory has not heard is recorded, and told with its next turn. */
+  guide(added: readonly string[]): void {
+    if (this.#ending !== undefined) return;
+    const heard = Math.max(this.order.guidanceAdded ?? 0, this.#state.guided);
+    for (const [index, guidance] of added.entries()) {
+      if (index < heard) continue;
+      this.#record({ kind: 'guided', number: index + 1, guidance, elapsedSeconds: this.#time.elapsedSeconds() });
+    }
+  }
+
   /** A newer epoch has come: everything goes, nothing is reported. */
   async abandon(): Promise<void> {
     await this.suspend();

@@ -72,6 +72,8 @@ export function passages(entry: Entry): Passage[] {
       return [passage('trouble', text(of, 'tool') || 'the solution was refused', observed(of))];
     case 'nudged':
       return [passage('system', 'told to use a tool', observed(of))];
+    case 'guided':
+      return [passage('system', 'guidance by the researcher', text(of, 'guidance'))];
     case 'executed':
       return [executed(of)];
     case 'concluded':

@@ -91,7 +91,7 @@ function addExtend(program: Command, cli: CliContext): void {
 function addSteer(program: Command, cli: CliContext): void {
   const command = program
     .command('steer')
-    .description('tell every attempt that starts from now on something; running ones go on as they are')
+    .description('tell the running attempts something, and every later one')
     .argument('<run>', "run, or its id's unique beginning")
     .argument('<guidance>', 'what they are told, for example "try gradient boosting on log targets"');
   withOutput(withPlace(command)).action(async (id: string, guidance: string, flags: PlaceFlags & OutputFlags) => {
@@ -100,6 +100,9 @@ function addSteer(program: Command, cli: CliContext): void {
       return await coordinator.steerRun(runId, guidance);
     });
     if (flags.output === 'json') printJson(cli.stdout, run);
-    else cli.stdout.write(`${run.runId}: attempts are told from now on:\n${harmless(run.options?.guidance ?? '')}\n`);
+    else
+      cli.stdout.write(
+        `${run.runId}: running attempts hear it before their next turn, later ones are told:\n${harmless(run.options?.guidance ?? '')}\n`,
+      );
   });
 }

@@ -48,6 +48,8 @@ export interface Brief {
   readonly runBudget: { readonly dollars: number; readonly outputTokens: number };
   readonly model: string;
   readonly guidance: string;
+  /** Pieces added since the run's creation that the guidance holds. */
+  readonly guidanceAdded: number;
   readonly parents: readonly BriefParent[];
   readonly notes: readonly BriefNote[];
 }
@@ -70,6 +72,7 @@ export function brief(state: State, attemptId: AttemptId): Brief | undefined {
     runBudget: { dollars, outputTokens: tokens },
     model,
     guidance: guidanceOf(run),
+    guidanceAdded: run.steering.length,
     parents: attempt.parents.flatMap((id) => parentOf(state.attempts.get(id))),
     notes: attempt.operator === 'refit' ? [] : notesFor(state, attempt),
   };

@@ -15,6 +15,8 @@ export type Command =
   | (OfAttempt & { readonly kind: 'closeAccount' })
   | (OfAttempt & { readonly kind: 'evaluate'; readonly task: string; readonly submission: Digest })
   | (OfAttempt & { readonly kind: 'submitRefit'; readonly submission: Digest })
+  /** Has a host told at once what was added to a run's guidance; its next renewal would tell it anyway. */
+  | { readonly kind: 'tellGuidance'; readonly runId: RunId; readonly host: HostName; readonly number: number }
   | {
       readonly kind: 'sealRun';
       readonly runId: RunId;
@@ -24,7 +26,7 @@ export type Command =
 
 /** Equal for the same deed, so that it is not done twice at once. */
 export function commandKey(command: Command): string {
-  return command.kind === 'sealRun'
-    ? `sealRun:${command.runId}`
-    : `${command.kind}:${command.attemptId}:${command.epoch}`;
+  if (command.kind === 'sealRun') return `sealRun:${command.runId}`;
+  if (command.kind === 'tellGuidance') return `tellGuidance:${command.runId}:${command.host}:${command.number}`;
+  return `${command.kind}:${command.attemptId}:${command.epoch}`;
 }

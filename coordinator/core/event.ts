@@ -38,7 +38,7 @@ export type RunEvent =
   | { readonly kind: 'runExtended'; readonly runId: RunId; readonly budgets: Budgets }
   | { readonly kind: 'runPaused'; readonly runId: RunId }
   | { readonly kind: 'runResumed'; readonly runId: RunId }
-  /** Guidance was added for the attempts that start from now on. */
+  /** Guidance was added, for the attempts that run and for those to come. */
   | { readonly kind: 'runSteered'; readonly runId: RunId; readonly guidance: string }
   /** The model's budget is used: no new attempts; what is under way may end, and then the run is sealed. */
   | { readonly kind: 'runBudgetSpent'; readonly runId: RunId; readonly budget: ModelBudget }

@@ -198,11 +198,13 @@ test('a gateway that has no money left for a run ends it, and what waits or is l
   expect(machine.state.runs.get(id)).toMatchObject({ phase: 'sealing', endReason: 'dollars' });
 });
 
-test('guidance that is added to a live run is told to the attempts that start afterwards, after that of its options', () => {
+test('guidance that is added to a live run is told to its hosts, and to later attempts after that of its options', () => {
   const machine = newMachine();
   joinHost(machine, 'alpha', 1);
   createRun(machine, { guidance: 'be quick' });
-  machine.take({ kind: 'runSteered', runId: id, guidance: 'try trees' });
+  const commands = machine.take({ kind: 'runSteered', runId: id, guidance: 'try trees' });
+  expect(commands).toEqual([{ kind: 'tellGuidance', runId: id, host: 'alpha', number: 1 }]);
+  expect(brief(machine.state, attemptOf(machine, 1).id)?.guidanceAdded).toBe(1);
   expect(brief(machine.state, attemptOf(machine, 1).id)?.guidance).toBe('be quick\n\ntry trees');
   const events = machine.journal.length;
   machine.take({ kind: 'runSteered', runId: id, guidance: 'try trees' });

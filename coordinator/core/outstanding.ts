@@ -41,6 +41,7 @@ export function isWanted(state: State, command: Command): boolean {
   const run = state.runs.get(command.runId);
   if (run === undefined) return false;
   if (command.kind === 'sealRun') return run.phase === 'sealing';
+  if (command.kind === 'tellGuidance') return run.phase === 'running' || run.phase === 'paused';
   const attempt = state.attempts.get(command.attemptId);
   if (attempt === undefined || attempt.epoch !== command.epoch) return false;
   switch (command.kind) {

@@ -82,8 +82,12 @@ function stopClock(state: State, run: Run): void {
 }
 
 export function steerRun(state: State, event: Of<'runSteered'>): Command[] {
-  state.runs.get(event.runId)?.steering.push(event.guidance);
-  return [];
+  const run = state.runs.get(event.runId);
+  if (run === undefined) return [];
+  run.steering.push(event.guidance);
+  const hosts = [...run.inFlight].flatMap((attemptId) => state.attempts.get(attemptId)?.host ?? []);
+  const number = run.steering.length;
+  return [...new Set(hosts)].map((host) => ({ kind: 'tellGuidance', runId: run.id, host, number }));
 }
 
 /** No more attempts: those that wait end here, all others go on and count. */

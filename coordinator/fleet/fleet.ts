@@ -33,6 +33,8 @@ export interface Fleet {
     reason: string,
     signal: AbortSignal,
   ): Promise<{ readonly known: boolean }>;
+  /** Has a host told what was added to the guidance of its runs; without effect where it is not heard. */
+  tellGuidance(host: HostName): void;
   /** Entries from the host where the attempt runs. */
   watchTranscript(
     host: HostName,
@@ -99,6 +101,7 @@ export function startFleet(options: FleetOptions): Fleet {
     },
     startAttempt: async (order, signal) => await find(order.host).startAttempt(order, signal),
     cancelAttempt: async (lease, reason, signal) => await find(lease.host).cancelAttempt(lease, reason, signal),
+    tellGuidance: (host) => hosts.get(host)?.hasten(),
     watchTranscript: (host, { id, from, follow }, signal) =>
       find(host).client().watchTranscript({ attemptId: id, fromEntry: from, follow }, { signal }),
     heartbeatAgeMs: (name) => hosts.get(name)?.heartbeatAgeMs(),

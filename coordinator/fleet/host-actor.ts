@@ -20,6 +20,7 @@ import type { Logger } from '../../shared/log.ts';
 import type { RpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { Event } from '../core/event.ts';
+import { addedGuidance } from '../core/guidance.ts';
 import { type HeldLease, leasesOf } from '../core/outstanding.ts';
 import type { State } from '../core/state.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
@@ -62,6 +63,8 @@ export interface HostActor {
   cancelAttempt(lease: HeldLease, reason: string, signal: AbortSignal): Promise<{ readonly known: boolean }>;
   /** Has the agent told that the journal holds its event. */
   confirm(sequence: number): void;
+  /** Renews its leases now: there is something new to tell with them. */
+  hasten(): void;
   client(): AgentClient;
   heartbeatAgeMs(): number;
   stop(): void;
@@ -94,6 +97,8 @@ class LiveHostActor implements HostActor {
   /** True where it was told that the host cannot be reached, so that it is told once. */
   private refused: boolean = false;
   private busy: boolean = false;
+  /** True where the next renewal is not to wait for its time. */
+  private hurried: boolean = false;
   private confirming: boolean = false;
   private stopped: boolean = false;
   private timer: { cancel(): void } | undefined;
@@ -174,6 +179,12 @@ class LiveHostActor implements HostActor {
     void this.sendReceipts();
   }
 
+  hasten(): void {
+    if (this.stopped || !this.isMember()) return;
+    this.hurried = true;
+    this.attend();
+  }
+
   client(): AgentClient {
     return this.agent;
   }
@@ -221,12 +232,14 @@ class LiveHostActor implements HostActor {
   private attend(): void {
     const { clock, leaseTtlMs } = this.options;
     const silent = this.heartbeatAgeMs() > leaseTtlMs * silencePart;
-    const due = this.rebooted || clock.monotonicMs() - this.renewedMs >= leaseTtlMs * renewPart;
+    const due = this.rebooted || this.hurried || clock.monotonicMs() - this.renewedMs >= leaseTtlMs * renewPart;
     if (this.busy || !(due || silent || this.failing || !this.isMember())) return;
     this.busy = true;
     this.rebooted = false;
+    this.hurried = false;
     void this.ask(silent).finally(() => {
       this.busy = false;
+      if (this.hurried) this.hasten();
     });
   }
 
@@ -269,7 +282,8 @@ class LiveHostActor implements HostActor {
     this.renewedMs = clock.monotonicMs();
     this.grantedMs = this.renewedMs;
     const attempts = leases.map(({ runId, attemptId, epoch }) => ({ runId, attemptId, epoch }));
-    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs }, { deadlineMs: this.answerMs() });
+    const guidance = addedGuidance(state, leases);
+    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs: this.answerMs() });
     this.answeredMs = clock.monotonicMs();
     const denied = new Set(answer.unknown.map(leaseKey));
     const lost = mayBeDenied.filter((lease) => denied.has(leaseKey(lease)));

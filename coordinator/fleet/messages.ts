@@ -53,6 +53,7 @@ export function toStartRequest(order: StartOrder): Input<AgentMethods['startAtte
     gatewayToken: order.token,
     model: brief.model,
     guidance: brief.guidance,
+    guidanceAdded: brief.guidanceAdded,
   };
 }
 

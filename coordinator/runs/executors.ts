@@ -52,6 +52,7 @@ export function newExecutors(options: ExecutorOptions): Executors {
     startAttempt: (command, signal) => startAttempt(options, starts, command, signal),
     cancelAttempt: (command, signal) => cancelAttempt(options, command, signal),
     closeAccount: (command, signal) => closeAccount(options, command, signal),
+    tellGuidance: async ({ host }) => await Promise.resolve(options.fleet.tellGuidance(host)),
     evaluate: (command, signal) => evaluate(options, evaluations, command, signal),
     submitRefit: (command, signal) => submitRefit(options, command, signal),
     sealRun: (command, signal) => sealRun(options, command, signal),

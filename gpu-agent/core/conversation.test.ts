@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { characters, compact, type Exchange, type Message, noCompaction, render } from './conversation.ts';
+import {
+  characters,
+  compact,
+  type Exchange,
+  guidanceMessage,
+  type Message,
+  noCompaction,
+  render,
+} from './conversation.ts';
 
 const head: Message[] = [
   { role: 'system', content: 'rules' },
@@ -47,6 +55,15 @@ test('then old exchanges give way to one line each', () => {
   expect(characters(messages)).toBeLessThanOrEqual(30_000);
   expect(messages.slice(0, 2)).toEqual(head);
   expect(messages[2]?.content).toContain(`${compaction.dropped} earlier exchanges are left out`);
+});
+
+test('guidance stays whole where the exchange that it followed gave way to a line', () => {
+  const told = [guidanceMessage('try trees '.repeat(100))];
+  const exchanges = Array.from({ length: 100 }, (_, index) => exchange(index, 2000));
+  exchanges[3] = { ...exchange(3, 2000), told };
+  const compaction = compact(head, exchanges, noCompaction, 30_000);
+  expect(compaction.dropped).toBeGreaterThan(4);
+  expect(render(head, exchanges, compaction)[3]).toEqual(told[0]);
 });
 
 test('after a compaction several turns pass before the next one', () => {

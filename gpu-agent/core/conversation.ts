@@ -6,6 +6,8 @@
 // that asked for it, so a call never stands without its answer; 3. what has been shortened stays shortened, and is
 // shortened well below the budget: the front of the conversation seldom changes, and providers can cache it.
 
+import { keepStart } from './bounded-text.ts';
+
 /** Who says a message. */
 export type MessageRole = 'system' | 'user' | 'assistant' | 'tool';
 
@@ -28,6 +30,8 @@ export interface Message {
 export interface Exchange {
   readonly said: Message;
   readonly answers: readonly Message[];
+  /** What the researcher added meanwhile; it is never shortened nor left out. */
+  readonly told?: readonly Message[];
 }
 
 /** How much of the conversation is shortened. */
@@ -48,17 +52,30 @@ const targetShare = 0.6;
 const shortenedShare = 0.8;
 /** Shorter texts than this are kept: the line that would replace them is hardly shorter. */
 const shortText = 400;
+const maxGuidanceBytes = 8 * 1024;
 /** Dropped exchanges that still get a line each. */
 const summaryLines = 60;
+
+/** Guidance as the model reads it; the coordinator bounds all guidance of a run to 8,192 characters. */
+export function guidanceMessage(guidance: string): Message {
+  const text = keepStart(guidance.trim(), maxGuidanceBytes);
+  return {
+    role: 'user',
+    content: `Guidance by the researcher, given while you work. Take it into account from now on:\n\n${text}`,
+  };
+}
 
 /** The messages to send. */
 export function render(head: readonly Message[], exchanges: readonly Exchange[], compaction: Compaction): Message[] {
   const messages = [...head];
-  if (compaction.dropped > 0) messages.push(summary(exchanges.slice(0, compaction.dropped)));
+  if (compaction.dropped > 0) {
+    const dropped = exchanges.slice(0, compaction.dropped);
+    messages.push(summary(dropped), ...dropped.flatMap(({ told = [] }) => told));
+  }
   for (const [index, exchange] of exchanges.entries()) {
     if (index < compaction.dropped) continue;
     const shown = index < compaction.shortened ? shorten(exchange) : exchange;
-    messages.push(shown.said, ...shown.answers);
+    messages.push(shown.said, ...shown.answers, ...(exchange.told ?? []));
   }
   return messages;
 }

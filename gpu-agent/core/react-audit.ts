@@ -42,6 +42,7 @@ function auditBudgets(state: Trajectory): string[] {
 
 function auditConversation(state: Trajectory): string[] {
   const broken: string[] = [];
+  if (state.phase.kind === 'thinking' && state.head.length > 0 && unheard(state)) broken.push('guidance was left out');
   if (state.phase.kind !== 'thinking' || state.planned === null) return broken;
   const messages = render(state.head, state.exchanges, state.compaction);
   const open = new Set<string>();
@@ -53,7 +54,14 @@ function auditConversation(state: Trajectory): string[] {
   }
   if (open.size > 0) broken.push('the last call has no answer');
   const newest = characters(render(state.head, state.exchanges.slice(-1), { dropped: 0, shortened: 0 }));
-  const bound = Math.max(state.planned.limits.contextCharacters, newest + 8192);
+  const told = characters([...state.head.slice(2), ...state.exchanges.flatMap((exchange) => exchange.told ?? [])]);
+  const bound = Math.max(state.planned.limits.contextCharacters, newest + 8192) + told;
   if (characters(messages) > bound) broken.push('the conversation does not fit');
   return broken;
+}
+
+/** Whether something that was told is not part of what the model is sent. */
+function unheard(state: Trajectory): boolean {
+  const sent = new Set(render(state.head, state.exchanges, state.compaction));
+  return state.exchanges.some(({ told = [] }) => told.some((message) => !sent.has(message)));
 }

@@ -237,6 +237,35 @@ test('a model that the shortest conversation does not fit ends the attempt', () 
   expect(commandOf(step(state, overflow)[0])).toMatchObject({ kind: 'conclude', outcome: { failureReason: 'gaveUp' } });
 });
 
+function guided(number: number, guidance: string): TrajectoryEvent {
+  return { kind: 'guided', number, guidance, elapsedSeconds: 2 };
+}
+
+function sent(state: Trajectory): string[] {
+  const command = commandOf(state);
+  return command?.kind === 'callModel' ? command.messages.map(({ role, content }) => `${role}: ${content}`) : [];
+}
+
+test('guidance that comes while the model thinks or a tool runs is read before the next turn, once', () => {
+  const early = after(guided(1, 'try trees'));
+  // The turn that is under way stays as it is: a repeat of it must be the same request.
+  expect(sent(early)).toEqual(sent(after()));
+  const acting = after(guided(1, 'try trees'), answered(0, [call('bash', { command: 'ls' })]), guided(2, 'be quick'));
+  const [next] = step(acting, toolEnded('c', 3, 'done'));
+  expect(sent(next).slice(-3)).toEqual([
+    'tool: done',
+    expect.stringMatching(/^user: Guidance by the researcher[\s\S]*try trees$/),
+    expect.stringMatching(/^user: Guidance by the researcher[\s\S]*be quick$/),
+  ]);
+  expect(step(next, guided(1, 'try trees'))).toEqual([next, null]);
+  expect(step(next, guided(2, 'be quick'))).toEqual([next, null]);
+});
+
+test('guidance that comes before the first turn stands behind the brief', () => {
+  const state = resume([planned, guided(1, 'try trees'), begun]);
+  expect(sent(state).at(-1)).toContain('try trees');
+});
+
 const anyCall = fc.record({
   id: fc.constantFrom('', 'a', 'b'),
   name: fc.constantFrom('bash', 'python', 'read_file', 'submit', 'nonsense'),
@@ -273,6 +302,8 @@ const anyEvent: fc.Arbitrary<(state: Trajectory) => TrajectoryEvent> = fc.oneof(
       executed({ submissionDigest: 'f'.repeat(64) }),
       executed({ end: 'crash', logTail: 'ä'.repeat(9000) }),
       { kind: 'resumed', elapsedSeconds: 0 },
+      guided(1, 'try trees'),
+      guided(2, 'g'.repeat(9000)),
       { kind: 'stopRequested', reason: 'cancelled', message: 'because', elapsedSeconds: 1 },
       { kind: 'infrastructureFailed', message: 'docker', elapsedSeconds: 1 },
       { kind: 'artifactsStored', artifacts: {}, elapsedSeconds: 1 },

@@ -12,11 +12,20 @@
 // 3. `ended` comes after `concluded`, exactly once, whatever happens.
 // 4. A refit goes from preparing to executing: no model is asked.
 // 5. No model call beyond the limits of turns, tokens and time.
+// 6. Guidance that was added while the attempt runs is told once, before the next turn, and stays in the conversation.
 
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import type { Usage } from '../../shared/core/vocabulary.ts';
 import { type Command, commandOf } from './command.ts';
-import { characters, compact, type Exchange, type Message, render, type ToolCall } from './conversation.ts';
+import {
+  characters,
+  compact,
+  type Exchange,
+  guidanceMessage,
+  type Message,
+  render,
+  type ToolCall,
+} from './conversation.ts';
 import { boundedFailure, failureOf, noteOf } from './outcome.ts';
 import { parseToolCall } from './tool-catalogue.ts';
 import { limitsOf, newTrajectory, type Trajectory, undecided, type Verdict } from './trajectory.ts';
@@ -67,6 +76,9 @@ function apply(state: Trajectory, event: TrajectoryEvent): Trajectory {
     case 'nudged':
       if (state.phase.kind !== 'nudging') return state;
       return settle(answer(state, { role: 'user', content: event.observation }), []);
+    case 'guided':
+      if (!undecided(state) || event.number <= state.guided) return state;
+      return { ...state, guided: event.number, untold: [...state.untold, event.guidance] };
     case 'solutionTaken':
       // A refit has no trajectory: it begins with a solution that is there.
       if (state.phase.kind !== 'taking' && !(state.phase.kind === 'preparing' && state.planned?.operator === 'refit'))
@@ -175,7 +187,7 @@ function executed(state: Trajectory, event: Executed): Trajectory {
 function answer(state: Trajectory, message: Message): Trajectory {
   const last = state.exchanges.at(-1);
   if (last === undefined) return state;
-  const grown: Exchange = { said: last.said, answers: [...last.answers, message] };
+  const grown: Exchange = { ...last, answers: [...last.answers, message] };
   return { ...state, exchanges: [...state.exchanges.slice(0, -1), grown] };
 }
 
@@ -212,10 +224,20 @@ function judge(parsed: ReturnType<typeof parseToolCall>, count: number): Verdict
   return { kind: 'refuse', observation };
 }
 
-function think(state: Trajectory): Trajectory {
+function think(before: Trajectory): Trajectory {
+  const state = before.untold.length === 0 ? before : tellGuidance(before);
   const budget = state.contextCharacters ?? limitsOf(state).contextCharacters;
   const compaction = compact(state.head, state.exchanges, state.compaction, budget);
   return { ...state, compaction, phase: { kind: 'thinking' } };
+}
+
+/** Puts what the researcher added behind the newest exchange, or behind the brief where there is none yet. */
+function tellGuidance(state: Trajectory): Trajectory {
+  const told = state.untold.map(guidanceMessage);
+  const last = state.exchanges.at(-1);
+  if (last === undefined) return { ...state, untold: [], head: [...state.head, ...told] };
+  const grown: Exchange = { ...last, told: [...(last.told ?? []), ...told] };
+  return { ...state, untold: [], exchanges: [...state.exchanges.slice(0, -1), grown] };
 }
 
 /** Asks again with a shorter conversation. What the model turned out to hold is not tried beyond again. */

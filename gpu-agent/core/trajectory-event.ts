@@ -116,6 +116,14 @@ interface Nudged extends Timed {
   readonly observation: string;
 }
 
+/** The researcher added guidance to the run; the model reads it before its next turn. */
+interface Guided extends Timed {
+  readonly kind: 'guided';
+  /** Position among all that was added to the run, from 1. */
+  readonly number: number;
+  readonly guidance: string;
+}
+
 /** /work/solution is out of the sandbox and on the host's disk. */
 interface SolutionTaken extends Timed {
   readonly kind: 'solutionTaken';
@@ -193,6 +201,7 @@ export type TrajectoryEvent =
   | ToolEnded
   | ToolRefused
   | Nudged
+  | Guided
   | SolutionTaken
   | SolutionRefused
   | Executed

@@ -37,6 +37,10 @@ export interface Trajectory {
   readonly repeat: { readonly signature: string; readonly count: number };
   /** True where the daemon was restarted while the current call ran: it is run again. */
   readonly rerun: boolean;
+  /** Number of the newest guidance that was added to the run and recorded here. */
+  readonly guided: number;
+  /** Guidance that the model has not been told yet, oldest first. */
+  readonly untold: readonly string[];
   readonly elapsedSeconds: number;
   readonly waitedSeconds: number;
   readonly usage: Usage;
@@ -64,6 +68,8 @@ export const newTrajectory: Trajectory = {
   silentAnswers: 0,
   repeat: { signature: '', count: 0 },
   rerun: false,
+  guided: 0,
+  untold: [],
   elapsedSeconds: 0,
   waitedSeconds: 0,
   usage: noUsage,

@@ -41,9 +41,9 @@ export function agentHandlers(agent: Agent): Handlers<typeof name> {
       return await Promise.resolve({ known: agent.cancel(attempt, reason) });
     },
     renewLeases: async (request) => {
-      const { attempts, leaseTtlMs } = decode(renewSchema, request);
+      const { attempts, leaseTtlMs, guidance } = decode(renewSchema, request);
       try {
-        const unknown = agent.renew(attempts, leaseTtlMs);
+        const unknown = agent.renew(attempts, leaseTtlMs, guidance);
         return await Promise.resolve({ unknown, bootId: agent.describe().bootId });
       } catch (error) {
         throw toFault(error, '');

@@ -91,6 +91,7 @@ export const startSchema = z
     gatewayToken: z.string(),
     model: z.string(),
     guidance: z.string().max(65_536),
+    guidanceAdded: count.default(0),
   })
   .refine((request) => request.parents.length === parentCounts[request.operator], {
     path: ['parents'],
@@ -99,7 +100,14 @@ export const startSchema = z
   .transform(({ attempt: name, ...order }): AttemptOrder => ({ ...name, ...order }));
 
 export const cancelSchema = z.object({ attempt, reason: z.string() });
-export const renewSchema = z.object({ attempts: z.array(attempt).max(10_000), leaseTtlMs: positiveCount });
+export const renewSchema = z.object({
+  attempts: z.array(attempt).max(10_000),
+  leaseTtlMs: positiveCount,
+  guidance: z
+    .array(z.object({ runId: id, added: z.array(z.string().max(65_536)).max(10_000) }))
+    .max(10_000)
+    .default([]),
+});
 export const confirmSchema = z.object({ sequences: z.array(count).max(100_000) });
 export const transcriptSchema = z.object({ attemptId: id, fromEntry: count, follow: z.boolean() });
 

@@ -89,6 +89,8 @@ function partsOf(of) {
       return [part('trouble', String(of['tool'] ?? 'the solution was refused'), of['observation'])];
     case 'nudged':
       return [part('system', 'told to use a tool', of['observation'])];
+    case 'guided':
+      return [part('system', 'guidance by the researcher', of['guidance'])];
     case 'executed':
       return [
         part(

@@ -62,6 +62,7 @@ export interface StartAttemptRequest {
   gatewayToken: string;
   model: string;
   guidance: string;
+  guidanceAdded: number;
 }
 
 export interface StartAttemptResponse {
@@ -80,6 +81,12 @@ export interface CancelAttemptResponse {
 export interface RenewLeasesRequest {
   attempts: AttemptRef[];
   leaseTtlMs: number;
+  guidance: RunGuidance[];
+}
+
+export interface RunGuidance {
+  runId: string;
+  added: string[];
 }
 
 export interface RenewLeasesResponse {
