@@ -21,7 +21,7 @@ import { type LiveView, startLiveView } from './terminal/live-view.ts';
 import { shortenStyled } from './terminal/styled-text.ts';
 
 export type Followed =
-  | { readonly kind: 'sealed'; readonly run: Run; readonly candidates: readonly Candidate[] }
+  | { readonly kind: 'ended'; readonly run: Run; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'detached' };
 
 export interface FollowOptions {
@@ -53,7 +53,7 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
       state.progress = next;
       happenings.forEach(say);
       if (view !== undefined && event.candidate !== null) watchAttempt(event.candidate, coordinator, doing, signal);
-      if (next.run?.state === 'sealed') break;
+      if (next.run?.state === 'sealed' || next.run?.state === 'killed') break;
     }
   } finally {
     ending.abort();
@@ -61,7 +61,7 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   }
   if (cli.signal.aborted) return { kind: 'detached' };
   return {
-    kind: 'sealed',
+    kind: 'ended',
     run: await coordinator.getRun(run.runId),
     candidates: await coordinator.listCandidates(run.runId),
   };

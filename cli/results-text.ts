@@ -87,6 +87,9 @@ export function verdictText(run: Run, candidates: readonly Candidate[], style: S
 }
 
 function noVerdictText(run: Run, candidates: readonly Candidate[], style: Style): string {
+  if (run.state === 'killed') {
+    return `No verdict: the run was killed. Seal it with what it has: doubleblind kill --seal ${run.runId}`;
+  }
   if (run.state !== 'sealed') return `No verdict yet: the run is ${run.state}.`;
   const groups = failureGroups(candidates).map(
     (group) => `  ${group.candidates.length} × ${group.words}${group.example === '' ? '' : `: ${group.example}`}`,

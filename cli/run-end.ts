@@ -127,6 +127,7 @@ export function printRunEnd(cli: CliContext, data: ReportData, files: RunFiles, 
  * a plan of its own where no number was asked for, and always in the quick start; any other budget cut the run short.
  */
 export function exitCodeOf(run: Run, verb: 'run' | 'quickstart'): ExitCode {
+  if (run.endReason === 'killed') return exitCodes.failure;
   if (run.verdict === null || run.verdict.winnerId === '') return exitCodes.noValidCandidate;
   const wanted = (run.options?.candidates ?? 0) > 0;
   switch (run.endReason) {

@@ -113,6 +113,14 @@ test('pause, resume and cancel reach the coordinator with the whole id', async (
   );
 });
 
+test('kill ends a run at once, and seals it only where that is asked for', async () => {
+  expect((await run('kill', 'r-sam')).stdout).toContain('killed');
+  expect((await run('kill', 'r-sam', '--seal')).stdout).toContain('sealing');
+  expect(stub.requests).toEqual(
+    expect.arrayContaining(['kill', 'kill --seal'].map((verb) => ({ verb, runId: 'r-sample' }))),
+  );
+});
+
 test('node lists, describes, cordons and drains hosts', async () => {
   expect((await run('node', 'ls')).stdout).toContain('ready');
   expect((await run('node', 'describe', 'loc')).stdout).toContain('cpu-0');

@@ -4,7 +4,7 @@
 
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 
-export type RunState = 'running' | 'paused' | 'sealing' | 'sealed' | 'unknown';
+export type RunState = 'running' | 'paused' | 'sealing' | 'sealed' | 'killed' | 'unknown';
 export type CandidateState =
   | 'planned'
   | 'running'
@@ -124,6 +124,8 @@ export interface Run {
   readonly options: RunOptions | null;
   readonly createdAt: string | null;
   readonly sealedAt: string | null;
+  /** When it was sealed, or killed before. */
+  readonly endedAt: string | null;
   readonly attemptsPlanned: number;
   readonly attemptsRunning: number;
   readonly candidatesScored: number;

@@ -100,6 +100,8 @@ export function stateLine(run: Run, paint: Paint): string {
       return paint.dim('ending: the evaluator is asked for the verdict');
     case 'sealed':
       return paint.dim(`sealed after ${duration(run.elapsedSeconds)}`);
+    case 'killed':
+      return paint.warn(`killed after ${duration(run.elapsedSeconds)}, without a verdict`);
     case 'unknown':
       return '';
   }

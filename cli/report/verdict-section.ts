@@ -43,6 +43,10 @@ function title(run: Run): Markup {
 function verdictSection({ run, candidates }: ReportData): Markup {
   const outcome = outcomeOf(run, candidates);
   if (outcome !== undefined) return won(run, candidates, outcome);
+  if (run.state === 'killed') {
+    return html`<section><h2>No verdict</h2><p>The run was killed, and its validation scores stay with the evaluator;
+    <code>doubleblind kill --seal ${run.runId}</code> asks for them. What follows is the search up to then.</p></section>`;
+  }
   if (run.state !== 'sealed') {
     return html`<section><h2>No verdict yet</h2><p>The run is ${run.state}. Validation scores stay with the evaluator until it is sealed;
     what follows is the search so far.</p></section>`;

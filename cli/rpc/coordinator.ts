@@ -39,6 +39,7 @@ export interface Coordinator {
   /** New totals; what is left out stays. */
   extendRun(id: string, budgets: Extension): Promise<Run>;
   cancelRun(id: string): Promise<Run>;
+  killRun(id: string, seal: boolean): Promise<Run>;
   /** The artifact's bytes, checked against the digest. */
   artifact(digest: string): Promise<Buffer>;
   finalSubmission(runId: string): Promise<Buffer>;
@@ -120,6 +121,7 @@ function runCalls({ search }: Clients) {
     extendRun: async (runId: string, budgets: Extension) =>
       run(await search.extendRun({ runId, ...budgets }, { deadlineMs })),
     cancelRun: async (runId: string) => run(await search.cancelRun({ runId }, { deadlineMs })),
+    killRun: async (runId: string, seal: boolean) => run(await search.killRun({ runId, seal }, { deadlineMs })),
     finalSubmission: (runId: string) => joined(search.getFinalSubmission({ runId }, { deadlineMs: 120_000 })),
     watchRun: (runId: string, afterSequence: number, signal: AbortSignal) =>
       resumed(signal, afterSequence, async function* (after) {

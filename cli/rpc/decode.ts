@@ -31,6 +31,7 @@ const runStates: Readonly<Record<wire.RunState, RunState>> = {
   RUN_STATE_PAUSED: 'paused',
   RUN_STATE_SEALING: 'sealing',
   RUN_STATE_SEALED: 'sealed',
+  RUN_STATE_KILLED: 'killed',
 };
 
 const candidateStates: Readonly<Record<wire.CandidateState, CandidateState>> = {
@@ -139,6 +140,7 @@ export function decodeRun(message: wire.Run): Run {
     options: message.options === null ? null : options(message.options),
     createdAt: time(message.createdAt),
     sealedAt: time(message.sealedAt),
+    endedAt: time(message.endedAt),
     attemptsPlanned: message.attemptsPlanned,
     attemptsRunning: message.attemptsRunning,
     candidatesScored: message.candidatesScored,

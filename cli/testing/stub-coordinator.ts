@@ -76,6 +76,7 @@ function encodeRun(run: Run): Input<wire.Run> {
     options: null,
     createdAt: time(run.createdAt),
     sealedAt: time(run.sealedAt),
+    endedAt: time(run.endedAt),
     verdict:
       run.verdict === null
         ? null
@@ -215,6 +216,7 @@ function searchHandlers(
     steerRun: ({ runId }) => steer('steer', runId, 'running'),
     extendRun: ({ runId }) => steer('extend', runId, 'running'),
     cancelRun: ({ runId }) => steer('cancel', runId, 'sealing'),
+    killRun: ({ runId, seal }) => steer(seal ? 'kill --seal' : 'kill', runId, seal ? 'sealing' : 'killed'),
     getFinalSubmission: async function* () {
       yield { chunk: Buffer.from('id,0\n1,') };
       yield { chunk: Buffer.from('0.5\n') };

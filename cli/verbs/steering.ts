@@ -1,4 +1,4 @@
-// `pause`, `resume`, `cancel`, `steer`, `extend`: what people do to a run that goes on.
+// `pause`, `resume`, `cancel`, `kill`, `steer`, `extend`: what people do to a run that goes on.
 
 import type { Command } from 'commander';
 import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
@@ -56,7 +56,32 @@ export function addSteering(program: Command, cli: CliContext): void {
       else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
     });
   }
+  addKill(program, cli);
   addExtend(program, cli);
+}
+
+function addKill(program: Command, cli: CliContext): void {
+  const command = program
+    .command('kill')
+    .description('end a run at once: attempts are written off and nobody waits for them; no verdict unless --seal')
+    .argument('<run>', "run, or its id's unique beginning")
+    .option('--seal', 'have the evaluator pick a winner among the candidates that have a score; also later')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  doubleblind kill digits-3f9a2c           the run is over, its candidates stay readable and can be forked
+  doubleblind kill digits-3f9a2c --seal    over as well, and sealed with what it has
+To let attempts hand in what they have first: doubleblind cancel digits-3f9a2c`,
+    );
+  withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags & { seal?: boolean }) => {
+    const run = await withCoordinator(cli, flags, async (coordinator) => {
+      const { runId } = await coordinator.getRun(id);
+      return await coordinator.killRun(runId, flags.seal === true);
+    });
+    if (flags.output === 'json') printJson(cli.stdout, run);
+    else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
+  });
 }
 
 interface ExtendFlags extends PlaceFlags, OutputFlags {

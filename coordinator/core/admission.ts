@@ -5,6 +5,7 @@ import { assertNever } from '../../shared/core/assert.ts';
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import type { AttemptEvent, AttemptPlanned, Event, HostEvent, RunEvent } from './event.ts';
 import { maySteer } from './guidance.ts';
+import { mayKill } from './kill.ts';
 import type { Budgets } from './options.ts';
 import type { Run, State } from './state.ts';
 import { isLeased, openAttempts } from './state.ts';
@@ -19,6 +20,7 @@ export function admits(state: State, event: Event): boolean {
     case 'runSteered':
     case 'runBudgetSpent':
     case 'runSealing':
+    case 'runKilled':
     case 'runJudged':
     case 'runSealed':
       return admitsOfRun(state, event);
@@ -74,6 +76,8 @@ function admitsOfRun(state: State, event: RunEvent): boolean {
         run.phase === 'paused' ||
         (run.phase === 'refitting' && run.refit?.cancelled === false)
       );
+    case 'runKilled':
+      return mayKill(run, event.seal);
     case 'runSealed':
       return (run.phase === 'sealing' || run.phase === 'refitting') && openAttempts(run) === 0;
     case 'runJudged':

@@ -12,6 +12,7 @@ import { place } from './schedule.ts';
 import { sealCommand } from './sealing.ts';
 import { isRepairable, pairKey } from './search.ts';
 import type { Attempt, Run, State } from './state.ts';
+import { isLeased } from './state.ts';
 import { pinnedName } from './task.ts';
 
 type Of<Kind extends AttemptEvent['kind']> = Extract<AttemptEvent, { kind: Kind }>;
@@ -159,6 +160,17 @@ export function refuse(state: State, event: Of<'candidateRefused'>, at: number):
   run.evaluating.delete(attempt.id);
   fail(state, run, attempt, at, event.failureReason, event.message);
   return sealCommand(run);
+}
+
+/** Writes an attempt off wherever it stands, and has its host told. */
+export function drop(state: State, run: Run, attempt: Attempt, at: number, message: string): Command[] {
+  const { runId, id: attemptId, epoch, host } = attempt;
+  const wasLeased = isLeased(attempt);
+  if (wasLeased) release(state, run, attempt);
+  run.evaluating.delete(attemptId);
+  conclude(run, attempt, at, { phase: 'failed', reason: 'cancelled', message });
+  if (!wasLeased || host === undefined) return [];
+  return [{ kind: 'cancelAttempt', runId, attemptId, epoch, host, reason: message }, closeAccount(attempt)];
 }
 
 /** How an attempt ends. */

@@ -3,7 +3,7 @@
 import { takesWork } from './schedule.ts';
 import { pairKey } from './search.ts';
 import type { Attempt, Host, Run, State } from './state.ts';
-import { isLeased } from './state.ts';
+import { isLeased, openAttempts } from './state.ts';
 
 /** Every broken invariant in words; empty where the state is sound. */
 export function audit(state: State): string[] {
@@ -32,10 +32,14 @@ function auditRun(state: State, run: Run): string[] {
     [run.failed === count(is('failed')), 'the count of failed is wrong'],
     [run.draftsPlanned === count((attempt) => attempt.operator === 'draft'), 'the count of drafts is wrong'],
     [isSorted(run), 'the population is not sorted'],
-    [state.activeRuns.has(run.id) === (run.phase !== 'sealed'), 'activeRuns is wrong about it'],
+    [
+      state.activeRuns.has(run.id) === (run.phase !== 'sealed' && run.phase !== 'killed'),
+      'activeRuns is wrong about it',
+    ],
     [(run.verdict !== undefined) === (run.phase === 'sealed'), 'has a verdict before its seal, or none after it'],
     [(run.endReason === undefined) === (run.phase === 'running' || run.phase === 'paused'), 'the end reason is wrong'],
     [run.phase !== 'sealing' || run.waiting.length === 0, 'is sealing and still plans'],
+    [run.phase !== 'killed' || openAttempts(run) === 0, 'was killed and still has work'],
     [run.phase !== 'refitting' || run.refit !== undefined, 'refits without a verdict'],
     [count((attempt) => attempt.operator === 'refit') <= 1, 'refits twice'],
     [run.spentBudget === undefined || run.waiting.length === 0, 'has spent its budget and still plans'],

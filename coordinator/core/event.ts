@@ -43,6 +43,8 @@ export type RunEvent =
   /** The model's budget is used: no new attempts; what is under way may end, and then the run is sealed. */
   | { readonly kind: 'runBudgetSpent'; readonly runId: RunId; readonly budget: ModelBudget }
   | { readonly kind: 'runSealing'; readonly runId: RunId; readonly endReason: EndReason }
+  /** The end at once, with or without a verdict. */
+  | { readonly kind: 'runKilled'; readonly runId: RunId; readonly seal: boolean }
   /** The verdict is there, and the winner is to be refitted before the run is sealed. */
   | {
       readonly kind: 'runJudged';

@@ -61,6 +61,7 @@ function eventOf(state: State, { what, which, value, stale }: Act): Event {
   if (what === 8) return { kind: which % 3 === 0 ? 'runPaused' : 'runResumed', runId: run };
   if (what === 9 && which % 20 === 1) return { kind: 'runBudgetSpent', runId: run, budget: 'dollars' };
   if (what === 9 && which % 20 === 2) return { kind: 'runSteered', runId: run, guidance: `try ${value}` };
+  if (what === 9 && which % 20 === 3) return { kind: 'runKilled', runId: run, seal: value > 0.5 };
   if (what === 9 && which % 20 === 0) return { kind: 'runSealing', runId: run, endReason: 'cancelled' };
   if (what === 10) return { kind: 'runSealed', runId: run, verdict };
   const attempts = [...state.attempts.values()];

@@ -48,7 +48,8 @@ export function isWanted(state: State, command: Command): boolean {
     case 'startAttempt':
       return attempt.phase === 'leased' && run.phase !== 'sealing' && run.refit?.cancelled !== true;
     case 'cancelAttempt':
-      return isLeased(attempt);
+      // The attempts of a killed run are written off; their hosts are told all the same.
+      return isLeased(attempt) || run.endReason === 'killed';
     case 'evaluate':
     case 'submitRefit':
       return attempt.phase === 'evaluating';

@@ -27,6 +27,7 @@ export function createRun(state: State, event: Of<'runCreated'>, at: number): Co
     steering: [],
     spentBudget: undefined,
     sealedAt: undefined,
+    killedAt: undefined,
     verdict: undefined,
     refit: undefined,
     finalSubmissionDigest: undefined,
@@ -76,7 +77,8 @@ export function resumeRun(state: State, event: Of<'runResumed'>): Command[] {
   return [];
 }
 
-function stopClock(state: State, run: Run): void {
+/** Takes the time up to now into account. */
+export function stopClock(state: State, run: Run): void {
   run.elapsedMs = elapsedMs(run, state.clockMs);
   run.runningSinceMs = undefined;
 }

@@ -10,7 +10,7 @@
 //      └────── attemptLost, or attemptEnded by infrastructure (while tries are left) ─┘         │
 //                                 └──────────────────────────┴──────── attemptEnded, candidateRefused ──▶ failed
 //
-// A run: running ⇄ paused; both ──runSealing──▶ sealing ──runSealed──▶ sealed;
+// A run: running ⇄ paused; both ──runSealing──▶ sealing ──runSealed──▶ sealed; or any but sealed ──runKilled──▶ killed;
 // or sealing ──runJudged──▶ refitting ──runSealed──▶ sealed (refit.ts). After runBudgetSpent it plans nothing more
 // and is sealed when its last attempt has ended.
 
@@ -21,10 +21,10 @@ import type { RunOptions } from './options.ts';
 import type { Population } from './population.ts';
 import type { Task, Verdict } from './task.ts';
 
-type RunPhase = 'running' | 'paused' | 'sealing' | 'refitting' | 'sealed';
+type RunPhase = 'running' | 'paused' | 'sealing' | 'refitting' | 'sealed' | 'killed';
 
 /** Why a run ends; the words of the protocol. */
-export type EndReason = 'candidates' | 'wall-clock' | 'dollars' | 'tokens' | 'slot-hours' | 'cancelled';
+export type EndReason = 'candidates' | 'wall-clock' | 'dollars' | 'tokens' | 'slot-hours' | 'cancelled' | 'killed';
 
 /** Budgets that the llm-gateway guards. */
 export type ModelBudget = 'dollars' | 'tokens';
@@ -46,6 +46,7 @@ export interface Run {
   /** Set once no new attempts are planned because of it. */
   spentBudget: ModelBudget | undefined;
   sealedAt: number | undefined;
+  killedAt: number | undefined;
   verdict: Verdict | undefined;
   /** While the winner is refitted, and afterwards: what the run will be sealed with. */
   refit: Refit | undefined;

@@ -14,6 +14,7 @@ import type { Command } from './command.ts';
 import type { Event, StampedEvent } from './event.ts';
 import { runOf } from './event.ts';
 import { changeHost, cordonHost, endDrain, joinHost, loseHost, startDrain, suspectHost } from './host-steps.ts';
+import { killRun } from './kill.ts';
 import { endRefit, judgeRun } from './refit.ts';
 import {
   createRun,
@@ -56,6 +57,8 @@ function apply(state: State, event: Event, at: number): Command[] {
       return spendBudget(state, event, at);
     case 'runSealing':
       return startSealing(state, event, at);
+    case 'runKilled':
+      return killRun(state, event, at);
     case 'runJudged':
       return judgeRun(state, event);
     case 'runSealed':

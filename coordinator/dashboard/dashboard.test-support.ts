@@ -87,6 +87,7 @@ export async function createSources(count: number): Promise<TestSources> {
     steerRun: async (request) => await steer(request, 'steer', 'RUN_STATE_RUNNING'),
     extendRun: async (request) => await steer(request, 'extend', 'RUN_STATE_RUNNING'),
     cancelRun: async (request) => await steer(request, 'cancel', 'RUN_STATE_SEALING'),
+    killRun: async (request) => await steer(request, 'kill', 'RUN_STATE_KILLED'),
     async *getFinalSubmission() {},
   };
   return {

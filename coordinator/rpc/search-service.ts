@@ -44,7 +44,15 @@ export function searchHandlers(options: SearchServiceOptions): SearchHandlers {
 }
 
 export type SearchHandlers = Handlers<typeof name>;
-type Steering = 'listTasks' | 'createRun' | 'extendRun' | 'steerRun' | 'pauseRun' | 'resumeRun' | 'cancelRun';
+type Steering =
+  | 'listTasks'
+  | 'createRun'
+  | 'extendRun'
+  | 'steerRun'
+  | 'pauseRun'
+  | 'resumeRun'
+  | 'cancelRun'
+  | 'killRun';
 
 function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers, Steering> {
   const { actor, evaluator } = options;
@@ -70,6 +78,7 @@ function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers,
       })),
     cancelRun: async ({ runId }) =>
       await steer(runId, ({ id }) => ({ kind: 'runSealing', runId: id, endReason: 'cancelled' })),
+    killRun: async ({ runId, seal }) => await steer(runId, ({ id }) => ({ kind: 'runKilled', runId: id, seal })),
   };
 }
 
@@ -121,7 +130,9 @@ function finalSubmissionOf(run: Run) {
   const why =
     run.phase === 'sealed'
       ? 'it ended without a valid candidate, or its task has no test rows to hand in'
-      : 'it is not sealed yet; follow it with: doubleblind watch';
+      : run.phase === 'killed'
+        ? 'it was killed without a seal; seal it with: doubleblind kill --seal'
+        : 'it is not sealed yet; follow it with: doubleblind watch';
   throw new RpcFault('failedPrecondition', `run ${run.id} has no final submission: ${why}`, {
     reason: 'noFinalSubmission',
   });

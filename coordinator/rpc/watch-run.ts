@@ -35,11 +35,16 @@ export async function* watchRun(
       step(view, event);
       read = event.sequence;
       if (event.sequence > afterSequence) yield describe(view, event);
-      if (event.kind === 'runSealed') return;
+      if (event.kind === 'runSealed' || (event.kind === 'runKilled' && isOver(view, runId))) return;
     }
     // A full page is followed by another after others had the thread; an empty or short one by the next commit.
     await (events.length === pageSize ? new Promise<void>((resolve) => setImmediate(resolve)) : more);
   }
+}
+
+/** True where nothing more will happen; a killed run may be sealed later, and those who ask then see it. */
+function isOver(view: State, runId: RunId): boolean {
+  return view.runs.get(runId)?.phase === 'killed';
 }
 
 function describe(view: State, event: StampedEvent): Input<WatchRunResponse> {

@@ -22,6 +22,7 @@ const runStates = {
   sealing: 'RUN_STATE_SEALING',
   refitting: 'RUN_STATE_SEALING',
   sealed: 'RUN_STATE_SEALED',
+  killed: 'RUN_STATE_KILLED',
 } as const satisfies Record<Run['phase'], WireRun['state']>;
 
 const candidateStates = {
@@ -47,6 +48,7 @@ export function runToWire(run: Run, clockMs: number, detail: 'whole' | 'brief'):
     options: { ...options, guidance: guidanceOf(run), operators: options.operators.map(operatorToWire) },
     createdAt: timestamp(run.createdAt),
     sealedAt: timestamp(run.sealedAt),
+    endedAt: timestamp(run.killedAt ?? run.sealedAt),
     attemptsPlanned: run.attempts.length,
     attemptsRunning: run.inFlight.size,
     candidatesScored: run.population.ranked.length,

@@ -11,7 +11,7 @@ import { brief } from '../core/brief.ts';
 import type { Command } from '../core/command.ts';
 import { isWanted } from '../core/outstanding.ts';
 import { mayRefit, withNote } from '../core/refit.ts';
-import type { Run } from '../core/state.ts';
+import { isLeased, type Run } from '../core/state.ts';
 import type { Verdict } from '../core/task.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Evaluation, Evaluator } from '../rpc/evaluator.ts';
@@ -128,6 +128,9 @@ async function cancelAttempt(
       await actor.post({ kind: 'attemptLost', runId, attemptId, epoch, host, message: reason });
       return;
     }
+    // A killed run waits for no end.
+    const attempt = actor.state.attempts.get(attemptId);
+    if (attempt === undefined || !isLeased(attempt)) return;
     // Its end comes as an event; asking again is a reminder and costs nothing.
     if (!(await delay(clock, leaseTtlMs, signal))) return;
   }

@@ -44,6 +44,7 @@ beforeAll(async () => {
         steerRun: refuse,
         extendRun: refuse,
         cancelRun: refuse,
+        killRun: refuse,
         getFinalSubmission: async function* () {},
       }),
     ],

@@ -81,11 +81,11 @@ export class RunModel {
 
   /** Until when there is something to show: its end, or now. */
   get until() {
-    return time(this.run?.sealedAt) ?? Date.now();
+    return time(this.run?.sealedAt) ?? time(this.run?.endedAt) ?? Date.now();
   }
 
   get isOver() {
-    return this.run?.state === 'RUN_STATE_SEALED';
+    return this.run?.state === 'RUN_STATE_SEALED' || this.run?.state === 'RUN_STATE_KILLED';
   }
 
   /** True where the left score is the better one. @param {number} left @param {number} right */

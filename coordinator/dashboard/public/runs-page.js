@@ -79,7 +79,7 @@ export async function show({ element, signal, addKeys, setTitle }) {
       /** @type {any[]} */
       const runs = [];
       await getAll('/runs', 'runs', signal, (items) => runs.push(...items));
-      const active = runs.filter((run) => run.state !== 'RUN_STATE_SEALED').length;
+      const active = runs.filter(({ state }) => state !== 'RUN_STATE_SEALED' && state !== 'RUN_STATE_KILLED').length;
       total.textContent = runs.length === 0 ? '' : `${count(runs.length)} in all, ${active} under way`;
       table.setRows(runs);
     },

@@ -10,7 +10,8 @@ export type RunState =
   | 'RUN_STATE_RUNNING'
   | 'RUN_STATE_PAUSED'
   | 'RUN_STATE_SEALING'
-  | 'RUN_STATE_SEALED';
+  | 'RUN_STATE_SEALED'
+  | 'RUN_STATE_KILLED';
 
 export type CandidateState =
   | 'CANDIDATE_STATE_UNSPECIFIED'
@@ -90,6 +91,7 @@ export interface Run {
   taskInfo: TaskInfo | null;
   lastSequence: number;
   elapsedSeconds: number;
+  endedAt: Timestamp | null;
 }
 
 export interface GetRunRequest {
@@ -210,6 +212,15 @@ export interface CancelRunResponse {
   run: Run | null;
 }
 
+export interface KillRunRequest {
+  runId: string;
+  seal: boolean;
+}
+
+export interface KillRunResponse {
+  run: Run | null;
+}
+
 export interface ExtendRunRequest {
   runId: string;
   candidates?: number;
@@ -319,6 +330,7 @@ export interface SearchService {
   steerRun: { kind: 'unary'; request: SteerRunRequest; response: SteerRunResponse };
   extendRun: { kind: 'unary'; request: ExtendRunRequest; response: ExtendRunResponse };
   cancelRun: { kind: 'unary'; request: CancelRunRequest; response: CancelRunResponse };
+  killRun: { kind: 'unary'; request: KillRunRequest; response: KillRunResponse };
   getFinalSubmission: { kind: 'serverStream'; request: GetFinalSubmissionRequest; response: GetFinalSubmissionResponse };
 }
 

@@ -1,0 +1,69 @@
+// What people do to a run that ends it, or goes on from it, over real gRPC.
+
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { type Cluster, createRun, deadline, sealed, startCluster } from './coordinator.test-cluster.ts';
+import { createTestPki, type TestPki } from './coordinator.test-support.ts';
+
+let pki: TestPki;
+let cluster: Cluster | undefined;
+
+beforeAll(async () => {
+  pki = await createTestPki();
+});
+afterEach(async () => {
+  await cluster?.stop();
+  cluster = undefined;
+});
+afterAll(() => pki.remove());
+
+async function start(): Promise<Cluster> {
+  cluster = await startCluster(pki);
+  return cluster;
+}
+
+/** A run with two scores whose other attempts never end. */
+async function stuckRun(made: Cluster): Promise<string> {
+  let started = 0;
+  made.agent.fate = () => {
+    started += 1;
+    return started <= 2 ? { afterMs: 5 } : 'never';
+  };
+  const runId = await createRun(made);
+  await vi.waitFor(
+    async () => {
+      const { run } = await made.client().getRun({ runId }, deadline);
+      expect([run?.candidatesScored, run?.attemptsRunning]).toEqual([2, 4]);
+      expect(made.agent.running.size).toBe(4);
+    },
+    { timeout: 20_000 },
+  );
+  return runId;
+}
+
+test('kill ends a run at once and asks nobody for a verdict; the host stops, and its slots serve the next run', async () => {
+  const made = await start();
+  const runId = await stuckRun(made);
+  const { run } = await made.client().killRun({ runId }, deadline);
+  expect(run).toMatchObject({ state: 'RUN_STATE_KILLED', endReason: 'killed', attemptsRunning: 0, verdict: null });
+  expect(run?.endedAt).not.toBeNull();
+  await vi.waitFor(() => expect(made.agent.running.size).toBe(0), { timeout: 10_000 });
+  expect(made.evaluator.sealed).toBeUndefined();
+  const kinds: string[] = [];
+  for await (const { kind } of made.client().watchRun({ runId })) kinds.push(kind);
+  expect(kinds.at(-1)).toBe('runKilled');
+  await expect(made.client().resumeRun({ runId }, deadline)).rejects.toThrow('is killed and cannot be resumed');
+  await made.restart();
+  expect((await made.client().getRun({ runId }, deadline)).run?.state).toBe('RUN_STATE_KILLED');
+  made.agent.fate = () => ({ afterMs: 5 });
+  await sealed(made, await createRun(made, { candidates: 2 }, 'another'));
+});
+
+test('a killed run is sealed later with what it had, where that is asked for', async () => {
+  const made = await start();
+  const runId = await stuckRun(made);
+  await made.client().killRun({ runId }, deadline);
+  await made.client().killRun({ runId, seal: true }, deadline);
+  const run = await sealed(made, runId);
+  expect(run).toMatchObject({ endReason: 'killed', candidatesScored: 2 });
+  expect(made.evaluator.sealed).toHaveLength(2);
+});
