@@ -11,13 +11,16 @@ function run(command: string, args: readonly string[]): number {
   return result.status ?? 1;
 }
 
-/** What only tests need, where it is missing: a browser for the dashboard, an interpreter for the fake sandbox, what reads units. */
+/** What only tests need, where it is missing: a browser for the dashboard, an interpreter for the fake sandbox, what reads units, what makes networks. */
 function bringTestPrograms(): void {
   const has = (paths: readonly string[]): boolean => paths.some((path) => existsSync(path));
   const missing = [
     ...(has(['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']) ? [] : ['chromium']),
     ...(has(['/usr/bin/python3']) ? [] : ['python3']),
     ...(has(['/usr/bin/systemd-analyze']) ? [] : ['systemd']),
+    ...(has(['/usr/sbin/nft']) ? [] : ['nftables']),
+    ...(has(['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip']) ? [] : ['iproute2']),
+    ...(has(['/usr/sbin/sysctl', '/sbin/sysctl']) ? [] : ['procps']),
   ];
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
   process.stdout.write(`installing for the tests: ${missing.join(', ')}\n`);
