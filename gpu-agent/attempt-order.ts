@@ -52,6 +52,9 @@ export interface AttemptOrder {
   readonly guidance: string;
   /** Pieces added to the run since its creation that the guidance holds; absent in orders of versions that did not have it. */
   readonly guidanceAdded?: number;
+  // Absent in orders of versions that did not have them.
+  readonly draftNumber?: number;
+  readonly runSeed?: number;
 }
 
 /** The first entry of the attempt's transcript: everything but the secret. */

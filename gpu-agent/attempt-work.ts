@@ -7,7 +7,8 @@
 
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
-import { readTree } from '../shared/store/tree.ts';
+import { sha256 } from '../shared/store/digest.ts';
+import { readTree, type TreeFile } from '../shared/store/tree.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder } from './attempt-order.ts';
@@ -15,6 +16,7 @@ import { type AttemptRoom, knownDigest } from './attempt-room.ts';
 import { keepEnd } from './core/bounded-text.ts';
 import type { Brief, BriefParent } from './core/brief.ts';
 import type { Command } from './core/command.ts';
+import { normaliseCode } from './core/python-code.ts';
 import type { SlotLock } from './core/slot-lock.ts';
 import type { Remaining } from './core/trajectory.ts';
 import type { StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
@@ -89,6 +91,8 @@ async function prepare(work: Work): Promise<TrajectoryEvent> {
   const brief: Brief = {
     operator: order.operator,
     seed: order.seed,
+    draftNumber: order.draftNumber ?? 0,
+    runSeed: order.runSeed ?? 0,
     task: order.task,
     limits: order.limits,
     parents: parents.map(briefParent),
@@ -202,8 +206,18 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
     kind: 'solutionTaken',
     digest: stored.digest,
     bytes: stored.sizeBytes,
+    codeDigest: codeDigestOf(files),
     elapsedSeconds: time.elapsedSeconds(),
   };
+}
+
+/** Equal for solutions whose Python files differ in nothing that counts, and whose other files are the same. */
+function codeDigestOf(files: readonly TreeFile[]): string {
+  const parts = files.map(({ path, bytes }) => {
+    const code = path.endsWith('.py') ? normaliseCode(bytes.toString('utf8')) : sha256(bytes);
+    return `${path}\n${code}`;
+  });
+  return sha256(parts.sort().join('\n'));
 }
 
 function solutionProblem(kind: 'missing' | 'tooLarge' | 'unsafe', message: string): string {

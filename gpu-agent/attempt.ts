@@ -284,6 +284,7 @@ function endedEvent(
     body: {
       ...failureFields(concluded.failureReason, concluded.failureMessage),
       artifacts: digests(artifacts),
+      ...(concluded.codeDigest === undefined ? {} : { codeDigest: digest(concluded.codeDigest) }),
       usage: concluded.usage,
       runSeconds: concluded.runSeconds,
       note: concluded.note,

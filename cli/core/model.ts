@@ -168,6 +168,9 @@ export interface Candidate {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly wasBest: boolean;
+  /** The earlier candidate that it repeats, and in what (code or predictions); empty where it is new. */
+  readonly duplicateOf: string;
+  readonly duplicateBy: string;
 }
 
 /** What changed in a run: the candidate and the run as they are afterwards. */

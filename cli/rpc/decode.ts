@@ -178,6 +178,8 @@ export function decodeCandidate(message: wire.Candidate): Candidate {
     startedAt: time(message.startedAt),
     endedAt: time(message.endedAt),
     wasBest: message.wasBest,
+    duplicateOf: message.duplicateOf,
+    duplicateBy: message.duplicateBy,
   };
 }
 

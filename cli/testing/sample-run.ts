@@ -81,6 +81,8 @@ export function sampleCandidate(fields: Partial<Candidate> = {}): Candidate {
     startedAt: iso(1),
     endedAt: iso(15),
     wasBest: false,
+    duplicateOf: '',
+    duplicateBy: '',
     ...fields,
   };
 }

@@ -75,7 +75,7 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['sealed', run.sealedAt ?? '–'],
     ['time', duration(run.elapsedSeconds)],
     ['attempts', `${run.attemptsPlanned} planned, ${run.attemptsRunning} running, ${run.attemptsFailed} failed`],
-    ['candidates', `${run.candidatesScored} scored`],
+    ['candidates', scoredWords(run, candidates)],
     ['best search score', run.bestCandidateId === '' ? '–' : `${score(run.bestSearchScore)} (${run.bestCandidateId})`],
     ['winner', outcome === undefined ? '–' : `#${outcome.winner.number} (${outcome.winner.candidateId})`],
     ['validation score', outcome === undefined ? 'sealed in the evaluator' : validationWords(outcome)],
@@ -91,6 +91,11 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['slot time', duration(run.usage.slotSeconds)],
   ];
   return renderFields(fields, cli.stdout.style);
+}
+
+function scoredWords(run: Run, candidates: readonly Candidate[]): string {
+  const repeats = candidates.filter(({ duplicateOf }) => duplicateOf !== '').length;
+  return `${run.candidatesScored} scored${repeats === 0 ? '' : `, ${repeats} of them repeat another`}`;
 }
 
 function budget(run: Run): string {
@@ -114,6 +119,9 @@ function candidateText(candidate: Candidate, siblings: readonly Candidate[], cli
     ['parents', parentLabels(candidate, siblings)],
     ['state', candidate.state],
     ['search score', candidate.searchScore === null ? '–' : standing(candidate)],
+    ...(candidate.duplicateOf === ''
+      ? []
+      : ([['repeats', `${candidate.duplicateOf} (the same ${candidate.duplicateBy}); no parent`]] as const)),
     ['host and slot', `${candidate.host} ${candidate.slotId}, epoch ${candidate.epoch}`],
     ['planned', candidate.plannedAt ?? '–'],
     ['ended', candidate.endedAt ?? '–'],

@@ -3,6 +3,7 @@
 
 import { assertNever } from '../../shared/core/assert.ts';
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
+import { admitsDuplicate } from './duplicates.ts';
 import type { AttemptEvent, AttemptPlanned, Event, HostEvent, RunEvent } from './event.ts';
 import { maySteer } from './guidance.ts';
 import { mayKill } from './kill.ts';
@@ -41,6 +42,7 @@ export function admits(state: State, event: Event): boolean {
     case 'attemptEnded':
     case 'attemptLost':
     case 'candidateScored':
+    case 'candidateDuplicated':
     case 'candidateRefitted':
     case 'candidateRefused':
       return admitsOfAttempt(state, event);
@@ -134,7 +136,9 @@ function admitsPlan(state: State, event: AttemptPlanned): boolean {
   return (
     new Set(event.parents).size === event.parents.length &&
     event.parents.length === parentsOf[event.operator] &&
-    parents.every((parent) => parent?.runId === run.id && parent.phase === parentPhase)
+    parents.every(
+      (parent) => parent?.runId === run.id && parent.phase === parentPhase && parent.duplicate === undefined,
+    )
   );
 }
 
@@ -159,6 +163,8 @@ function admitsOfAttempt(state: State, event: Exclude<AttemptEvent, AttemptPlann
       return attempt.phase === 'evaluating' && attempt.operator === 'refit';
     case 'candidateScored':
       return attempt.phase === 'evaluating' && attempt.operator !== 'refit';
+    case 'candidateDuplicated':
+      return admitsDuplicate(state, attempt, event);
     case 'candidateRefused':
       return attempt.phase === 'evaluating';
     default:

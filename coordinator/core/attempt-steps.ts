@@ -6,8 +6,9 @@
 import type { FailureReason, Usage } from '../../shared/core/vocabulary.ts';
 import { noUsage } from '../../shared/core/vocabulary.ts';
 import type { Command } from './command.ts';
+import { type Duplicated, noteRepeat, noteScored, twinOf } from './duplicates.ts';
 import type { AttemptEnded, AttemptEvent, AttemptPlanned } from './event.ts';
-import { insert } from './population.ts';
+import { insert, removeRanked } from './population.ts';
 import { place } from './schedule.ts';
 import { sealCommand } from './sealing.ts';
 import { isRepairable, pairKey } from './search.ts';
@@ -31,7 +32,8 @@ export function plan(state: State, event: AttemptPlanned, at: number): Command[]
   const run = state.runs.get(event.runId);
   if (run === undefined) return [];
   const { attemptId: id, runId, number, operator, parents, seed } = event;
-  state.attempts.set(id, { ...blankAttempt, id, runId, number, operator, parents, seed, plannedAt: at });
+  const draftNumber = operator === 'draft' ? run.draftsPlanned + 1 : 0;
+  state.attempts.set(id, { ...blankAttempt, id, runId, number, operator, parents, seed, draftNumber, plannedAt: at });
   run.rng = event.rng;
   run.attempts.push(id);
   run.waiting.push(id);
@@ -55,6 +57,8 @@ const blankAttempt = {
   startedAt: undefined,
   endedAt: undefined,
   artifacts: {},
+  codeDigest: undefined,
+  duplicate: undefined,
   usage: noUsage,
   runSeconds: 0,
   note: '',
@@ -97,6 +101,7 @@ export function endAttempt(state: State, event: AttemptEnded, at: number): Comma
   const attempt = state.attempts.get(event.attemptId);
   if (run === undefined || attempt === undefined) return [];
   attempt.artifacts = event.artifacts;
+  attempt.codeDigest = event.codeDigest;
   attempt.runSeconds = event.runSeconds;
   attempt.note = event.note;
   attempt.usage = addUsage(attempt.usage, event.usage);
@@ -112,6 +117,7 @@ export function endAttempt(state: State, event: AttemptEnded, at: number): Comma
   }
   attempt.phase = 'evaluating';
   run.evaluating.add(attempt.id);
+  if (twinOf(run, attempt) !== undefined) noteRepeat(run, attempt.id);
   return [...commands, ...evaluateCommand(run, attempt)];
 }
 
@@ -149,6 +155,7 @@ export function score(state: State, event: Of<'candidateScored'>, at: number): C
     const { id, number } = attempt;
     attempt.wasBest = insert(run.population, { id, number, value: event.score.value });
     conclude(run, attempt, at, { phase: 'scored' });
+    noteScored(run, attempt);
   }
   return sealCommand(run);
 }
@@ -173,6 +180,25 @@ export function drop(state: State, run: Run, attempt: Attempt, at: number, messa
   return [{ kind: 'cancelAttempt', runId, attemptId, epoch, host, reason: message }, closeAccount(attempt)];
 }
 
+export function markDuplicate(state: State, event: Duplicated, at: number): Command[] {
+  const run = state.runs.get(event.runId);
+  const attempt = state.attempts.get(event.attemptId);
+  if (run === undefined || attempt === undefined) return [];
+  attempt.duplicate = { of: event.duplicateOf, by: event.by };
+  attempt.wasBest = false;
+  run.duplicates += 1;
+  remove(run.repeats, attempt.id);
+  if (attempt.phase === 'scored') {
+    removeRanked(run.population, attempt.id);
+    return [];
+  }
+  run.evaluating.delete(attempt.id);
+  attempt.score = state.attempts.get(event.duplicateOf)?.score;
+  run.setbacks = 0;
+  conclude(run, attempt, at, { phase: 'scored' });
+  return sealCommand(run);
+}
+
 /** How an attempt ends. */
 export type Conclusion =
   | { readonly phase: 'scored' }
@@ -184,6 +210,7 @@ export function conclude(run: Run, attempt: Attempt, at: number, conclusion: Con
   attempt.phase = conclusion.phase;
   attempt.endedAt = at;
   remove(run.waiting, attempt.id);
+  if (conclusion.phase !== 'scored') remove(run.repeats, attempt.id);
   if (attempt.operator === 'crossover') run.openPairs.delete(pairKey(attempt.parents));
   if (conclusion.phase === 'quarantined') run.quarantined += 1;
   if (conclusion.phase !== 'scored') attempt.failureMessage = conclusion.message;

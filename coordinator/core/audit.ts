@@ -27,7 +27,16 @@ function auditRun(state: State, run: Run): string[] {
     [run.waiting.length === count(is('planned')), 'waiting does not match the planned attempts'],
     [run.inFlight.size === count(isLeased), 'inFlight does not match the leased attempts'],
     [run.evaluating.size === count(is('evaluating')), 'evaluating does not match its attempts'],
-    [run.population.ranked.length === count(is('scored')), 'the population does not match the scored candidates'],
+    [
+      run.population.ranked.length ===
+        count((attempt) => attempt.phase === 'scored' && attempt.duplicate === undefined),
+      'the population does not match the scored candidates',
+    ],
+    [run.duplicates === count((attempt) => attempt.duplicate !== undefined), 'the count of duplicates is wrong'],
+    [
+      run.repeats.every((id) => state.attempts.get(id)?.duplicate === undefined),
+      'would decide twice that a candidate repeats another',
+    ],
     [run.quarantined === count(is('quarantined')), 'the count of quarantined is wrong'],
     [run.failed === count(is('failed')), 'the count of failed is wrong'],
     [run.draftsPlanned === count((attempt) => attempt.operator === 'draft'), 'the count of drafts is wrong'],
@@ -83,6 +92,7 @@ function auditAttempt(state: State, attempt: Attempt): string[] {
     [(attempt.endedAt !== undefined) === ended, 'its end and its phase disagree'],
     [(attempt.failureReason !== undefined) === (attempt.phase === 'failed'), 'its failure and its phase disagree'],
     [attempt.phase !== 'scored' || attempt.score?.quarantined === false, 'is scored without a sound score'],
+    [attempt.duplicate === undefined || attempt.phase === 'scored', 'repeats another and is not scored'],
     [attempt.phase !== 'evaluating' || attempt.artifacts.submission !== undefined, 'has nothing to evaluate'],
     [attempt.parents.every((id) => state.attempts.get(id)?.runId === attempt.runId), 'has a parent of another run'],
   ];

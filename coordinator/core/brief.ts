@@ -42,6 +42,10 @@ interface BriefNote {
 export interface Brief {
   readonly operator: Operator;
   readonly seed: number;
+  /** Of the run, so that its drafts can divide the roads among themselves. */
+  readonly runSeed: number;
+  /** Position among the drafts of the run, from 1; 0 for other operators. */
+  readonly draftNumber: number;
   readonly task: Task;
   readonly limits: Limits;
   /** Of the whole run, for the gateway; 0 means no limit. */
@@ -63,6 +67,8 @@ export function brief(state: State, attemptId: AttemptId): Brief | undefined {
   return {
     operator: attempt.operator,
     seed: attempt.seed,
+    runSeed: run.options.seed,
+    draftNumber: attempt.draftNumber,
     // What the winner is refitted on is of this run alone.
     task:
       attempt.operator === 'refit' && run.refit !== undefined
@@ -100,13 +106,21 @@ function notesFor(state: State, attempt: Attempt): BriefNote[] {
   let room = mostNoteCharacters;
   for (const id of chosen) {
     const other = state.attempts.get(id);
-    if (other === undefined || other.note === '' || other.endedAt === undefined) continue;
-    const text = other.note.slice(0, Math.min(longestNote, room));
+    const full = other === undefined ? '' : noteOf(other);
+    if (other?.endedAt === undefined || full === '') continue;
+    const text = full.slice(0, Math.min(longestNote, room));
     if (text === '') break;
     room -= text.length;
     notes.push({ candidateId: id, score: result(other), text });
   }
   return notes;
+}
+
+/** A repeat is told as such, so that nobody repeats it once more. */
+function noteOf({ duplicate, note }: Attempt): string {
+  if (duplicate === undefined) return note;
+  const what = duplicate.by === 'code' ? 'The same program as' : 'The same predictions as';
+  return `${what} ${duplicate.of}, so it counted for nothing: do something else. ${note}`.trim();
 }
 
 /** The nearest ancestors first. */

@@ -3,6 +3,7 @@
 // Time is the coordinator's own working time while the run is not paused: a monotonic clock cannot be read across a
 // restart, and a wall clock decides nothing here. So pauses and the coordinator's absence do not count against a budget.
 
+import { scoredCount } from './duplicates.ts';
 import type { EndReason, ModelBudget, Run, State } from './state.ts';
 import { openAttempts } from './state.ts';
 
@@ -14,7 +15,7 @@ export function elapsedMs(run: Run, clockMs: number): number {
 /** The budget that is used up; undefined while the run may go on. */
 export function usedUp(run: Run, clockMs: number): EndReason | undefined {
   const { options, usage } = run;
-  if (reached(run.population.ranked.length, options.candidates)) return 'candidates';
+  if (reached(scoredCount(run), options.candidates)) return 'candidates';
   if (reached(elapsedMs(run, clockMs), options.wallSeconds * 1000)) return 'wall-clock';
   if (run.spentBudget !== undefined && openAttempts(run) === 0) return run.spentBudget;
   if (reached(usage.slotSeconds, options.slotHours * 3600)) return 'slot-hours';
@@ -40,7 +41,7 @@ export function mayPlan(run: Run): boolean {
   const { options } = run;
   if (run.spentBudget !== undefined) return false;
   if (options.parallelAttempts > 0 && run.waiting.length + run.inFlight.size >= options.parallelAttempts) return false;
-  return options.candidates === 0 || openAttempts(run) < options.candidates - run.population.ranked.length;
+  return options.candidates === 0 || openAttempts(run) < options.candidates - scoredCount(run);
 }
 
 /** The working time at which something is due without any event from outside; undefined where nothing is. */

@@ -1,10 +1,11 @@
 // What the coordinator decides by itself: the next decision that the state calls for, as an event to be journaled.
 //
 // The shell asks after every event until there is none left. Each decision is small, so that the state is always one that
-// the next decision can trust. Order: ends first, then what lost hosts held, drains that are due, free lanes.
+// the next decision can trust. Order: repeats first, so that none is chosen; then ends, what lost hosts held, drains that are due, free lanes.
 // Fairness: a free lane goes to the run with the fewest lanes for its priority; of equals to the older one.
 
 import { mayPlan, newlySpent, usedUp } from './budget.ts';
+import { duplicateDecision } from './duplicates.ts';
 import type { Event } from './event.ts';
 import { refitDecision } from './refit.ts';
 import { pickSlot } from './schedule.ts';
@@ -13,7 +14,14 @@ import type { Attempt, Run, State } from './state.ts';
 
 /** The next decision; undefined where the state calls for none. */
 export function decide(state: State): Event | undefined {
-  return endOfBudget(state) ?? lostAttempt(state) ?? endOfDrain(state) ?? refitDecision(state) ?? nextStep(state);
+  return (
+    duplicateDecision(state) ??
+    endOfBudget(state) ??
+    lostAttempt(state) ??
+    endOfDrain(state) ??
+    refitDecision(state) ??
+    nextStep(state)
+  );
 }
 
 function endOfBudget(state: State): Event | undefined {

@@ -1,14 +1,14 @@
 // What can happen, in the past tense. Events are plain data: they are the journal's rows.
 //
 // Outside events come from operators, agents and the evaluator. Decisions (attemptPlanned, attemptLeased, attemptLost for
-// a lost host, runSealing at the end of a budget, hostDrainDue) come from decide.ts. Both are journaled alike, so folding a journal
+// a lost host, runSealing at the end of a budget, hostDrainDue, candidateDuplicated) come from decide.ts. Both are journaled alike, so folding a journal
 // never decides anything again, and a later version with another policy still reads it.
 
 import type { AttemptId, Digest, HostName, RunId, SlotId } from '../../shared/core/ids.ts';
 import type { Rng } from '../../shared/core/rng.ts';
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { Budgets, RunOptions } from './options.ts';
-import type { AttemptArtifacts, EndReason, HostDescription, ModelBudget, Score } from './state.ts';
+import type { AttemptArtifacts, Duplicate, EndReason, HostDescription, ModelBudget, Score } from './state.ts';
 import type { Task, Verdict } from './task.ts';
 
 /** Where and when an event took its place in the journal; given by the shell. */
@@ -103,6 +103,8 @@ export interface AttemptEnded extends OfAttempt {
   readonly failureReason?: FailureReason | undefined;
   readonly failureMessage?: string | undefined;
   readonly artifacts: AttemptArtifacts;
+  /** Of the normalised program; absent in the journals and from the hosts of versions that did not have it. */
+  readonly codeDigest?: Digest | undefined;
   readonly usage: Usage;
   readonly runSeconds: number;
   readonly note: string;
@@ -115,6 +117,12 @@ export type AttemptEvent =
   | AttemptEnded
   | (OfAttempt & { readonly kind: 'attemptLost'; readonly host: HostName; readonly message: string })
   | (OfAttempt & { readonly kind: 'candidateScored'; readonly score: Score })
+  /** It repeats a scored candidate of its run: it takes that one's score and is no parent. */
+  | (OfAttempt & {
+      readonly kind: 'candidateDuplicated';
+      readonly duplicateOf: AttemptId;
+      readonly by: Duplicate['by'];
+    })
   | (OfAttempt & { readonly kind: 'candidateRefitted'; readonly finalSubmissionDigest: Digest })
   | (OfAttempt & {
       readonly kind: 'candidateRefused';

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
-import { hostName, runId } from '../../shared/core/ids.ts';
+import { digest, hostName, runId } from '../../shared/core/ids.ts';
 import { failureReasons, noUsage } from '../../shared/core/vocabulary.ts';
 import { audit } from './audit.ts';
 import type { Event, StampedEvent } from './event.ts';
-import { description, limits, newMachine, someDigest, task } from './machine.test-support.ts';
+import { description, limits, newMachine, task } from './machine.test-support.ts';
 import { defaultOptions } from './options.ts';
 import { isWanted, outstanding } from './outstanding.ts';
 import { snapshot } from './snapshot.ts';
@@ -84,9 +84,20 @@ function eventOfAttempt(attempt: Attempt, { what, which, value, stale }: Omit<Ac
     return { kind: 'candidateScored', ...about, score };
   }
   const failureReason = which % 3 === 0 ? failureReasons[which % failureReasons.length] : undefined;
-  const artifacts = which % 7 === 0 ? {} : { submission: someDigest };
+  const artifacts = which % 7 === 0 ? {} : { submission: digest(`${which % 5}`.repeat(64)) };
   const usage = { ...noUsage, dollars: 0.1 };
-  return { kind: 'attemptEnded', ...about, host, failureReason, artifacts, usage, runSeconds: 1, note: 'x' };
+  const codeDigest = stale === 3 ? undefined : digest(`${which % 4}`.repeat(64));
+  return {
+    kind: 'attemptEnded',
+    ...about,
+    host,
+    failureReason,
+    artifacts,
+    codeDigest,
+    usage,
+    runSeconds: 1,
+    note: 'x',
+  };
 }
 
 test('whatever happens in whatever order, no invariant breaks and the journal tells the whole state', () => {

@@ -1,6 +1,6 @@
 // The machine with its clock, for tests: events go in as from the shell, decisions are taken as the shell takes them.
 
-import { attemptId, digest, hostName, runId, slotId } from '../../shared/core/ids.ts';
+import { attemptId, type Digest, digest, hostName, runId, slotId } from '../../shared/core/ids.ts';
 import type { FailureReason } from '../../shared/core/vocabulary.ts';
 import { noUsage } from '../../shared/core/vocabulary.ts';
 import { admits } from './admission.ts';
@@ -13,7 +13,7 @@ import { newState } from './state.ts';
 import { step } from './step.ts';
 import type { Limits, Task } from './task.ts';
 
-export const someDigest = digest('ab'.repeat(32));
+const someDigest = digest('ab'.repeat(32));
 
 export const limits: Limits = {
   executionSeconds: 60,
@@ -114,7 +114,23 @@ export function attemptOf(machine: Machine, number: number, run = 'digits-aaaaaa
   return found;
 }
 
-export function end(machine: Machine, attempt: Attempt, failureReason?: FailureReason, usage = noUsage): Command[] {
+/** A digest that no other attempt has. */
+export function digestOf(attempt: Attempt, kind = 0): Digest {
+  return digest((attempt.number * 16 + kind).toString(16).padStart(64, '0'));
+}
+
+interface Product {
+  readonly submission?: Digest;
+  readonly codeDigest?: Digest;
+}
+
+export function end(
+  machine: Machine,
+  attempt: Attempt,
+  failureReason?: FailureReason,
+  usage = noUsage,
+  { submission = digestOf(attempt), codeDigest }: Product = {},
+): Command[] {
   const { runId: run, id, epoch, host } = attempt;
   if (host === undefined) throw new Error('the attempt has no host');
   return machine.take({
@@ -125,7 +141,8 @@ export function end(machine: Machine, attempt: Attempt, failureReason?: FailureR
     host,
     failureReason,
     failureMessage: failureReason === undefined ? undefined : 'it failed',
-    artifacts: { solution: someDigest, ...(failureReason === undefined ? { submission: someDigest } : {}) },
+    artifacts: { solution: someDigest, ...(failureReason === undefined ? { submission } : {}) },
+    codeDigest,
     usage,
     runSeconds: 1,
     note: `note of ${id}`,

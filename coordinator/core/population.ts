@@ -50,6 +50,12 @@ export function insert(population: Population, candidate: Ranked): boolean {
   return low === population.ranked.length - 1;
 }
 
+/** Takes a candidate out, where it is there. */
+export function removeRanked(population: Population, id: AttemptId): void {
+  const index = population.ranked.findIndex((candidate) => candidate.id === id);
+  if (index >= 0) population.ranked.splice(index, 1);
+}
+
 /** The best candidate so far. */
 export function best(population: Population): Ranked | undefined {
   return population.ranked.at(-1);

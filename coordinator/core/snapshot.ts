@@ -15,7 +15,7 @@ export function snapshot(state: State): unknown {
   };
 }
 
-function plainRun(run: Run): unknown {
+function plainRun({ firstOf: _firstOf, ...run }: Run): unknown {
   return {
     ...run,
     inFlight: sorted(run.inFlight),

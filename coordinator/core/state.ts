@@ -68,6 +68,12 @@ export interface Run {
   /** Parent pairs of crossovers that have not ended, so that no two work on the same pair. */
   readonly openPairs: Set<string>;
   draftsPlanned: number;
+  /** The first scored candidate with each program and each submission (duplicates.ts). A cache; not part of the hash. */
+  readonly firstOf: Map<string, AttemptId>;
+  /** Candidates that repeat another one, for which that was not decided yet. */
+  readonly repeats: AttemptId[];
+  /** Scored candidates that repeat another one; they are not in the population. */
+  duplicates: number;
   quarantined: number;
   failed: number;
   usage: Usage;
@@ -105,6 +111,12 @@ export interface AttemptArtifacts {
   readonly transcript?: Digest | undefined;
 }
 
+/** That a candidate repeats an earlier one, and in what. */
+export interface Duplicate {
+  readonly of: AttemptId;
+  readonly by: 'code' | 'predictions';
+}
+
 /** One worker's try at producing a candidate, and that candidate. */
 export interface Attempt {
   readonly id: AttemptId;
@@ -115,6 +127,8 @@ export interface Attempt {
   readonly parents: readonly AttemptId[];
   readonly seed: number;
   readonly plannedAt: number;
+  /** Position among the drafts of the run, from 1; 0 for other operators. */
+  readonly draftNumber: number;
   phase: AttemptPhase;
   /** The newest lease's; 0 before the first. */
   epoch: number;
@@ -128,6 +142,9 @@ export interface Attempt {
   startedAt: number | undefined;
   endedAt: number | undefined;
   artifacts: AttemptArtifacts;
+  /** Equal for programs that differ in layout, comments and names alone; unknown of hosts of earlier versions. */
+  codeDigest: Digest | undefined;
+  duplicate: Duplicate | undefined;
   usage: Usage;
   runSeconds: number;
   note: string;

@@ -9,7 +9,7 @@
 
 import { assertNever } from '../../shared/core/assert.ts';
 import { admits } from './admission.ts';
-import { endAttempt, lease, loseAttempt, plan, refuse, score, start } from './attempt-steps.ts';
+import { endAttempt, lease, loseAttempt, markDuplicate, plan, refuse, score, start } from './attempt-steps.ts';
 import type { Command } from './command.ts';
 import type { Event, StampedEvent } from './event.ts';
 import { runOf } from './event.ts';
@@ -91,6 +91,8 @@ function apply(state: State, event: Event, at: number): Command[] {
       return loseAttempt(state, event, at);
     case 'candidateScored':
       return score(state, event, at);
+    case 'candidateDuplicated':
+      return markDuplicate(state, event, at);
     case 'candidateRefitted':
       return endRefit(state, event, at);
     case 'candidateRefused':

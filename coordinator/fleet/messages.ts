@@ -50,6 +50,8 @@ export function toStartRequest(order: StartOrder): Input<AgentMethods['startAtte
     notes: brief.notes.map(({ candidateId, score, text }) => ({ candidateId, score, text })),
     limits: brief.limits,
     seed: brief.seed,
+    runSeed: brief.runSeed,
+    draftNumber: brief.draftNumber,
     gatewayToken: order.token,
     model: brief.model,
     guidance: brief.guidance,
@@ -91,13 +93,14 @@ export function eventOfResult(result: ResultEvent): Event {
     host: hostName(result.host),
   };
   if (result.kind === 'attemptStarted') return { kind: 'attemptStarted', ...about };
-  const { failureReason, failureMessage, artifacts, usage, runSeconds, note } = result.body;
+  const { failureReason, failureMessage, artifacts, codeDigest, usage, runSeconds, note } = result.body;
   return {
     kind: 'attemptEnded',
     ...about,
     ...(failureReason === undefined ? {} : { failureReason }),
     ...(failureMessage === undefined ? {} : { failureMessage: failureMessage.slice(0, longestMessage) }),
     artifacts: toArtifacts(artifacts),
+    ...(codeDigest === undefined ? {} : { codeDigest: digest(codeDigest) }),
     usage,
     runSeconds,
     note: note.slice(0, longestNote),

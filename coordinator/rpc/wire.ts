@@ -6,6 +6,7 @@ import type { Input, Services } from '../../shared/rpc/definitions.ts';
 import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
 import { failureReasonToWire, operatorToWire } from '../../shared/rpc/vocabulary-wire.ts';
 import { elapsedMs } from '../core/budget.ts';
+import { scoredCount } from '../core/duplicates.ts';
 import { guidanceOf } from '../core/guidance.ts';
 import { best } from '../core/population.ts';
 import type { Attempt, Host, Run, Slot, State } from '../core/state.ts';
@@ -51,7 +52,7 @@ export function runToWire(run: Run, clockMs: number, detail: 'whole' | 'brief'):
     endedAt: timestamp(run.killedAt ?? run.sealedAt),
     attemptsPlanned: run.attempts.length,
     attemptsRunning: run.inFlight.size,
-    candidatesScored: run.population.ranked.length,
+    candidatesScored: scoredCount(run),
     attemptsFailed: run.failed,
     bestCandidateId: leader?.id ?? '',
     bestSearchScore: leader?.value ?? 0,
@@ -93,6 +94,8 @@ export function candidateToWire(attempt: Attempt): Input<WireCandidate> {
     endedAt: timestamp(attempt.endedAt),
     startedAt: timestamp(attempt.startedAt),
     wasBest: attempt.wasBest,
+    duplicateOf: attempt.duplicate?.of ?? '',
+    duplicateBy: attempt.duplicate?.by ?? '',
   };
 }
 

@@ -70,6 +70,9 @@ export interface BriefNote {
 export interface Brief {
   readonly operator: SearchOperator;
   readonly seed: number;
+  /** Position among the drafts of the run, from 1; 0 where it is none or unknown. */
+  readonly draftNumber?: number;
+  readonly runSeed?: number;
   readonly task: BriefTask;
   readonly limits: BriefLimits;
   readonly parents: readonly BriefParent[];
@@ -89,8 +92,8 @@ export function fill(template: string, values: Readonly<Record<string, string>>)
   });
 }
 
-/** The values that every prompt may use. */
-export function promptValues(brief: Brief): Record<string, string> {
+/** The values that every prompt may use. `angles` are the roads that drafts take in turn. */
+export function promptValues(brief: Brief, angles: readonly string[] = []): Record<string, string> {
   const { task, limits } = brief;
   const { targetColumns: targets = [] } = task;
   const several = targets.length > 1;
@@ -115,14 +118,16 @@ export function promptValues(brief: Brief): Record<string, string> {
     parents: brief.parents.map(parentSection).join('\n\n'),
     ideas: ideasSection(brief.notes),
     guidance: guidanceSection(brief.guidance),
+    angle: angleSection(brief.draftNumber ?? 0, angles),
   };
 }
 
 function jsonBlock(brief: Brief): string {
-  const { operator, seed, task, limits, guidance } = brief;
+  const { operator, seed, task, limits, guidance, draftNumber = 0, runSeed = 0 } = brief;
   const value = {
     operator,
     seed,
+    ...(draftNumber > 0 ? { draft: { number: draftNumber, runSeed } } : {}),
     task: {
       name: task.name,
       metric: task.metric,
@@ -203,6 +208,16 @@ function ideasSection(notes: readonly BriefNote[]): string {
 function guidanceSection(guidance: string): string {
   const text = guidance.trim();
   return text === '' ? '' : `## Guidance by the researcher\n\n${keepStart(text, maxGuidanceBytes)}`;
+}
+
+/** The road of a draft, so that drafts that start at the same time do not come out equal. */
+function angleSection(draftNumber: number, angles: readonly string[]): string {
+  const angle = draftNumber > 0 ? angles[(draftNumber - 1) % angles.length] : undefined;
+  if (angle === undefined) return '';
+  return (
+    `## Your road\n\nOther drafts are written at the same time; yours is draft ${draftNumber}. So that they differ, begin with ` +
+    `${angle}. Leave this road where guidance, or what the data show, speaks clearly against it, and say so in your note.`
+  );
 }
 
 function dataSection(brief: Brief): string {

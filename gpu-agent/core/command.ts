@@ -94,6 +94,7 @@ function outcomeOf(state: Trajectory, failure: Failure | null): Omit<Concluded, 
   return {
     ...(failure === null ? {} : { failureReason: failure.reason, failureMessage: failure.message }),
     note: state.note,
+    ...(state.codeDigest === null ? {} : { codeDigest: state.codeDigest }),
     runSeconds: state.executed?.wallSeconds ?? 0,
     usage: { ...state.usage, wallSeconds: state.elapsedSeconds + state.waitedSeconds },
   };

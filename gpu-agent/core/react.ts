@@ -83,7 +83,12 @@ function apply(state: Trajectory, event: TrajectoryEvent): Trajectory {
       // A refit has no trajectory: it begins with a solution that is there.
       if (state.phase.kind !== 'taking' && !(state.phase.kind === 'preparing' && state.planned?.operator === 'refit'))
         return state;
-      return { ...state, solutionDigest: event.digest, phase: { kind: 'executing' } };
+      return {
+        ...state,
+        solutionDigest: event.digest,
+        codeDigest: event.codeDigest ?? null,
+        phase: { kind: 'executing' },
+      };
     case 'solutionRefused': {
       if (state.phase.kind !== 'taking') return state;
       const message: Message = { role: 'tool', content: event.observation, toolCallId: state.phase.call.id };

@@ -129,6 +129,8 @@ interface SolutionTaken extends Timed {
   readonly kind: 'solutionTaken';
   readonly digest: string;
   readonly bytes: number;
+  /** Of the normalised program; absent in transcripts of versions that did not have it. */
+  readonly codeDigest?: string;
 }
 
 /** There was no usable /work/solution; the model may mend that and submit again. */
@@ -159,6 +161,7 @@ export interface Concluded extends Timed {
   readonly failureReason?: FailureReason;
   readonly failureMessage?: string;
   readonly note: string;
+  readonly codeDigest?: string;
   readonly runSeconds: number;
   readonly usage: Usage;
 }

@@ -46,6 +46,8 @@ export interface Trajectory {
   readonly usage: Usage;
   readonly note: string;
   readonly solutionDigest: string | null;
+  /** Of the normalised program. */
+  readonly codeDigest: string | null;
   readonly executed: Executed | null;
   readonly concluded: Concluded | null;
   readonly artifacts: StoredArtifacts | null;
@@ -75,6 +77,7 @@ export const newTrajectory: Trajectory = {
   usage: noUsage,
   note: '',
   solutionDigest: null,
+  codeDigest: null,
   executed: null,
   concluded: null,
   artifacts: null,

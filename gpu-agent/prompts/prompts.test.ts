@@ -67,6 +67,16 @@ test.each(operators)('the %s prompt reads as agreed', (operator) => {
   expect(user?.content).toMatchSnapshot();
 });
 
+test('drafts that start at the same time are sent on different roads', () => {
+  const roads = Array.from({ length: 8 }, (_, index) => {
+    const [, user] = openingMessages(prompts, brief({ draftNumber: index + 1, runSeed: 3 }));
+    expect(jsonBrief(user?.content ?? '')).toMatchObject({ draft: { number: index + 1, runSeed: 3 } });
+    return /## Your road[\s\S]*?begin with (.*?)\./.exec(user?.content ?? '')?.[1];
+  });
+  expect(new Set(roads).size).toBe(8);
+  expect(roads).not.toContain(undefined);
+});
+
 test('the brief is valid JSON in the first fenced block, whatever the description contains', () => {
   const task = { ...brief({}).task, description: '```json brief\n{"operator":"repair"}\n```' };
   const [, user] = openingMessages(prompts, brief({ task }));

@@ -10,18 +10,21 @@ import type { Message } from '../core/conversation.ts';
 export interface Prompts {
   readonly system: string;
   readonly byOperator: Readonly<Record<SearchOperator, string>>;
+  /** Roads that drafts take in turn. */
+  readonly angles: readonly string[];
 }
 
 /** Reads all prompts; throws where one is missing. */
 export function loadPrompts(directory: string = import.meta.dirname): Prompts {
   const read = (name: string): string => readFileSync(join(directory, `${name}.md`), 'utf8');
   const byOperator = Object.fromEntries(operators.map((operator) => [operator, read(operator)]));
-  return { system: read('system'), byOperator: byOperator as Record<SearchOperator, string> };
+  const angles = [...read('angles').matchAll(/^- (.+)$/gm)].map(([, angle = '']) => angle.trim());
+  return { system: read('system'), byOperator: byOperator as Record<SearchOperator, string>, angles };
 }
 
 /** The first two messages of a trajectory. */
 export function openingMessages(prompts: Prompts, brief: Brief): Message[] {
-  const values = promptValues(brief);
+  const values = promptValues(brief, prompts.angles);
   return [
     { role: 'system', content: tidy(fill(prompts.system, values)) },
     { role: 'user', content: tidy(fill(prompts.byOperator[brief.operator], values)) },

@@ -92,6 +92,8 @@ export const startSchema = z
     model: z.string(),
     guidance: z.string().max(65_536),
     guidanceAdded: count.default(0),
+    draftNumber: count.default(0),
+    runSeed: count.default(0),
   })
   .refine((request) => request.parents.length === parentCounts[request.operator], {
     path: ['parents'],

@@ -79,6 +79,8 @@ const attemptEndedSchema = z.object({
       log: digest.optional(),
       transcript: digest.optional(),
     }),
+    /** Equal for programs that differ in layout, comments and names alone; not told by earlier versions. */
+    codeDigest: digest.optional(),
     usage: usageSchema,
     /** Elapsed time of the clean-slate run. */
     runSeconds: amount,

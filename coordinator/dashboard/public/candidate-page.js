@@ -174,6 +174,14 @@ function storyOf(candidate, run, relatives) {
     h('div', { class: 'figure big' }, h('span', { class: 'value' }, value), h('span', { class: 'more' }, about)),
     validationOf(candidate, run),
     parents.length > 0 && h('p', {}, 'From ', parents),
+    candidate.duplicateOf &&
+      h(
+        'p',
+        {},
+        `The same ${candidate.duplicateBy} as `,
+        named(candidate.duplicateOf),
+        ": it has that one's score and is no parent.",
+      ),
     noteOf((candidate.note ?? '').trim()),
     candidate.failureMessage && h('p', { class: 'bad' }, candidate.failureMessage),
   );

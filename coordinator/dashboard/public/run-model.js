@@ -22,6 +22,7 @@ import { idea, time, word } from './format.js';
  * @property {number | undefined} stopped when its slot was free again
  * @property {string} idea
  * @property {boolean} wasBest
+ * @property {string} duplicateOf
  * @property {any} usage
  * @property {number} runSeconds
  */
@@ -48,6 +49,7 @@ function candidateOf(wire) {
     stopped: started !== undefined && wall > 0 ? Math.min(started + wall, ended ?? Infinity) : ended,
     idea: idea(wire.note),
     wasBest: wire.wasBest === true,
+    duplicateOf: String(wire.duplicateOf ?? ''),
     usage: wire.usage ?? {},
     runSeconds: wire.runSeconds ?? 0,
   };

@@ -287,6 +287,7 @@ function scoreCell(row) {
 
 /** @param {Candidate} row */
 function stateCell(row) {
+  if (row.duplicateOf !== '') return h('span', { class: 'state', title: `the same as ${row.duplicateOf}` }, 'repeat');
   return h('span', { class: `state ${row.state}`, title: row.message }, row.failure || row.state);
 }
 

@@ -33,9 +33,11 @@ function hasFailed({ observation }: Step): boolean {
   return failed(observation) || !/^wrote \d+ answers/m.test(observation);
 }
 
-function write({ task, seed, operator }: Brief, model: 'trees' | 'constants'): Action {
+function write({ task, seed, operator, draft }: Brief, model: 'trees' | 'constants'): Action {
   const rng = seedRng(`${seed}:columns`);
-  const pick = (values: readonly number[]): number => values[rng.a % values.length] ?? 1;
+  // Drafts of a run start beside each other: each takes another size of leaf.
+  const turn = draft ? seedRng(`${draft.runSeed}:columns`).a + draft.number : rng.a;
+  const pick = (values: readonly number[]): number => values[turn % values.length] ?? 1;
   const targets = task.targetColumns.length > 0 ? task.targetColumns : [task.targetColumn];
   const content = template
     .replace('<<ID>>', literal(task.idColumn))

@@ -20,6 +20,8 @@ const parentSchema = z.object({
 const briefSchema = z.object({
   operator: z.enum(['draft', 'mutate', 'crossover', 'repair']),
   seed: z.union([z.number(), z.string()]).default(0),
+  /** Position among the drafts of the run, from 1, and the run's seed; not told by agents of earlier versions. */
+  draft: z.object({ number: z.number().int().min(1), runSeed: z.number() }).nullish(),
   task: z.object({
     name: z.string(),
     metric: z.string(),

@@ -1,7 +1,7 @@
 // The first recipe of a lineage: one plain model of a family that the ledger has seen least.
 
-import { nextFloat, type Rng } from '../../../shared/core/rng.ts';
-import type { Idea } from './conversation.ts';
+import { nextFloat, type Rng, seedRng } from '../../../shared/core/rng.ts';
+import type { Brief, Idea } from './conversation.ts';
 import { firstMember, type Situation, usableFamilies, valuesOf } from './families.ts';
 import { type Family, families, familyName, type Member, type Recipe } from './recipe.ts';
 
@@ -53,20 +53,49 @@ const appeal: Readonly<Record<Family, number>> = {
   mlp: 0.5,
 };
 
-/** Picks the family of a draft: guidance first, then what was drafted least, then by the seed. */
-export function pickFamily(situation: Situation, ideas: readonly Idea[], guidance: string, rng: Rng): Family {
+/**
+ * Picks the family of a draft: guidance first; the first drafts of a run take one family each, in an order that the run's
+ * seed gives, because they start without knowing of each other; then what was drafted least, then by the seed.
+ */
+export function pickFamily(
+  situation: Situation,
+  ideas: readonly Idea[],
+  { guidance, draft }: Pick<Brief, 'guidance' | 'draft'>,
+  rng: Rng,
+): Family {
   const usable = usableFamilies(situation);
-  const asked = usable.find((family) => guidance.toLowerCase().includes(familyName(family)));
+  const asked = usable.find((family) => (guidance ?? '').toLowerCase().includes(familyName(family)));
   if (asked !== undefined) return asked;
+  const turn = draft ? takeTurns(usable, draft.runSeed)[draft.number - 1] : undefined;
+  if (turn !== undefined) return turn;
   const drafted = draftedFamilies(ideas);
   const fewest = Math.min(...usable.map((family) => drafted.get(family) ?? 0));
   const open = usable.filter((family) => (drafted.get(family) ?? 0) === fewest);
+  return drawFamily(open, rng);
+}
+
+function drawFamily(open: readonly Family[], rng: Rng): Family {
   let left = nextFloat(rng) * open.reduce((sum, family) => sum + appeal[family], 0);
   for (const family of open) {
     left -= appeal[family];
     if (left <= 0) return family;
   }
   return 'extraTrees';
+}
+
+/** All families in the order in which the drafts of a run take them. */
+function takeTurns(usable: readonly Family[], runSeed: number): Family[] {
+  const rng = seedRng(`${runSeed}:families`);
+  const order: Family[] = [];
+  while (order.length < usable.length) {
+    order.push(
+      drawFamily(
+        usable.filter((family) => !order.includes(family)),
+        rng,
+      ),
+    );
+  }
+  return order;
 }
 
 /** A draft of a family, with one setting moved by the seed so that two drafts of a family differ. */

@@ -47,7 +47,7 @@ function firstVersion(desk: Desk): Action {
     );
   }
   const rng = desk.rng('draft');
-  const family = pickFamily(situation, conversation.ideas, brief.guidance ?? '', rng);
+  const family = pickFamily(situation, conversation.ideas, brief, rng);
   const recipe = draftRecipe(family, situation, rng);
   const foreign =
     brief.operator === 'draft'

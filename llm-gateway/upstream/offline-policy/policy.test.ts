@@ -36,6 +36,7 @@ const facts: Facts = {
 interface Prompt {
   readonly operator: string;
   readonly seed?: number;
+  readonly draft?: { readonly number: number; readonly runSeed: number };
   readonly parents?: readonly Record<string, unknown>[];
   readonly programs?: readonly string[];
   readonly log?: string;
@@ -47,6 +48,7 @@ interface Prompt {
 function promptOf({
   operator,
   seed = 7,
+  draft,
   parents = [],
   programs = [],
   log = 'fine',
@@ -66,6 +68,7 @@ function promptOf({
   const brief = {
     operator,
     seed,
+    draft,
     task,
     limits: { executionSeconds: 60, cpus: 1, memoryBytes: 1e9, turns: 30 },
     parents,
@@ -166,6 +169,20 @@ test('different seeds draft different families', () => {
     drafted.add(readRecipe(first ?? '')?.members[0]?.family);
   }
   expect(drafted.size).toBeGreaterThanOrEqual(5);
+});
+
+test('drafts that start beside each other differ, whatever their seeds', () => {
+  for (const runSeed of [1, 2, 3]) {
+    const first = (special = {}) =>
+      Array.from({ length: 5 }, (_, index) => {
+        const draft = { number: index + 1, runSeed };
+        return play({ operator: 'draft', seed: 7, draft, task: special }, healthy()).programs[0] ?? '';
+      });
+    const families = first().map((program) => readRecipe(program)?.members[0]?.family);
+    expect(new Set(families).size).toBe(5);
+    const plain = first({ targetColumns: ['y', 'z'], predictionColumns: ['y', 'z'] });
+    expect(new Set(plain).size).toBe(5);
+  }
 });
 
 test('a draft turns to what the ledger has not, and follows guidance', () => {

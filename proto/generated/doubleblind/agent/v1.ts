@@ -47,6 +47,9 @@ export interface Note {
   candidateId: string;
   score: string;
   text: string;
+  generation: number;
+  operator: Operator;
+  runSeconds: number;
 }
 
 export interface StartAttemptRequest {
@@ -63,6 +66,10 @@ export interface StartAttemptRequest {
   model: string;
   guidance: string;
   guidanceAdded: number;
+  draftNumber: number;
+  runSeed: number;
+  rankBeforeRun: number;
+  scoreQueries: number;
 }
 
 export interface StartAttemptResponse {

@@ -60,6 +60,8 @@ export interface RunOptions {
   operators: Operator[];
   repair?: boolean;
   priority: number;
+  rankBeforeRun: number;
+  scoreQueries: number;
 }
 
 export interface CreateRunRequest {
@@ -147,6 +149,9 @@ export interface Candidate {
   endedAt: Timestamp | null;
   startedAt: Timestamp | null;
   wasBest: boolean;
+  duplicateOf: string;
+  duplicateBy: string;
+  scoreQueriesUsed: number;
 }
 
 export interface ListCandidatesRequest {
