@@ -39,7 +39,11 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   const ending = new AbortController();
   const signal = AbortSignal.any([cli.signal, ending.signal]);
   const doing = new Map<string, string>();
-  const state: { progress: Progress } = { progress: { ...noProgress, run } };
+  // What a fork begins with is no event of its own.
+  const inherited = run.inheritedCandidates > 0 ? await coordinator.listCandidates(run.runId) : [];
+  const known = inherited.filter((one) => one.inheritedFrom !== '');
+  const candidates = new Map(known.map((one) => [one.candidateId, one]));
+  const state: { progress: Progress } = { progress: { ...noProgress, run, candidates } };
   const view = output.isTerminal ? liveView(output, state, doing, run) : undefined;
   const say = (happening: Happening): void => {
     const text = lineOf(happening, state.progress, output, view !== undefined);

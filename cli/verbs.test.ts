@@ -113,6 +113,13 @@ test('pause, resume and cancel reach the coordinator with the whole id', async (
   );
 });
 
+test('fork goes on from a run: its whole id, how many of the best, and what is to be otherwise', async () => {
+  const seen = await run('fork', 'r-sam', '--top', '3', '--detach');
+  expect([seen.code, seen.stdout]).toEqual([0, 'r-sample\n']);
+  expect(stub.requests).toContainEqual({ verb: 'fork', runId: 'r-sample', top: 3 });
+  expect((await run('fork', '--help')).stdout).toContain('begins with its scored candidates');
+});
+
 test('kill ends a run at once, and seals it only where that is asked for', async () => {
   expect((await run('kill', 'r-sam')).stdout).toContain('killed');
   expect((await run('kill', 'r-sam', '--seal')).stdout).toContain('sealing');

@@ -8,6 +8,7 @@ import { addCost } from './verbs/cost.ts';
 import { addDiff } from './verbs/diff.ts';
 import { addDoctor } from './verbs/doctor.ts';
 import { addDown } from './verbs/down.ts';
+import { addFork } from './verbs/fork.ts';
 import { addLogs } from './verbs/logs.ts';
 import { addLs } from './verbs/ls.ts';
 import { addNode } from './verbs/node.ts';
@@ -47,6 +48,7 @@ export const verbs: readonly AddVerb[] = [
   addAudit,
   addReplay,
   addSteering,
+  addFork,
   addTask,
   addNode,
   addScore,

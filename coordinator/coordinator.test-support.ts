@@ -266,6 +266,7 @@ export class FakeEvaluator {
   readonly answers = new Map<string, number>();
   readonly calls: string[] = [];
   sealed: string[] | undefined;
+  readonly forks: string[] = [];
   refuse: (candidate: string) => boolean = () => false;
   /** What was handed in by refits, and what is said to it; empty for yes. */
   readonly refits: string[] = [];
@@ -287,6 +288,10 @@ export class FakeEvaluator {
         yield { chunk: bundle };
       },
       evaluate: async (requests) => await this.evaluate(requests),
+      forkRun: async ({ runId, fromRunId, candidates }) => {
+        this.forks.push(`${runId} from ${fromRunId}: ${candidates.length}`);
+        return {};
+      },
       sealRun: async ({ runId, candidateIds }) => {
         this.sealed = candidateIds;
         const finalists = candidateIds.map((candidateId) => ({ candidateId, searchScore: 1, validationScore: 2 }));

@@ -67,3 +67,28 @@ test('a killed run is sealed later with what it had, where that is asked for', a
   expect(run).toMatchObject({ endReason: 'killed', candidatesScored: 2 });
   expect(made.evaluator.sealed).toHaveLength(2);
 });
+
+test('a fork goes on with what the run had, under options that are as there unless named', async () => {
+  const made = await start();
+  const runId = await createRun(made, { candidates: 3, finalists: 7, guidance: 'be brief' });
+  await sealed(made, runId);
+  const request = { requestId: 'fork', runId: runId.slice(0, -2), options: { candidates: 2 } };
+  const { run } = await made.client().forkRun(request, deadline);
+  expect(run).toMatchObject({ forkedFrom: runId, inheritedCandidates: 3, task: 'digits' });
+  expect(run?.options).toMatchObject({ candidates: 2, finalists: 7, guidance: 'be brief' });
+  const forkId = run?.runId ?? '';
+  expect(made.evaluator.forks).toEqual([`${forkId} from ${runId}: 3`]);
+  expect((await made.client().forkRun(request, deadline)).run?.runId).toBe(forkId);
+  expect(await sealed(made, forkId)).toMatchObject({ candidatesScored: 5, endReason: 'candidates' });
+  const { candidates } = await made.client().listCandidates({ runId: forkId }, deadline);
+  expect(candidates.slice(0, 3).map(({ inheritedFrom }) => inheritedFrom.startsWith(runId))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  await made.restart();
+  const empty = await createRun(made, { candidates: 1 }, 'empty');
+  await made.client().killRun({ runId: empty }, deadline);
+  const nothing = made.client().forkRun({ requestId: 'none', runId: empty }, deadline);
+  await expect(nothing).rejects.toThrow('has no candidate with a score to begin with');
+});

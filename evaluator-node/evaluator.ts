@@ -15,6 +15,7 @@ import { openLedger } from './ledger/ledger.ts';
 import { withMetrics } from './metrics.ts';
 import { type Evaluator, evaluatorService } from './rpc/evaluator-service.ts';
 import { type EvaluationParts, evaluateSubmission } from './vault/evaluation.ts';
+import { forkRun } from './vault/forks.ts';
 import { refitBundle, submitRefit } from './vault/refit.ts';
 import { taskFor } from './vault/run-task.ts';
 import { openScorer } from './vault/scorer.ts';
@@ -44,6 +45,7 @@ function openEvaluator(options: {
     findTask: (reference) => taskFor(vault, reference),
     readBundle: (task, chunkBytes) => vault.readBundle(task.bundleDigest, chunkBytes),
     evaluate: (submission, chunks) => evaluateSubmission(parts, submission, chunks),
+    fork: (request) => forkRun(parts, request),
     seal: (request) => sealRun(parts, request),
     finalSubmission: (runId, caller) => finalSubmission(parts, runId, caller),
     refitBundle: (runId, caller) => refitBundle(parts, buildRefitBundle, runId, caller),

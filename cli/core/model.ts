@@ -137,6 +137,10 @@ export interface Run {
   readonly taskInfo: Task | null;
   readonly lastSequence: number;
   readonly elapsedSeconds: number;
+  /** Empty where it is no fork. */
+  readonly forkedFrom: string;
+  /** Counted in `candidatesScored`, and not in the budget of candidates. */
+  readonly inheritedCandidates: number;
 }
 
 export interface Artifacts {
@@ -171,6 +175,8 @@ export interface Candidate {
   /** The earlier candidate that it repeats, and in what (code or predictions); empty where it is new. */
   readonly duplicateOf: string;
   readonly duplicateBy: string;
+  /** The candidate that it was in the run that was forked; empty otherwise. */
+  readonly inheritedFrom: string;
 }
 
 /** What changed in a run: the candidate and the run as they are afterwards. */

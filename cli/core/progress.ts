@@ -135,7 +135,8 @@ function headline(run: Run, seconds: number, paint: Paint): string {
 
 function bestLine(run: Run, progress: Progress, paint: Paint): string {
   const target = run.options?.candidates ?? 0;
-  const scored = target > 0 ? `${run.candidatesScored} of ${target} scored` : `${run.candidatesScored} scored`;
+  const own = run.candidatesScored - run.inheritedCandidates;
+  const scored = target > 0 ? `${own} of ${target} scored` : `${own} scored`;
   const failed = run.attemptsFailed > 0 ? ` · ${run.attemptsFailed} failed` : '';
   const best = ranking([...progress.candidates.values()], run.taskInfo?.lowerIsBetter ?? true)[0];
   if (best === undefined) return `${paint.dim('no candidate scored yet')} · ${scored}${failed}`;

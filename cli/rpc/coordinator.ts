@@ -16,6 +16,7 @@ import { decodeCandidate, decodeEvent, decodeHost, decodeRun, decodeTask } from 
 
 /** Enough for a coordinator that is replaying its journal; a person waits no longer. */
 const deadlineMs = 15_000;
+const forkMs = 75_000;
 /** A stream that broke is taken up again as long as the coordinator comes back within this time. */
 const patienceMs = 60_000;
 const retry = { baseMs: 200, capMs: 2000 };
@@ -39,6 +40,8 @@ export interface Coordinator {
   /** New totals; what is left out stays. */
   extendRun(id: string, budgets: Extension): Promise<Run>;
   cancelRun(id: string): Promise<Run>;
+  /** Takes longer than other calls: the evaluator records what the fork inherits. */
+  forkRun(request: Input<wire.ForkRunRequest>): Promise<Run>;
   killRun(id: string, seal: boolean): Promise<Run>;
   /** The artifact's bytes, checked against the digest. */
   artifact(digest: string): Promise<Buffer>;
@@ -121,6 +124,7 @@ function runCalls({ search }: Clients) {
     extendRun: async (runId: string, budgets: Extension) =>
       run(await search.extendRun({ runId, ...budgets }, { deadlineMs })),
     cancelRun: async (runId: string) => run(await search.cancelRun({ runId }, { deadlineMs })),
+    forkRun: async (request: Input<wire.ForkRunRequest>) => run(await search.forkRun(request, { deadlineMs: forkMs })),
     killRun: async (runId: string, seal: boolean) => run(await search.killRun({ runId, seal }, { deadlineMs })),
     finalSubmission: (runId: string) => joined(search.getFinalSubmission({ runId }, { deadlineMs: 120_000 })),
     watchRun: (runId: string, afterSequence: number, signal: AbortSignal) =>

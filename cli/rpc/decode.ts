@@ -152,6 +152,8 @@ export function decodeRun(message: wire.Run): Run {
     taskInfo: message.taskInfo,
     lastSequence: message.lastSequence,
     elapsedSeconds: message.elapsedSeconds,
+    forkedFrom: message.forkedFrom,
+    inheritedCandidates: message.inheritedCandidates,
   };
 }
 
@@ -180,6 +182,7 @@ export function decodeCandidate(message: wire.Candidate): Candidate {
     wasBest: message.wasBest,
     duplicateOf: message.duplicateOf,
     duplicateBy: message.duplicateBy,
+    inheritedFrom: message.inheritedFrom,
   };
 }
 

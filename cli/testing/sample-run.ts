@@ -83,6 +83,7 @@ export function sampleCandidate(fields: Partial<Candidate> = {}): Candidate {
     wasBest: false,
     duplicateOf: '',
     duplicateBy: '',
+    inheritedFrom: '',
     ...fields,
   };
 }
@@ -109,6 +110,8 @@ export function sampleRun(fields: Partial<Run> = {}): Run {
     taskInfo: sampleTask,
     lastSequence: 0,
     elapsedSeconds: 0,
+    forkedFrom: '',
+    inheritedCandidates: 0,
     ...fields,
   };
 }

@@ -216,6 +216,11 @@ function searchHandlers(
     steerRun: ({ runId }) => steer('steer', runId, 'running'),
     extendRun: ({ runId }) => steer('extend', runId, 'running'),
     cancelRun: ({ runId }) => steer('cancel', runId, 'sealing'),
+    forkRun: (request) => {
+      requests.push({ verb: 'fork', runId: request.runId, top: request.top });
+      const forked = { ...run, state: 'running', verdict: null, forkedFrom: run.runId } as const;
+      return Promise.resolve({ run: encodeRun(forked) });
+    },
     killRun: ({ runId, seal }) => steer(seal ? 'kill --seal' : 'kill', runId, seal ? 'sealing' : 'killed'),
     getFinalSubmission: async function* () {
       yield { chunk: Buffer.from('id,0\n1,') };

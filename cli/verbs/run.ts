@@ -1,13 +1,12 @@
 // `run TASK`: a search, followed to its end unless detached.
 
 import type { Command } from 'commander';
-import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import type { CliContext, PlaceFlags } from '../context.ts';
 import { nearest } from '../core/suggestion.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { followRun } from '../follow.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
-import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from '../run-end.ts';
 import { type SearchFlags, searchRequest, withSearch, withSearchDetails } from '../run-request.ts';
+import { seeThrough } from '../see-through.ts';
 import { type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
 
 interface Flags extends PlaceFlags, OutputFlags, SearchFlags {
@@ -24,21 +23,7 @@ export function addRun(program: Command, cli: CliContext): void {
     await withCoordinator(cli, flags, async (coordinator, place) => {
       await checkTask(coordinator, task);
       const run = await coordinator.createRun(searchRequest(task, withoutDefault(flags)));
-      if (flags.detach === true) {
-        if (flags.output === 'json') printJson(cli.stdout, run);
-        else cli.stdout.write(`${run.runId}\n`);
-        return;
-      }
-      cli.stderr.write(`${cli.stderr.style.dim(`run ${run.runId} on ${task}; Ctrl-C leaves it running`)}\n`);
-      const end = await followRun(cli, { coordinator, run, output: cli.stderr });
-      if (end.kind === 'detached') {
-        cli.stderr.write(`The run goes on. Follow it again: doubleblind watch ${run.runId}\n`);
-        cli.exitCode = exitCodes.detached;
-        return;
-      }
-      const data = await gatherReport(cli, coordinator, end.run, end.candidates);
-      printRunEnd(cli, data, await writeRunFiles(coordinator, data, place.stateDirectory), flags.output);
-      cli.exitCode = exitCodeOf(end.run, 'run');
+      await seeThrough(cli, { coordinator, place, run }, flags);
     });
   });
 }

@@ -5,7 +5,7 @@ import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import { endReasonWords, parentLabels } from '../core/history.ts';
 import { standing } from '../core/lineage.ts';
 import type { Candidate, Run } from '../core/model.ts';
-import { bytes, count, dollars, duration, score } from '../core/quantity.ts';
+import { bytes, count, dollars, duration, plural, score } from '../core/quantity.ts';
 import { harmless, indent, oneLine } from '../core/text.ts';
 import { causedBy, exitCodes } from '../exit-codes.ts';
 import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
@@ -71,6 +71,9 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
       `${run.task} (${run.taskInfo?.metric ?? '?'}, ${run.taskInfo?.lowerIsBetter === false ? 'higher' : 'lower'} is better)`,
     ],
     ['state', run.endReason === '' ? run.state : `${run.state}: ${endReasonWords(run)}`],
+    ...(run.forkedFrom === ''
+      ? []
+      : ([['forked from', `${run.forkedFrom}, with ${plural(run.inheritedCandidates, 'candidate')}`]] as const)),
     ['created', run.createdAt ?? '–'],
     ['sealed', run.sealedAt ?? '–'],
     ['time', duration(run.elapsedSeconds)],

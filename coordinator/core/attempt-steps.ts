@@ -47,7 +47,8 @@ export function plan(state: State, event: AttemptPlanned, at: number): Command[]
   return [];
 }
 
-const blankAttempt = {
+/** An attempt of which nothing is known yet. */
+export const blankAttempt = {
   phase: 'planned',
   epoch: 0,
   host: undefined,

@@ -12,10 +12,15 @@ export function elapsedMs(run: Run, clockMs: number): number {
   return run.elapsedMs + (run.runningSinceMs === undefined ? 0 : Math.max(0, clockMs - run.runningSinceMs));
 }
 
+/** Scored candidates that were made in this run. */
+function ownScored(run: Run): number {
+  return scoredCount(run) - (run.forked?.candidates ?? 0);
+}
+
 /** The budget that is used up; undefined while the run may go on. */
 export function usedUp(run: Run, clockMs: number): EndReason | undefined {
   const { options, usage } = run;
-  if (reached(scoredCount(run), options.candidates)) return 'candidates';
+  if (reached(ownScored(run), options.candidates)) return 'candidates';
   if (reached(elapsedMs(run, clockMs), options.wallSeconds * 1000)) return 'wall-clock';
   if (run.spentBudget !== undefined && openAttempts(run) === 0) return run.spentBudget;
   if (reached(usage.slotSeconds, options.slotHours * 3600)) return 'slot-hours';
@@ -41,7 +46,7 @@ export function mayPlan(run: Run): boolean {
   const { options } = run;
   if (run.spentBudget !== undefined) return false;
   if (options.parallelAttempts > 0 && run.waiting.length + run.inFlight.size >= options.parallelAttempts) return false;
-  return options.candidates === 0 || openAttempts(run) < options.candidates - scoredCount(run);
+  return options.candidates === 0 || openAttempts(run) < options.candidates - ownScored(run);
 }
 
 /** The working time at which something is due without any event from outside; undefined where nothing is. */

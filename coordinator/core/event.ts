@@ -26,6 +26,29 @@ interface OfAttempt {
   readonly epoch: number;
 }
 
+/** A candidate of another run, as it begins in this one. */
+export interface Inherited {
+  readonly id: AttemptId;
+  readonly from: AttemptId;
+  readonly number: number;
+  readonly operator: Operator;
+  readonly parents: readonly AttemptId[];
+  readonly seed: number;
+  readonly plannedAt: number;
+  readonly endedAt: number | undefined;
+  readonly artifacts: AttemptArtifacts;
+  readonly codeDigest: Digest | undefined;
+  readonly runSeconds: number;
+  readonly note: string;
+  readonly score: Score;
+}
+
+/** What a fork begins with. */
+export interface Fork {
+  readonly from: RunId;
+  readonly candidates: readonly Inherited[];
+}
+
 export type RunEvent =
   | {
       readonly kind: 'runCreated';
@@ -33,6 +56,8 @@ export type RunEvent =
       readonly requestId: string;
       readonly task: Task;
       readonly options: RunOptions;
+      /** Where it goes on from another run. */
+      readonly fork?: Fork | undefined;
     }
   /** New totals of its budgets. */
   | { readonly kind: 'runExtended'; readonly runId: RunId; readonly budgets: Budgets }

@@ -6,6 +6,7 @@ import { conclude } from './attempt-steps.ts';
 import { elapsedMs } from './budget.ts';
 import type { Command } from './command.ts';
 import type { RunEvent } from './event.ts';
+import { inherit } from './fork.ts';
 import { newPopulation } from './population.ts';
 import { cancelRefit } from './refit.ts';
 import { sealCommand } from './sealing.ts';
@@ -14,11 +15,12 @@ import type { Run, State } from './state.ts';
 type Of<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>;
 
 export function createRun(state: State, event: Of<'runCreated'>, at: number): Command[] {
-  const { runId, requestId, task, options } = event;
+  const { runId, requestId, task, options, fork } = event;
   const run: Run = {
     id: runId,
     requestId,
     task,
+    forked: fork === undefined ? undefined : { from: fork.from, candidates: fork.candidates.length },
     options,
     createdAt: at,
     rng: seedRng(`${options.seed}`),
@@ -54,6 +56,7 @@ export function createRun(state: State, event: Of<'runCreated'>, at: number): Co
   state.runs.set(runId, run);
   state.activeRuns.add(runId);
   state.requests.set(requestId, runId);
+  for (const candidate of fork?.candidates ?? []) inherit(state, run, candidate);
   return [];
 }
 

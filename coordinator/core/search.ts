@@ -89,8 +89,9 @@ function choose(run: Run, slots: number, rng: Rng): Choice {
 
 const draft: Choice = { operator: 'draft', parents: [] };
 
-/** One draft for each slot that the run may use at once. */
+/** One draft for each slot that the run may use at once; a fork has its beginnings. */
 function draftsWanted(run: Run, slots: number): number {
+  if (run.forked !== undefined) return 0;
   const { parallelAttempts } = run.options;
   return parallelAttempts > 0 ? Math.min(slots, parallelAttempts) : slots;
 }

@@ -34,6 +34,8 @@ export interface Run {
   readonly id: RunId;
   readonly requestId: string;
   readonly task: Task;
+  /** Where it goes on from another run: which, and with how many candidates. */
+  readonly forked: { readonly from: RunId; readonly candidates: number } | undefined;
   /** As created, with the budgets as they were extended. */
   options: RunOptions;
   /** Milliseconds since 1970, for people. */
@@ -152,6 +154,8 @@ export interface Attempt {
   failureReason: FailureReason | undefined;
   failureMessage: string;
   wasBest: boolean;
+  /** In the run that was forked. */
+  readonly inheritedFrom?: AttemptId | undefined;
   repairPlanned: boolean;
 }
 

@@ -5,7 +5,9 @@ import type { Operator } from '../../shared/core/vocabulary.ts';
 import { operators as allOperators } from '../../shared/core/vocabulary.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { operatorFromWire } from '../../shared/rpc/vocabulary-wire.ts';
+import { guidanceOf } from '../core/guidance.ts';
 import { defaultOptions, type RunOptions, temperatureBounds } from '../core/options.ts';
+import type { Run } from '../core/state.ts';
 import type { Limits } from '../core/task.ts';
 
 const amount = z.number().nonnegative();
@@ -91,6 +93,41 @@ export function readRunRequest(request: unknown, defaults: Limits, freshSeed: nu
       operators: operators.length === 0 ? allOperators : operators,
       repair: repair ?? defaultOptions.repair,
       limits: limits === null ? defaults : mergeLimits(limits, defaults),
+    },
+  };
+}
+
+const forkSchema = z.object({
+  requestId: z.string().min(1, { error: 'is empty: choose any text that is new for each run' }).max(200),
+  top: count,
+  options: optionsSchema.nullable(),
+});
+
+/** Reads a request to fork a run: what it does not name is as in that run, but for the seed. Throws invalidArgument. */
+export function readForkRequest(
+  request: unknown,
+  origin: Run,
+  freshSeed: number,
+  most: number,
+): { readonly requestId: string; readonly top: number; readonly options: RunOptions } {
+  const parsed = forkSchema.extend({ top: count.max(most) }).safeParse(request);
+  if (!parsed.success) throw refusal(parsed.error);
+  const { requestId, top, options } = parsed.data;
+  const before: RunOptions = { ...origin.options, guidance: guidanceOf(origin), seed: freshSeed };
+  if (options === null) return { requestId, top, options: before };
+  const { limits, operators, ...given } = options;
+  const changed = Object.entries(given).filter(([, value]) => value !== undefined && value !== 0 && value !== '');
+  return {
+    requestId,
+    top,
+    options: {
+      ...before,
+      ...Object.fromEntries(changed),
+      operators: operators.length === 0 ? before.operators : operators,
+      limits: limits === null ? before.limits : mergeLimits(limits, before.limits),
+      // A probability of 0 is a wish of its own.
+      crossoverProbability: given.crossoverProbability ?? before.crossoverProbability,
+      draftProbability: given.draftProbability ?? before.draftProbability,
     },
   };
 }

@@ -4,6 +4,7 @@ import { digest } from '../../shared/core/ids.ts';
 import { createRpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
+import type { Fork } from '../core/event.ts';
 import type { Score } from '../core/state.ts';
 import type { Task, Verdict } from '../core/task.ts';
 
@@ -43,6 +44,8 @@ export interface Evaluator {
   /** Hands that execution's submission in; the refusal, where it was refused. */
   submitRefit(submission: RefitSubmission, signal?: AbortSignal): Promise<{ readonly refusal?: string }>;
   evaluate(submission: Submission, signal?: AbortSignal): Promise<Evaluation>;
+  /** Begins a run with scored candidates of another one; all forks share one query budget. */
+  forkRun(runId: string, fork: Fork): Promise<void>;
   sealRun(runId: string, task: string, finalists: readonly string[], signal?: AbortSignal): Promise<Verdict>;
   fetchFinalSubmission(runId: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   /** A page of the ledger as the protocol shows it. */
@@ -55,6 +58,8 @@ const describeMs = 10_000;
 /** Scoring 10⁶ rows with a bootstrap takes seconds; a task's own grader may take minutes. */
 const evaluateMs = 600_000;
 const sealMs = 600_000;
+/** 10,000 records of the ledger are signed in two seconds on an idle machine. */
+const forkMs = 60_000;
 const bundleMs = 600_000;
 
 /** A client of the evaluator-node; it connects with its first call. */
@@ -81,6 +86,10 @@ export function connectEvaluator(options: { readonly address: string; readonly t
       });
       if (score !== undefined) return { kind: 'score', score: toScore(score) };
       return { kind: 'refusal', message: required(refusal, 'a score or a refusal').message };
+    },
+    async forkRun(runId, { from: fromRunId, candidates }) {
+      const inherited = candidates.map(({ id, from }) => ({ candidateId: id, fromCandidateId: from }));
+      await client.forkRun({ runId, fromRunId, candidates: inherited }, { deadlineMs: forkMs });
     },
     async sealRun(runId, task, finalists, signal) {
       const request = { runId, task, candidateIds: finalists };

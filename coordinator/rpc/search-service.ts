@@ -15,6 +15,7 @@ import type { Journal } from '../journal/journal.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
 import { readRunRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
+import { forkRun } from './fork-run.ts';
 import { findCandidate, findRun } from './lookup.ts';
 import { page } from './page.ts';
 import { watchTranscript } from './transcript.ts';
@@ -52,7 +53,8 @@ type Steering =
   | 'pauseRun'
   | 'resumeRun'
   | 'cancelRun'
-  | 'killRun';
+  | 'killRun'
+  | 'forkRun';
 
 function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers, Steering> {
   const { actor, evaluator } = options;
@@ -64,6 +66,7 @@ function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers,
   return {
     listTasks: async ({ pageSize, pageToken }) => await evaluator.listTasks(pageSize, pageToken),
     createRun: async (request) => ({ run: wholeRun(options, await createRun(options, request)) }),
+    forkRun: async (request) => ({ run: wholeRun(options, await forkRun(options, request, freshRunId)) }),
     pauseRun: async ({ runId }) =>
       await steer(runId, (run) => ({ kind: 'runPaused', runId: notEnding(run, 'paused').id })),
     resumeRun: async ({ runId }) =>

@@ -61,6 +61,8 @@ export function runToWire(run: Run, clockMs: number, detail: 'whole' | 'brief'):
     taskInfo: detail === 'whole' ? task : { ...task, description: '' },
     lastSequence: run.lastSequence,
     elapsedSeconds: elapsedMs(run, clockMs) / 1000,
+    forkedFrom: run.forked?.from ?? '',
+    inheritedCandidates: run.forked?.candidates ?? 0,
   };
 }
 
@@ -96,6 +98,7 @@ export function candidateToWire(attempt: Attempt): Input<WireCandidate> {
     wasBest: attempt.wasBest,
     duplicateOf: attempt.duplicate?.of ?? '',
     duplicateBy: attempt.duplicate?.by ?? '',
+    inheritedFrom: attempt.inheritedFrom ?? '',
   };
 }
 

@@ -18,6 +18,7 @@ import { implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.
 import type { ChainRecord } from '../../shared/store/hash-chain.ts';
 import type { Answer, Submission } from '../core/answer.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
+import type { ForkRequest } from '../core/fork.ts';
 import type { Refusal, RefusalKind } from '../core/refusal.ts';
 import type { StoredTask } from '../core/task.ts';
 import type { RefitSubmission, SealRequest, Verdict } from '../core/verdict.ts';
@@ -33,6 +34,8 @@ export interface Evaluator {
   findTask(reference: string): StoredTask;
   readBundle(task: StoredTask, chunkBytes: number): AsyncIterable<Buffer>;
   evaluate(submission: Submission, chunks: AsyncIterable<Uint8Array>): Promise<Answer>;
+  /** Begins a run with scored candidates of another one. */
+  fork(request: ForkRequest): void;
   seal(request: SealRequest): Promise<Verdict>;
   /** A CSV file. */
   finalSubmission(runId: string, caller: string): string;
@@ -64,6 +67,11 @@ export function evaluatorService(evaluator: Evaluator): RpcServiceDefinition {
       for await (const chunk of evaluator.readBundle(task, chunkBytes)) yield { chunk };
     },
     evaluate: async (requests, context) => evaluateStream(evaluator, requests, context),
+    forkRun: async ({ runId, fromRunId, candidates }, context) =>
+      guarded(() => {
+        evaluator.fork({ runId, fromRunId, candidates, caller: callerOf(context) });
+        return {};
+      }),
     sealRun: async ({ runId, task, candidateIds }, context) => {
       const request = { runId, task, candidateIds, caller: callerOf(context) };
       return { verdict: wireVerdict(await settled(evaluator.seal(request))) };

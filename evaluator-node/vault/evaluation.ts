@@ -228,10 +228,11 @@ function searchOutcome(task: StoredTask, { search }: SplitScores, feedback: stri
   };
 }
 
-function appendAnswer(
+/** Writes an answer into the ledger, and gives its place; inside a transaction. */
+export function appendAnswer(
   parts: EvaluationParts,
   task: StoredTask,
-  submission: Submission,
+  submission: Pick<Submission, 'caller' | 'runId' | 'candidateId' | 'epoch' | 'digest'>,
   outcome: Outcome,
   cached: boolean,
 ): number {

@@ -46,6 +46,8 @@ export interface SealedCandidate {
   readonly outcome: Outcome;
   readonly scores: SplitScores;
   readonly predictionDigest: string;
+  /** Of its submission. */
+  readonly digest: string;
 }
 
 export interface Runs {
@@ -61,7 +63,7 @@ export interface Runs {
   outcomeOfPrediction(runId: string, predictionDigest: string): Outcome | undefined;
   /** Notes the parents of a candidate; the first ones that were told stay. */
   noteParents(runId: string, candidateId: string, parentIds: readonly string[]): void;
-  /** Queries of the run, and of the candidate with its ancestors. */
+  /** Queries of the run with its family of forks, and of the candidate with its ancestors. */
   queriesUsed(runId: string, candidateId: string): QueriesUsed;
   /** The best score that the run's agents were shown. */
   shown(runId: string): Score | undefined;
@@ -119,11 +121,11 @@ export function openRuns(database: Database): Runs {
     noteParents: (runId, candidateId, parentIds) => insertParents(database, runId, candidateId, parentIds),
     queriesUsed: (runId, candidateId) => readQueries(database, runId, candidateId),
     shown(runId) {
-      const row = database.get<{ shown: string | null }>('SELECT shown FROM runs WHERE run_id = ?', runId);
+      const row = database.get<{ shown: string | null }>(`SELECT shown FROM runs WHERE run_id = ${familySql}`, runId);
       return row === undefined || row.shown === null ? undefined : (JSON.parse(row.shown) as Score);
     },
     show(runId, score) {
-      database.run('UPDATE runs SET shown = ? WHERE run_id = ?', JSON.stringify(score), runId);
+      database.run(`UPDATE runs SET shown = ?2 WHERE run_id = ${familySql}`, runId, JSON.stringify(score));
     },
     scoresOf(version, predictionDigest) {
       const sql = 'SELECT scores FROM predictions WHERE version = ? AND digest = ?';
@@ -187,23 +189,30 @@ function insertParents(database: Database, runId: string, candidateId: string, p
   }
 }
 
+/** The run that keeps the counts of a run. */
+const familySql = '(SELECT coalesce(family, run_id) FROM runs WHERE run_id = ?1)';
+
 /** UNION keeps each ancestor once, so the walk ends even where somebody told a circle. */
 const lineageSql = `
-  WITH RECURSIVE line (id) AS (
-    SELECT ?2 UNION
-    SELECT p.parent_id FROM line JOIN parents p ON p.run_id = ?1 AND p.candidate_id = line.id
+  WITH RECURSIVE line (run, id) AS (
+    SELECT ?1, ?2 UNION
+    SELECT p.run_id, p.parent_id FROM line JOIN parents p ON p.run_id = line.run AND p.candidate_id = line.id UNION
+    SELECT i.from_run_id, i.from_candidate_id
+    FROM line JOIN inherited i ON i.run_id = line.run AND i.candidate_id = line.id
   )
-  SELECT COUNT(*) AS queries FROM line JOIN evaluations e ON e.run_id = ?1 AND e.candidate_id = line.id
+  SELECT COUNT(*) AS queries FROM line JOIN evaluations e ON e.run_id = line.run AND e.candidate_id = line.id
   WHERE e.is_query = 1`;
 
 function readQueries(database: Database, runId: string, candidateId: string): QueriesUsed {
-  const run = database.get<{ queries: number }>('SELECT queries FROM runs WHERE run_id = ?', runId);
+  const run = database.get<{ queries: number }>(`SELECT queries FROM runs WHERE run_id = ${familySql}`, runId);
   const line = database.get<{ queries: number }>(lineageSql, runId, candidateId);
   return { run: run?.queries ?? 0, lineage: line?.queries ?? 0 };
 }
 
 function insertEvaluation(database: Database, evaluation: EvaluationRecord): void {
-  if (evaluation.isQuery) database.run('UPDATE runs SET queries = queries + 1 WHERE run_id = ?', evaluation.runId);
+  if (evaluation.isQuery) {
+    database.run(`UPDATE runs SET queries = queries + 1 WHERE run_id = ${familySql}`, evaluation.runId);
+  }
   database.run(
     `INSERT INTO evaluations
        (run_id, candidate_id, digest, epoch, outcome, prediction_digest, ledger_sequence, is_query)
@@ -220,8 +229,8 @@ function insertEvaluation(database: Database, evaluation: EvaluationRecord): voi
 }
 
 function readSealable(database: Database, runId: string, candidateId: string): SealedCandidate | undefined {
-  const row = database.get<{ outcome: string; prediction_digest: string; scores: string }>(
-    `SELECT e.outcome, e.prediction_digest, p.scores
+  const row = database.get<{ outcome: string; prediction_digest: string; scores: string; digest: string }>(
+    `SELECT e.outcome, e.prediction_digest, p.scores, e.digest
      FROM candidates c
      JOIN evaluations e ON e.run_id = c.run_id AND e.candidate_id = c.candidate_id AND e.digest = c.digest
      JOIN runs r ON r.run_id = c.run_id
@@ -235,5 +244,6 @@ function readSealable(database: Database, runId: string, candidateId: string): S
     outcome: JSON.parse(row.outcome) as Outcome,
     scores: JSON.parse(row.scores) as SplitScores,
     predictionDigest: row.prediction_digest,
+    digest: row.digest,
   };
 }

@@ -101,4 +101,16 @@ export const vaultMigrations: readonly string[] = [
     texts TEXT
   ) STRICT;
   `,
+  `
+  -- Of a fork: the run that it goes on from, and the first run of all, with which queries and the best score shown are kept.
+  ALTER TABLE runs ADD COLUMN forked_from TEXT;
+  ALTER TABLE runs ADD COLUMN family TEXT;
+  CREATE TABLE inherited (
+    run_id TEXT NOT NULL,
+    candidate_id TEXT NOT NULL,
+    from_run_id TEXT NOT NULL,
+    from_candidate_id TEXT NOT NULL,
+    PRIMARY KEY (run_id, candidate_id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

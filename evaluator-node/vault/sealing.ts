@@ -10,6 +10,7 @@ import type { SealRequest, Verdict } from '../core/verdict.ts';
 import { type Choice, type Finalist, storedPredictions } from './choice.ts';
 import { blendMembers } from './ensembles.ts';
 import type { EvaluationParts } from './evaluation.ts';
+import { forkNote } from './forks.ts';
 import { chooseByGrader } from './graded-choice.ts';
 import { refitOf } from './refits.ts';
 import { taskOfRun } from './run-task.ts';
@@ -60,8 +61,12 @@ async function choose(parts: EvaluationParts, runId: string, { version, finalist
     task?.description.grader === undefined
       ? await parts.scorer.choose(version, runId, finalists)
       : await chooseByGrader(parts, parts.load(task), runId, finalists);
-  if (task?.description.isBenchmark !== true || choice.winnerId === '') return choice;
-  return { ...choice, notes: [...(choice.notes ?? []), benchmarkNote] };
+  const forked = forkNote(parts.vault.database, runId);
+  const notes = [
+    ...(task?.description.isBenchmark === true && choice.winnerId !== '' ? [benchmarkNote] : []),
+    ...(forked === undefined ? [] : [forked]),
+  ];
+  return notes.length === 0 ? choice : { ...choice, notes: [...(choice.notes ?? []), ...notes] };
 }
 
 interface Open {

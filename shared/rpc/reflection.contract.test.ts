@@ -45,6 +45,7 @@ beforeAll(async () => {
         extendRun: refuse,
         cancelRun: refuse,
         killRun: refuse,
+        forkRun: refuse,
         getFinalSubmission: async function* () {},
       }),
     ],

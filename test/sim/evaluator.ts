@@ -43,6 +43,7 @@ export class SimEvaluator {
           await this.pause(300);
           return { kind: 'score' as const, score: plainScore(this.evaluate(attemptId, epoch, digest)) };
         }, signal),
+      forkRun: () => Promise.reject(new Error('no run of the simulation is forked')),
       sealRun: (runId, _task, finalists, signal) =>
         call(async () => {
           await this.pause(300);

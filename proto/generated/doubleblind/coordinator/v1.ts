@@ -94,6 +94,8 @@ export interface Run {
   lastSequence: number;
   elapsedSeconds: number;
   endedAt: Timestamp | null;
+  forkedFrom: string;
+  inheritedCandidates: number;
 }
 
 export interface GetRunRequest {
@@ -152,6 +154,7 @@ export interface Candidate {
   duplicateOf: string;
   duplicateBy: string;
   scoreQueriesUsed: number;
+  inheritedFrom: string;
 }
 
 export interface ListCandidatesRequest {
@@ -214,6 +217,17 @@ export interface CancelRunRequest {
 }
 
 export interface CancelRunResponse {
+  run: Run | null;
+}
+
+export interface ForkRunRequest {
+  requestId: string;
+  runId: string;
+  options: RunOptions | null;
+  top: number;
+}
+
+export interface ForkRunResponse {
   run: Run | null;
 }
 
@@ -335,6 +349,7 @@ export interface SearchService {
   steerRun: { kind: 'unary'; request: SteerRunRequest; response: SteerRunResponse };
   extendRun: { kind: 'unary'; request: ExtendRunRequest; response: ExtendRunResponse };
   cancelRun: { kind: 'unary'; request: CancelRunRequest; response: CancelRunResponse };
+  forkRun: { kind: 'unary'; request: ForkRunRequest; response: ForkRunResponse };
   killRun: { kind: 'unary'; request: KillRunRequest; response: KillRunResponse };
   getFinalSubmission: { kind: 'serverStream'; request: GetFinalSubmissionRequest; response: GetFinalSubmissionResponse };
 }

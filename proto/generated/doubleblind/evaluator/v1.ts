@@ -170,6 +170,20 @@ export interface SubmitRefitResponse {
   refusal: SubmissionRefusal | null;
 }
 
+export interface InheritedCandidate {
+  candidateId: string;
+  fromCandidateId: string;
+}
+
+export interface ForkRunRequest {
+  runId: string;
+  fromRunId: string;
+  candidates: InheritedCandidate[];
+}
+
+export interface ForkRunResponse {
+}
+
 export interface ListLedgerRequest {
   runId: string;
   pageSize: number;
@@ -195,6 +209,7 @@ export interface EvaluatorService {
   describeTask: { kind: 'unary'; request: DescribeTaskRequest; response: DescribeTaskResponse };
   getBundle: { kind: 'serverStream'; request: GetBundleRequest; response: GetBundleResponse };
   evaluate: { kind: 'clientStream'; request: EvaluateRequest; response: EvaluateResponse };
+  forkRun: { kind: 'unary'; request: ForkRunRequest; response: ForkRunResponse };
   sealRun: { kind: 'unary'; request: SealRunRequest; response: SealRunResponse };
   getFinalSubmission: { kind: 'serverStream'; request: GetFinalSubmissionRequest; response: GetFinalSubmissionResponse };
   getRefitBundle: { kind: 'serverStream'; request: GetRefitBundleRequest; response: GetRefitBundleResponse };

@@ -1,0 +1,31 @@
+// A run that was just created: followed to its end unless detached, then its files are written and the exit code chosen.
+
+import { type CliContext, type Place, printJson } from './context.ts';
+import type { Run } from './core/model.ts';
+import { exitCodes } from './exit-codes.ts';
+import { followRun } from './follow.ts';
+import type { Coordinator } from './rpc/coordinator.ts';
+import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from './run-end.ts';
+import type { OutputFlags } from './verb.ts';
+
+export async function seeThrough(
+  cli: CliContext,
+  { coordinator, place, run }: { readonly coordinator: Coordinator; readonly place: Place; readonly run: Run },
+  flags: OutputFlags & { readonly detach?: boolean },
+): Promise<void> {
+  if (flags.detach === true) {
+    if (flags.output === 'json') printJson(cli.stdout, run);
+    else cli.stdout.write(`${run.runId}\n`);
+    return;
+  }
+  cli.stderr.write(`${cli.stderr.style.dim(`run ${run.runId} on ${run.task}; Ctrl-C leaves it running`)}\n`);
+  const end = await followRun(cli, { coordinator, run, output: cli.stderr });
+  if (end.kind === 'detached') {
+    cli.stderr.write(`The run goes on. Follow it again: doubleblind watch ${run.runId}\n`);
+    cli.exitCode = exitCodes.detached;
+    return;
+  }
+  const data = await gatherReport(cli, coordinator, end.run, end.candidates);
+  printRunEnd(cli, data, await writeRunFiles(coordinator, data, place.stateDirectory), flags.output);
+  cli.exitCode = exitCodeOf(end.run, 'run');
+}

@@ -1,0 +1,40 @@
+// A run that goes on from another one: the evaluator is told first, so that nothing of it is evaluated before its query
+// budget is known to be shared.
+
+import { randomInt } from 'node:crypto';
+import type { RunId } from '../../shared/core/ids.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import { forkOf, mostInherited } from '../core/fork.ts';
+import type { SearchActor } from '../runs/search-actor.ts';
+import { readForkRequest } from './create-run.ts';
+import type { Evaluator } from './evaluator.ts';
+import { findRun } from './lookup.ts';
+
+interface ForkParts {
+  readonly actor: SearchActor;
+  readonly evaluator: Evaluator;
+}
+
+/** Creates the fork that a request asks for; the same request gives the same run. */
+export async function forkRun(
+  { actor, evaluator }: ForkParts,
+  request: { readonly requestId: string; readonly runId: string; readonly top: number; readonly options: unknown },
+  freshRunId: (actor: SearchActor, taskName: string) => RunId,
+): Promise<RunId> {
+  const origin = findRun(actor.state, request.runId);
+  const { requestId, top, options } = readForkRequest(request, origin, randomInt(1, 2 ** 32), mostInherited);
+  const known = actor.state.requests.get(requestId);
+  if (known !== undefined) return known;
+  const runId = freshRunId(actor, origin.task.name);
+  const fork = forkOf(actor.state, origin, runId, top === 0 ? mostInherited : top);
+  if (fork.candidates.length === 0) {
+    throw new RpcFault(
+      'failedPrecondition',
+      `run ${origin.id} has no candidate with a score to begin with; start a new run: doubleblind run ${origin.task.name}`,
+      { reason: 'nothingToFork' },
+    );
+  }
+  await evaluator.forkRun(runId, fork);
+  await actor.post({ kind: 'runCreated', runId, requestId, task: origin.task, options, fork });
+  return actor.state.requests.get(requestId) ?? runId;
+}
