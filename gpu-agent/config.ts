@@ -25,11 +25,9 @@ const slotsSchema = z.strictObject({
 });
 
 const sandboxSchema = z.strictObject({
-  image: z
-    .string()
-    .min(1)
-    .default('doubleblind/sandbox-cpu')
-    .describe('The image by digest or tag; made by deploy/docker.'),
+  proxySocket: pathSchema
+    .default('/run/doubleblind-sandbox-proxy/sandbox.sock')
+    .describe("Where the sandbox proxy listens, which has the Docker engine's socket, the image and the limits."),
   environment: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string())
     .default({})
@@ -51,9 +49,6 @@ export const configSchema = z.strictObject({
   gateway: peerSchema('llm-gateway'),
   slots: slotsSchema.prefault({}),
   sandbox: sandboxSchema.prefault({}),
-  docker: z
-    .strictObject({ socket: pathSchema.default('/var/run/docker.sock').describe('Socket of the Docker engine.') })
-    .prefault({}),
   model: z
     .strictObject({
       patienceMs: millisecondsSchema

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { clusterRecord } from '../context.ts';
 import { releaseCluster, runningCluster, takeCluster } from './cluster-lock.ts';
-import { configFiles, daemonEnvironment, sandboxEnvironment } from './config-files.ts';
+import { configFiles, daemonEnvironment, proxyConfig, sandboxEnvironment } from './config-files.ts';
 import { layoutOf } from './layout.ts';
 import { refuseTakenPorts } from './ports.ts';
+import { refuseLongPath } from './sockets.ts';
 
 let state: string;
 
@@ -63,7 +64,7 @@ test('a port that is taken is named, with who has it and the way out', async () 
 
 test('the daemons are told of each other, of their certificates, and of a key only by its path', () => {
   const layout = layoutOf('/state', '/state/pki', 7440);
-  const files = configFiles({
+  const options = {
     layout,
     cpuSlots: 4,
     trajectoriesPerSlot: 1,
@@ -73,7 +74,8 @@ test('the daemons are told of each other, of their certificates, and of a key on
     hostName: 'local',
     model: { baseUrl: 'https://models.test/v1', keyFile: '/keys/one', model: 'm', price: { input: 3, output: 15 } },
     gatewaySettings: undefined,
-  });
+  };
+  const files = configFiles(options);
   expect(files.coordinator).toMatchObject({
     listen: '127.0.0.1:7441',
     stateDirectory: '/state/coordinator',
@@ -83,6 +85,15 @@ test('the daemons are told of each other, of their certificates, and of a key on
     tls: { certificate: '/state/pki/coordinator.crt' },
   });
   expect(files['gpu-agent']).toMatchObject({ advertise: '127.0.0.1:7442', slots: { cpu: 4 } });
+  // The engine's socket is the proxy's, and the agent is told of the proxy's alone.
+  expect(JSON.stringify(files['gpu-agent'])).not.toContain('docker');
+  expect(files['gpu-agent']).toMatchObject({ sandbox: { proxySocket: '/state/run/sandbox.sock' } });
+  expect(proxyConfig(options)).toEqual({
+    listen: '/state/run/sandbox.sock',
+    docker: { socket: '/var/run/docker.sock' },
+    image: 'sha256:1',
+    agentStateDirectory: '/state/gpu-agent',
+  });
   expect(files['llm-gateway']).toMatchObject({
     upstreams: [{ keyFile: '/keys/one', models: [{ name: 'm', outputDollarsPerMillion: 15 }] }],
   });
@@ -101,4 +112,9 @@ test('a daemon gets neither settings nor secrets from the user’s environment',
   };
   expect(daemonEnvironment(env)).toEqual({ PATH: '/bin', HOME: '/root', https_proxy: 'http://proxy' });
   expect(sandboxEnvironment(env)).toEqual({ OPENBLAS_CORETYPE: 'Haswell' });
+});
+
+test('a state directory whose socket the kernel could not take is refused with a way out', () => {
+  expect(() => refuseLongPath(`/${'x'.repeat(106)}`)).not.toThrow();
+  expect(() => refuseLongPath(`/${'x'.repeat(107)}`)).toThrow(/longer than the 107 bytes/);
 });

@@ -1,4 +1,4 @@
-// A local cluster: nats-server and the four daemons as separate processes under one supervisor.
+// A local cluster: nats-server, the sandbox proxy and the four daemons as separate processes under one supervisor.
 // Owns: the configuration files, the processes, the record in run/cluster.json. Leaves to set-up: that programs, image and
 // certificates are there.
 // Invariants: one cluster in a state directory; it counts as ready only when every daemon has answered a call; whatever was
@@ -18,9 +18,19 @@ import { operatorTls } from '../rpc/coordinator.ts';
 import { probe, type Tls } from '../rpc/probes.ts';
 import { findProgram } from '../setup/command.ts';
 import { releaseCluster, rewriteCluster, takeCluster } from './cluster-lock.ts';
-import { type ClusterOptions, configFiles, configuredDaemons, daemonEnvironment } from './config-files.ts';
-import { configPath, type DaemonName, daemonNames, dataPath, folders, logPath } from './layout.ts';
+import { type ClusterOptions, configFiles, configuredDaemons, daemonEnvironment, proxyConfig } from './config-files.ts';
+import {
+  configPath,
+  type DaemonName,
+  daemonNames,
+  dataPath,
+  folders,
+  logPath,
+  proxySocketPath,
+  sandboxProxy,
+} from './layout.ts';
 import { refuseTakenPorts } from './ports.ts';
+import { refuseLongPath, socketServes } from './sockets.ts';
 
 export interface Cluster {
   readonly addresses: Readonly<Record<DaemonName, string>>;
@@ -42,6 +52,7 @@ export async function startCluster(cli: CliContext, options: ClusterOptions): Pr
   takeCluster(layout.stateDirectory, record);
   try {
     await refuseTakenPorts(layout);
+    refuseLongPath(proxySocketPath(layout));
     writeConfigFiles(options);
     const tls = operatorTls(layout);
     const log = createLogger({
@@ -50,7 +61,7 @@ export async function startCluster(cli: CliContext, options: ClusterOptions): Pr
       destination: { write: (line) => appendFileSync(join(layout.stateDirectory, 'logs', 'supervisor.log'), line) },
     });
     const supervisor = await startSupervisor({
-      children: daemonNames.map((name) => childOf(cli, options, name, tls)),
+      children: [proxyChild(cli, options), ...daemonNames.map((name) => childOf(cli, options, name, tls))],
       log,
     });
     rewriteCluster(layout.stateDirectory, { ...record, ready: true });
@@ -73,6 +84,18 @@ export async function startCluster(cli: CliContext, options: ClusterOptions): Pr
     }
     throw error;
   }
+}
+
+function proxyChild(cli: CliContext, { layout }: ClusterOptions): ChildSpec {
+  return {
+    name: sandboxProxy,
+    command: process.execPath,
+    args: [join(cli.root, 'gpu-agent/socket-proxy/main.ts'), '--config', configPath(layout, sandboxProxy)],
+    env: { ...daemonEnvironment(cli.env), NODE_COMPILE_CACHE: compileCacheDirectory },
+    cwd: cli.root,
+    logFile: logPath(layout, sandboxProxy),
+    ready: () => socketServes(proxySocketPath(layout)),
+  };
 }
 
 function childOf(cli: CliContext, options: ClusterOptions, name: DaemonName, tls: Tls): ChildSpec {
@@ -107,6 +130,7 @@ function writeConfigFiles(options: ClusterOptions): void {
   for (const name of configuredDaemons) {
     replace(configPath(layout, name), `# Written by doubleblind up.\n${stringify(configs[name])}`);
   }
+  replace(configPath(layout, sandboxProxy), `# Written by doubleblind up.\n${stringify(proxyConfig(options))}`);
   const nats = renderNatsServerConfig({
     listen: layout.addresses.nats,
     tls: {

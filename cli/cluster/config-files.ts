@@ -1,6 +1,6 @@
 // The configuration of a local cluster's daemons as plain objects. Pure.
 
-import { type DaemonName, dataPath, folders, type Layout } from './layout.ts';
+import { type DaemonName, dataPath, folders, type Layout, proxySocketPath } from './layout.ts';
 import type { ModelSource } from './model-source.ts';
 
 export interface ClusterOptions {
@@ -66,9 +66,18 @@ export function configFiles(options: ClusterOptions): Record<ConfiguredDaemon, R
       coordinator: peer('coordinator'),
       gateway: peer('llm-gateway'),
       slots: { cpu: options.cpuSlots, trajectoriesPerSlot: options.trajectoriesPerSlot },
-      sandbox: { image: options.sandboxImage, environment: options.sandboxEnvironment },
-      docker: { socket: options.dockerSocket },
+      sandbox: { proxySocket: proxySocketPath(layout), environment: options.sandboxEnvironment },
     },
+  };
+}
+
+/** Configuration of the process that holds the engine's socket for the gpu-agent. */
+export function proxyConfig({ layout, sandboxImage, dockerSocket }: ClusterOptions): Record<string, unknown> {
+  return {
+    listen: proxySocketPath(layout),
+    docker: { socket: dockerSocket },
+    image: sandboxImage,
+    agentStateDirectory: dataPath(layout, 'gpu-agent'),
   };
 }
 

@@ -49,11 +49,19 @@ export function layoutOf(stateDirectory: string, pkiDirectory: string, portBase:
   };
 }
 
-export function configPath(layout: Pick<Layout, 'stateDirectory'>, name: DaemonName): string {
+/** What runs beside the daemons and has no port: it holds the engine's socket for the gpu-agent. */
+export const sandboxProxy = 'sandbox-proxy';
+
+/** Where the gpu-agent asks for sandboxes. */
+export function proxySocketPath(layout: Pick<Layout, 'stateDirectory'>): string {
+  return join(layout.stateDirectory, 'run', 'sandbox.sock');
+}
+
+export function configPath(layout: Pick<Layout, 'stateDirectory'>, name: DaemonName | typeof sandboxProxy): string {
   return join(layout.stateDirectory, 'etc', name === 'nats' ? 'nats.conf' : `${name}.yaml`);
 }
 
-export function logPath(layout: Pick<Layout, 'stateDirectory'>, name: DaemonName): string {
+export function logPath(layout: Pick<Layout, 'stateDirectory'>, name: DaemonName | typeof sandboxProxy): string {
   return join(layout.stateDirectory, 'logs', `${name}.log`);
 }
 

@@ -12,7 +12,7 @@ import { runScript } from '../spawned.ts';
 import { type OutputFlags, withOutput } from '../verb.ts';
 import { addConfigNetwork } from './config-network.ts';
 
-const roles = ['coordinator', 'gpu-agent', 'evaluator', 'llm-gateway'] as const;
+const roles = ['coordinator', 'gpu-agent', 'sandbox-proxy', 'evaluator', 'llm-gateway'] as const;
 
 interface Flags extends PlaceFlags, OutputFlags {
   readonly origin?: boolean;

@@ -20,7 +20,7 @@ export function addLogs(program: Command, cli: CliContext): void {
   const command = program
     .command('logs')
     .description(
-      "a daemon's log (coordinator, gpu-agent, evaluator, llm-gateway, nats, setup, dockerd) or a candidate's output",
+      "a daemon's log (coordinator, gpu-agent, sandbox-proxy, evaluator, llm-gateway, nats, setup, dockerd) or a candidate's output",
     )
     .argument('<what>', 'daemon or candidate')
     .option('-f, --follow', "go on as a daemon's log grows")
@@ -49,9 +49,16 @@ export function addLogs(program: Command, cli: CliContext): void {
 }
 
 function explain(error: unknown, what: string, folder: string): unknown {
-  const looksLikeDaemon = ['coordinator', 'gpu-agent', 'evaluator', 'llm-gateway', 'nats', 'setup', 'dockerd'].includes(
-    what,
-  );
+  const looksLikeDaemon = [
+    'coordinator',
+    'gpu-agent',
+    'sandbox-proxy',
+    'evaluator',
+    'llm-gateway',
+    'nats',
+    'setup',
+    'dockerd',
+  ].includes(what);
   if (!looksLikeDaemon) return error;
   const there = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
   const names = there.map((name) => name.replace(/\.log$/, '')).join(', ') || 'none';

@@ -3,6 +3,13 @@
 import { configSchema as coordinator } from '../../coordinator/config.ts';
 import { configSchema as evaluator } from '../../evaluator-node/config.ts';
 import { configSchema as gpuAgent } from '../../gpu-agent/config.ts';
+import { proxyConfigSchema } from '../../gpu-agent/socket-proxy/config.ts';
 import { gatewayConfigSchema } from '../../llm-gateway/config.ts';
 
-export const daemonSchemas = { coordinator, 'gpu-agent': gpuAgent, evaluator, 'llm-gateway': gatewayConfigSchema };
+export const daemonSchemas = {
+  coordinator,
+  'gpu-agent': gpuAgent,
+  'sandbox-proxy': proxyConfigSchema,
+  evaluator,
+  'llm-gateway': gatewayConfigSchema,
+};

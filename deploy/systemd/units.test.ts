@@ -21,10 +21,13 @@ const root = mkdtempSync(join(tmpdir(), 'doubleblind-units-'));
 const hasSystemd = existsSync('/usr/bin/systemd-analyze');
 
 /**
- * Worst exposure that systemd-analyze may find, of 10. The gpu-agent has what the others have not: the engine's socket (a
- * supplementary group and no user name space of its own) and the GPUs' devices.
+ * Worst exposure that systemd-analyze may find, of 10. Two have what the others have not: the gpu-agent the GPUs' devices, and
+ * the sandbox proxy the engine's socket (a supplementary group and no user name space of its own).
  */
-const worst: Readonly<Record<string, number>> = { 'doubleblind-gpu-agent.service': 1.8 };
+const worst: Readonly<Record<string, number>> = {
+  'doubleblind-gpu-agent.service': 1.5,
+  'doubleblind-sandbox-proxy.service': 1.5,
+};
 
 beforeAll(() => {
   const place = (path: string, text: string): void => {
@@ -75,8 +78,8 @@ test.runIf(hasSystemd)('no unit is more exposed than its work asks for', () => {
 
 test('every daemon has a unit, a user and a state directory of its own', () => {
   const users = readFileSync(join(import.meta.dirname, 'doubleblind.sysusers'), 'utf8');
-  expect(services).toHaveLength(4);
-  for (const name of services) {
+  expect(services).toHaveLength(5);
+  for (const name of services.filter((service) => !service.includes('sandbox-proxy'))) {
     const unit = readFileSync(join(import.meta.dirname, name), 'utf8');
     const role = name.slice('doubleblind-'.length, -'.service'.length);
     expect(unit).toContain(`User=doubleblind-${role}\n`);
@@ -85,4 +88,17 @@ test('every daemon has a unit, a user and a state directory of its own', () => {
     const folder = /lib\/doubleblind\/([\w-]+)\/main\.ts/.exec(unit)?.[1] ?? '';
     expect(existsSync(join(import.meta.dirname, '../..', folder, 'main.ts')), folder).toBe(true);
   }
+});
+
+test('only the sandbox proxy may reach the engine, and it has nothing else to do with the world', () => {
+  for (const name of services) {
+    const unit = readFileSync(join(import.meta.dirname, name), 'utf8');
+    expect(/^SupplementaryGroups=docker$/m.test(unit), name).toBe(name === 'doubleblind-sandbox-proxy.service');
+  }
+  const proxy = readFileSync(join(import.meta.dirname, 'doubleblind-sandbox-proxy.service'), 'utf8');
+  expect(proxy).toContain('PrivateNetwork=yes\n');
+  expect(proxy).toContain('RestrictAddressFamilies=AF_UNIX\n');
+  expect(proxy).toMatch(/^Group=doubleblind-gpu-agent$/m);
+  expect(proxy).not.toMatch(/LoadCredential|StateDirectory=/);
+  expect(existsSync(join(import.meta.dirname, '../../gpu-agent/socket-proxy/main.ts'))).toBe(true);
 });

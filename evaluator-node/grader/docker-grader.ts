@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
 import { err, type Result } from '../../shared/core/result.ts';
 import { newLimiter } from '../../shared/limiter.ts';
-import { connectDocker, type DockerEngine } from '../../shared/sandbox/docker-engine.ts';
-import { describeDeviations, deviations } from '../../shared/sandbox/inspect-check.ts';
-import { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
+import { type ContainerHost, createContainerHost } from '../../shared/sandbox/container-host.ts';
+import { type ContainerPipe, pipeOf } from '../../shared/sandbox/container-pipe.ts';
+import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
 import { type GraderPlaces, graderContainer, installationLabel } from './container-spec.ts';
 import type { Grader, GraderCall, GraderFailure, GraderScore } from './grader.ts';
 import { readHarnessAnswer } from './harness-answer.ts';
@@ -42,45 +42,46 @@ const mostOutputBytes = 32 * 1024;
 const harness = join(import.meta.dirname, 'harness.py');
 
 export function createDockerGrader(config: DockerGraderConfig): Grader {
-  const engine = connectDocker(config.socketPath);
+  const host = graderHost(config);
   const limiter = newLimiter(config.atOnce);
   return {
-    grade: (call) => limiter.run(() => gradeOnce(engine, config, call)),
-    sweep: () => sweep(engine, config),
+    grade: (call) => limiter.run(() => gradeOnce(host, config, call)),
+    sweep: () => sweep(host, config),
     async check() {
-      await engine.version();
-      await imageOf(engine, config.image);
+      await host.check();
     },
   };
 }
 
-async function imageOf(engine: DockerEngine, reference: string): Promise<string> {
-  const id = await engine.imageId(reference);
-  if (id !== undefined) return id;
-  const step = 'build it with `node deploy/docker/main-sandbox-image.ts` and set grader.image to what it prints';
-  throw new SandboxError(`there is no image ${reference} to run graders in; ${step}`);
+/** Over the engine itself: the evaluator is the more trusted of the two, and holds a socket only where tasks bring a grader. */
+function graderHost(config: DockerGraderConfig): ContainerHost<GraderPlaces> {
+  return createContainerHost<GraderPlaces>(connectDocker(config.socketPath), {
+    image: config.image,
+    imageStep: 'build it with `node deploy/docker/main-sandbox-image.ts` and set grader.image to what it prints',
+    label: { name: installationLabel, value: config.installation },
+    options: (places, imageId) => graderContainer(imageId, config.installation, places, config),
+  });
 }
 
 /** Files first: they hold answers, and need no engine. */
-async function sweep(engine: DockerEngine, { directory, installation }: DockerGraderConfig): Promise<number> {
+async function sweep(host: ContainerHost<GraderPlaces>, { directory }: DockerGraderConfig): Promise<number> {
   await rm(directory, { recursive: true, force: true });
-  const left = await engine.list(`${installationLabel}=${installation}`);
-  for (const { id } of left) await engine.remove(id);
+  const left = await host.list();
+  for (const { id } of left) await host.remove(id);
   return left.length;
 }
 
 async function gradeOnce(
-  engine: DockerEngine,
+  host: ContainerHost<GraderPlaces>,
   config: DockerGraderConfig,
   call: GraderCall,
 ): Promise<Result<GraderScore, GraderFailure>> {
-  const imageId = await imageOf(engine, config.image);
   // mkdtemp gives mode 0700: nobody else on this host comes to the answers below it.
   await mkdir(config.directory, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(config.directory, 'call-'));
   try {
     const places = await writeCall(directory, config, call);
-    return await runContainer(engine, config, imageId, places);
+    return await runContainer(host, config, places);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -115,35 +116,29 @@ async function writeCall(directory: string, config: DockerGraderConfig, call: Gr
 }
 
 async function runContainer(
-  engine: DockerEngine,
+  host: ContainerHost<GraderPlaces>,
   config: DockerGraderConfig,
-  imageId: string,
   places: GraderPlaces,
 ): Promise<Result<GraderScore, GraderFailure>> {
-  const options = graderContainer(imageId, config.installation, places, config);
-  const id = await engine.create(options);
+  const id = await host.create(places);
   try {
-    const found = deviations(options, await engine.inspect(id));
-    if (found.length > 0) {
-      throw new SandboxError(`the Docker engine made another container than asked for (${describeDeviations(found)})`);
-    }
-    const pipe = await engine.attach(id);
+    const pipe = pipeOf(await host.attach(id));
     const output = collect(pipe, config);
-    await engine.start(id);
+    await host.start(id);
     const ended = await output;
     pipe.close();
     if (ended === 'timeout') return err('timeout');
-    if (outOfMemory(await engine.inspect(id))) return err('outOfMemory');
+    if ((await host.state(id))?.outOfMemory === true) return err('outOfMemory');
     return ended === 'tooMuch' ? err('crashed') : readHarnessAnswer(ended);
   } finally {
-    await engine.remove(id);
+    await host.remove(id);
   }
 }
 
 type Output = Buffer | 'timeout' | 'tooMuch';
 
 /** What the container writes until it ends, bounded in bytes and time. */
-function collect(pipe: Awaited<ReturnType<DockerEngine['attach']>>, config: DockerGraderConfig): Promise<Output> {
+function collect(pipe: ContainerPipe, config: DockerGraderConfig): Promise<Output> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -161,9 +156,4 @@ function collect(pipe: Awaited<ReturnType<DockerEngine['attach']>>, config: Dock
       () => settle(Buffer.concat(chunks)),
     );
   });
-}
-
-function outOfMemory(inspected: unknown): boolean {
-  const state = (inspected as { State?: { OOMKilled?: unknown } } | null)?.State;
-  return state?.OOMKilled === true;
 }

@@ -141,7 +141,7 @@ test('without an image the check names the next step', async (context) => {
     clock: systemClock,
   };
   const grader = createDockerGrader({ image: 'doubleblind/none', installation, ...limits });
-  await expect(grader.check()).rejects.toThrow(/no image doubleblind\/none .*main-sandbox-image/);
+  await expect(grader.check()).rejects.toThrow(/no image doubleblind\/none; .*main-sandbox-image/);
   const absent = createDockerGrader({ image: 'x', installation, ...limits, socketPath: '/nonexistent/docker.sock' });
   await expect(absent.check()).rejects.toThrow(/no Docker engine answers .*start it/);
 });

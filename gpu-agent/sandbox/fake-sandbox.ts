@@ -13,7 +13,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Result } from '../../shared/core/result.ts';
 import { ok } from '../../shared/core/result.ts';
-import type { ContainerPipe } from '../../shared/sandbox/docker-engine.ts';
+import type { ContainerPipe } from '../../shared/sandbox/container-pipe.ts';
 import { packFiles, readTree } from '../../shared/store/tree.ts';
 import { sandboxEnvironment } from './container-spec.ts';
 import {

@@ -6,9 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSandboxImage } from '../../deploy/docker/sandbox-image.ts';
 import { attemptId, runId, slotId } from '../../shared/core/ids.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { createContainerHost } from '../../shared/sandbox/container-host.ts';
 import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
+import { connectContainerHost } from '../../shared/sandbox/proxy-client.ts';
+import { startProxyServer } from '../../shared/sandbox/proxy-server.ts';
 import { createDockerSandboxEngine } from './docker-sandbox.ts';
 import type { SandboxEngine, SandboxSpec } from './sandbox.ts';
+import { type SandboxLimits, sandboxKind, sandboxSpecSchema } from './sandbox-kind.ts';
 
 /** A directory as gpu-agent would mount it: readable by everybody, writable by its owner. */
 export function sampleBundle(): string {
@@ -35,11 +40,21 @@ export function sampleSpec(bundleDirectory: string, changes: Partial<SandboxSpec
   };
 }
 
+const generousLimits: SandboxLimits = {
+  memoryBytes: 2 ** 33,
+  cpus: 64,
+  diskBytes: 2 ** 33,
+  pids: 4096,
+  containers: 64,
+};
+
 /** Docker's engine under an installation name of our own, with another engine over the same for adopting. */
 export interface DockerForTests {
   readonly engine: SandboxEngine;
   readonly again: () => SandboxEngine;
   readonly image: string;
+  /** Where the proxy listens. */
+  readonly socketPath: string;
 }
 
 /** The reason why there is none is printed: a skipped test must say so. */
@@ -53,8 +68,14 @@ export async function dockerForTests(): Promise<DockerForTests | undefined> {
     return undefined;
   }
   const { imageId } = await ensureSandboxImage({ log: (line) => process.stderr.write(`${line}\n`) });
-  const config = { image: imageId, installation: `test-${randomBytes(4).toString('hex')}` };
-  return { engine: createDockerSandboxEngine(config), again: () => createDockerSandboxEngine(config), image: imageId };
+  const installation = `test-${randomBytes(4).toString('hex')}`;
+  // As in production: the engine's socket is on the other side of a proxy.
+  const kind = sandboxKind({ image: imageId, installation, bundleRoot: tmpdir(), limits: generousLimits });
+  const socketPath = join(mkdtempSync(join(tmpdir(), 'doubleblind-proxy-')), 'sandbox.sock');
+  const host = createContainerHost(connectDocker(), kind);
+  await startProxyServer({ socketPath, host, spec: sandboxSpecSchema, log: silentLogger });
+  const again = (): SandboxEngine => createDockerSandboxEngine(connectContainerHost(socketPath));
+  return { engine: again(), again, image: imageId, socketPath };
 }
 
 /** Removes whatever a failed test left. */

@@ -64,6 +64,17 @@ const probes: readonly (readonly [string, string, boolean])[] = [
   ['read the memory of process 1', 'open("/proc/1/mem", "rb")', true],
   // PTRACE_SEIZE: PTRACE_ATTACH would stop process 1, which in the control is the probes' own parent.
   ['trace process 1', 'libc.ptrace(0x4206, 1, 0, 0) == 0', false],
+  ['set up an io_uring', 'libc.syscall(425, 8, ctypes.create_string_buffer(120)) >= 0', false],
+  ['read memory of another process', 'peek()', true],
+  ['reach for a descriptor of process 1', 'libc.syscall(438, libc.syscall(434, 1, 0), 0, 0) >= 0', false],
+  ['ask for a key', 'libc.syscall(250, 0, -3, 1) >= 0', false],
+  [
+    'open a file by its handle',
+    'libc.syscall(304, -1, ctypes.create_string_buffer(8), 0) == -1 and ctypes.get_errno() not in (1, 38)',
+    true,
+  ],
+  ['make 32-bit calls', 'libc.personality(8) < 0 or libc.syscall(135, 0x0200000) >= 0', false],
+  ['watch a file system', 'libc.syscall(300, 0, 0) >= 0', true],
   ['see processes of the host', 'len([p for p in os.listdir("/proc") if p.isdigit()]) > 20', false],
   ['find a secret in the environment', '[k for k in os.environ if "KEY" in k or "TOKEN" in k or "SECRET" in k]', false],
 ];
@@ -83,6 +94,13 @@ def field(name):
 def write_cgroup():
     for base in ('/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/devices'):
         if os.access(base + '/cgroup.procs', os.W_OK): return True
+def peek():
+    value, copy, child = ctypes.c_long(7), ctypes.c_long(0), os.getppid()
+    class Vector(ctypes.Structure): _fields_ = [('base', ctypes.c_void_p), ('length', ctypes.c_size_t)]
+    here = Vector(ctypes.addressof(copy), 8)
+    there = Vector(ctypes.addressof(value), 8)
+    # The parent has the same memory layout: the fork came from it.
+    return libc.syscall(310, child, ctypes.byref(here), 1, ctypes.byref(there), 1, 0) >= 0 or ctypes.get_errno() == 14
 def setuid_programs():
     found = []
     for root, _, names in os.walk('/usr'):
@@ -121,7 +139,9 @@ describe.skipIf(!docker)('the Docker sandbox', () => {
     box.execute(['python3', '-c', code], { ...run, ...changes });
 
   test('no probe gets out', async () => {
-    const execution = await withBox((box) => box.execute(['python3', '-c', program, '/data', '/tmp'], run));
+    const execution = await withBox((box) =>
+      box.execute(['python3', '-c', program, '/data', '/tmp'], { ...run, timeoutMs: 120_000 }),
+    );
     expect(execution.log).toContain('all probed');
     expect(escaped(execution.log)).toEqual([]);
   });
@@ -145,12 +165,13 @@ describe.skipIf(!docker)('the Docker sandbox', () => {
         ...volumes.flatMap((name) => ['--volume', name]),
         ...[docker.image, 'python3', '-c', program, '/data', '/tmp'],
       ],
-      { encoding: 'utf8', timeout: 60_000 },
+      { encoding: 'utf8', timeout: 120_000 },
     );
     expect(stdout, stderr).toContain('all probed');
     const certain = probes.filter(([, , must]) => must).map(([name]) => name);
     expect(certain.length).toBeGreaterThan(20);
     expect(escaped(stdout)).toEqual(expect.arrayContaining(certain));
+    process.stdout.write(`escape probes: ${escaped(stdout).length} of ${probes.length} succeed in a weak container\n`);
   });
 
   test('a fork bomb is contained, told in time, and leaves nothing', async () => {

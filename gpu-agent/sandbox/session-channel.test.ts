@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ContainerPipe } from '../../shared/sandbox/docker-engine.ts';
+import type { ContainerPipe } from '../../shared/sandbox/container-pipe.ts';
 import { ChannelBroken, SessionChannel } from './session-channel.ts';
 
 /** The toolbox's side of a pipe, in the test's hands. */

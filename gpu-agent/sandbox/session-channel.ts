@@ -8,7 +8,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { ContainerPipe } from '../../shared/sandbox/docker-engine.ts';
+import type { ContainerPipe } from '../../shared/sandbox/container-pipe.ts';
 
 /** The channel cannot be used any more. */
 export class ChannelBroken extends Error {

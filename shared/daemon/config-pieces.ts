@@ -14,7 +14,7 @@ export const hostPortSchema = z
 /** A TCP port; 0 where the caller says what that means. */
 const portSchema = z.number().int().min(0).max(65_535);
 
-const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
 
 /** A time in milliseconds. */
 export const millisecondsSchema = z.number().int().positive();

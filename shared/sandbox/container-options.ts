@@ -1,6 +1,8 @@
 // What every container that runs code of others has in common, as pure functions: no network, a read-only root, an
-// unprivileged user, no capabilities, limits of memory, processors, processes and files. inspect-check.ts proves afterwards
-// that the engine made exactly this.
+// unprivileged user, no capabilities, few system calls, limits of memory, processors, processes and files.
+// inspect-check.ts proves afterwards that the engine made exactly this.
+
+import { seccompProfile } from './seccomp.ts';
 
 /** The user of every process in such a container; the image has it. */
 export const sandboxUser = '10001:10001';
@@ -73,7 +75,7 @@ export function hardenedHost(limits: HostLimits): HostOptions {
     ReadonlyRootfs: true,
     Privileged: false,
     CapDrop: ['ALL'],
-    SecurityOpt: ['no-new-privileges'],
+    SecurityOpt: ['no-new-privileges', `seccomp=${seccompProfile}`],
     PidsLimit: limits.pids,
     Memory: limits.memoryBytes,
     MemorySwap: limits.memoryBytes,

@@ -14,14 +14,6 @@ export interface ListedContainer {
   readonly running: boolean;
 }
 
-/** A byte stream to the first process of a container and back. */
-export interface ContainerPipe {
-  write(data: string): void;
-  /** Set once, before anything is written. */
-  listen(onData: (chunk: Buffer) => void, onEnd: (reason: string) => void): void;
-  close(): void;
-}
-
 export interface DockerEngine {
   version(): Promise<string>;
   /** Such as `name=seccomp,profile=default`. */
@@ -31,8 +23,8 @@ export interface DockerEngine {
   create(options: ContainerOptions): Promise<string>;
   inspect(id: string): Promise<unknown>;
   start(id: string): Promise<void>;
-  /** Input and output of the container's first process. */
-  attach(id: string): Promise<ContainerPipe>;
+  /** Input and output of the container's first process, as the engine multiplexes them; see container-pipe.ts. */
+  attach(id: string): Promise<Duplex>;
   list(label: string): Promise<ListedContainer[]>;
   /** Ends and removes a container; no error where it is gone. */
   remove(id: string): Promise<void>;
@@ -41,8 +33,6 @@ export interface DockerEngine {
 const idPattern = /^[0-9a-f]{12,64}$/;
 /** The engine answers in milliseconds; under a fork bomb or a cold disk it may take seconds. */
 const engineTimeoutMs = 60_000;
-/** What a container may send before its reader is asked: header, then payload of at most this many bytes. */
-const longestFrame = 4 * 2 ** 20;
 
 export function connectDocker(socketPath = '/var/run/docker.sock'): DockerEngine {
   const docker = new Docker({ socketPath });
@@ -74,7 +64,7 @@ export function connectDocker(socketPath = '/var/run/docker.sock'): DockerEngine
     },
     attach: async (id) => {
       const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
-      return pipeOf((await ask('attach to a sandbox', container(id).attach(options))) as Duplex);
+      return (await ask('attach to a sandbox', container(id).attach(options))) as Duplex;
     },
     list: async (label) => {
       const found = await ask('list sandboxes', docker.listContainers({ all: true, filters: { label: [label] } }));
@@ -141,35 +131,4 @@ function statusOf(error: unknown): number | undefined {
 
 function propertyOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-/** Standard output out of the engine's multiplexed stream: 1 byte kind, 3 zero, 4 length, payload. */
-function pipeOf(stream: Duplex): ContainerPipe {
-  let buffered: Buffer = Buffer.alloc(0);
-  return {
-    write: (data) => {
-      stream.write(data);
-    },
-    listen: (onData, onEnd) => {
-      stream.on('data', (chunk: Buffer) => {
-        buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
-        while (buffered.length >= 8) {
-          const size = buffered.readUInt32BE(4);
-          if (size > longestFrame) {
-            onEnd('the engine sent a frame that is too long');
-            return;
-          }
-          if (buffered.length < 8 + size) return;
-          if (buffered[0] === 1) onData(buffered.subarray(8, 8 + size));
-          buffered = buffered.subarray(8 + size);
-        }
-      });
-      stream.on('error', (error) => onEnd(error.message));
-      stream.on('end', () => onEnd('it was closed'));
-      stream.on('close', () => onEnd('it was closed'));
-    },
-    close: () => {
-      stream.destroy();
-    },
-  };
 }

@@ -1,0 +1,43 @@
+// What goes over the socket between a daemon and the proxy that holds the engine's: one line of JSON asks, one line answers,
+// one connection a call. After the answer to `attach` the connection carries the container's bytes.
+// Every object is strict: an unknown key, also one that differs in case alone, is refused.
+
+import { z } from 'zod';
+
+/** An environment of 32 KiB and its escapes fit. */
+export const longestRequestBytes = 64 * 1024;
+
+const idSchema = z.string().regex(/^[0-9a-f]{64}$/, { error: 'is no container id' });
+
+export function requestSchema<Spec extends z.ZodType>(spec: Spec) {
+  return z.discriminatedUnion('call', [
+    z.strictObject({ call: z.literal('check') }),
+    z.strictObject({ call: z.literal('create'), spec }),
+    z.strictObject({ call: z.literal('start'), id: idSchema }),
+    z.strictObject({ call: z.literal('attach'), id: idSchema }),
+    z.strictObject({ call: z.literal('state'), id: idSchema }),
+    z.strictObject({ call: z.literal('list') }),
+    z.strictObject({ call: z.literal('remove'), id: idSchema }),
+  ]);
+}
+
+/** The calls, without what a container of a kind looks like. */
+export type ProxyRequest = z.infer<ReturnType<typeof requestSchema<z.ZodUnknown>>>;
+
+export const replySchema = z.union([
+  z.strictObject({ ok: z.literal(true), value: z.unknown() }),
+  z.strictObject({ ok: z.literal(false), message: z.string() }),
+]);
+export type ProxyReply = z.infer<typeof replySchema>;
+
+export const valueSchemas = {
+  check: z.strictObject({ engineVersion: z.string(), imageDigest: z.string() }),
+  create: z.string(),
+  start: z.null(),
+  attach: z.null(),
+  state: z.strictObject({ running: z.boolean(), outOfMemory: z.boolean() }).nullable(),
+  list: z.array(
+    z.strictObject({ id: z.string(), labels: z.record(z.string(), z.string().optional()), running: z.boolean() }),
+  ),
+  remove: z.null(),
+} as const;
