@@ -64,6 +64,8 @@ export async function startProxyServer<Spec extends z.ZodType>(
 
 async function serve<Spec extends z.ZodType>(socket: Socket, options: ProxyServerOptions<Spec>): Promise<void> {
   const line = await firstLine(socket);
+  // Only looked whether somebody is here.
+  if (line === '') return void socket.end();
   const parsed = requestSchema(options.spec).safeParse(parseJson(line));
   if (!parsed.success) {
     const why = parsed.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.')} ${message}`.trim());
