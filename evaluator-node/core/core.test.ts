@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { admit } from './admission.ts';
 import { trivialBaseline } from './baseline.ts';
-import { feedbackText, implausibility, ladderText } from './feedback.ts';
+import { implausibility } from './feedback.ts';
 import type { Metric } from './metrics/metric.ts';
 import { findMetric } from './metrics/registry.ts';
 import { decideQuery } from './queries.ts';
@@ -14,39 +14,6 @@ function metric(name: string): Metric {
   if (found === undefined) throw new Error(`no metric ${name}`);
   return found;
 }
-
-test('feedback stands on a grid no finer than the standard error', () => {
-  expect(feedbackText({ value: 0.41234, standardError: 0.0113 }, 'quantised')).toBe('0.42 ± 0.02');
-  expect(feedbackText({ value: 0.4179, standardError: 0.0049 }, 'quantised')).toBe('0.420 ± 0.005');
-  expect(feedbackText({ value: 553.21, standardError: 27.9 }, 'quantised')).toBe('550 ± 50');
-  expect(feedbackText({ value: 0, standardError: 0 }, 'quantised')).toBe('0.00 ± 0.00');
-  expect(feedbackText({ value: 0.694, standardError: 1e-6 }, 'quantised', 0.0138)).toBe('0.70 ± 0.02');
-  expect(feedbackText({ value: 0.41234567, standardError: 0.0113 }, 'exact')).toBe('0.41234567 ± 0.011');
-  fc.assert(
-    fc.property(
-      fc.double({ min: 0.01, max: 1, noNaN: true }),
-      fc.double({ min: 1e-6, max: 0.5, noNaN: true }),
-      (value, error) => {
-        const text = feedbackText({ value, standardError: error }, 'quantised');
-        const [shown = 0, , step = 0] = text.split(' ').map(Number);
-        expect(step).toBeGreaterThanOrEqual(error * (1 - 1e-9));
-        expect(step).toBeLessThanOrEqual(error * 2.5);
-        expect(Math.abs(shown - value)).toBeLessThanOrEqual((step / 2) * (1 + 1e-9));
-      },
-    ),
-  );
-});
-
-test('a ladder shows the first score, then clear improvements alone', () => {
-  const score = (value: number) => ({ value, standardError: 0.01 });
-  const first = ladderText(metric('accuracy'), score(0.7), undefined);
-  expect(first).toEqual({ text: '0.70 ± 0.01', shown: score(0.7) });
-  const hidden = ladderText(metric('accuracy'), score(0.724), first.shown);
-  expect(hidden).toEqual({ text: 'not clearly better than 0.70 ± 0.01, the best shown so far', shown: score(0.7) });
-  expect(ladderText(metric('accuracy'), score(0.1), first.shown).text).toBe(hidden.text);
-  expect(ladderText(metric('accuracy'), score(0.731), first.shown).text).toBe('0.73 ± 0.01');
-  expect(ladderText(metric('rmse'), score(0.6), first.shown).text).toBe('0.60 ± 0.01');
-});
 
 test('a run and a line of candidates have an end to their queries', () => {
   const budget = { run: 10, lineage: 3 };

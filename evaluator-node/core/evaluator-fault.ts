@@ -2,7 +2,7 @@
 
 export class EvaluatorFault extends Error {
   override readonly name = 'EvaluatorFault';
-  readonly kind: 'invalidArgument' | 'notFound' | 'failedPrecondition' | 'unavailable';
+  readonly kind: 'invalidArgument' | 'notFound' | 'failedPrecondition' | 'unavailable' | 'aborted';
   /** For programs, in camel case; stable. */
   readonly reason: string;
 

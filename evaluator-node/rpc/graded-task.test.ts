@@ -11,10 +11,14 @@ import { gradedFolder, gradedTruth } from '../testing/graded-folder.ts';
 
 const calls: GraderCall[] = [];
 let isAway = false;
+/** How the next calls fail, one each. */
+let failing: ('timeout' | 'outOfMemory')[] = [];
 /** Mean error of the first column; 30 replicates of it, each a little off. */
 const fake = createFakeGrader((call) => {
   if (isAway) throw new SandboxError('no Docker engine answers');
   calls.push(call);
+  const failure = failing.shift();
+  if (failure !== undefined) return failure;
   const rows = (bytes: Uint8Array): string[][] =>
     Buffer.from(bytes)
       .toString()
@@ -109,6 +113,43 @@ test('where the engine is away the call is to be repeated, and nothing is record
   await expect(rig.evaluate('graded', 'run-4', 'c-1', submission)).rejects.toMatchObject({ code: 'unavailable' });
   isAway = false;
   expect((await rig.evaluate('graded', 'run-4', 'c-1', submission)).cached).toBe(false);
+});
+
+test.each([
+  ['timeout', 2],
+  ['outOfMemory', 3],
+] as const)(
+  'a %s of the grader refuses nobody: it is to be repeated, and equal predictions are graded',
+  async (failure, factor) => {
+    const submission = await answer((a) => String(a * factor));
+    failing = [failure, failure];
+    const run = `run-${failure}`;
+    await expect(rig.evaluate('graded', run, 'c-1', submission)).rejects.toMatchObject({ code: 'aborted' });
+    await expect(rig.evaluate('graded', run, 'c-2', submission)).rejects.toMatchObject({ code: 'aborted' });
+    expect((await rig.evaluate('graded', run, 'c-3', submission)).score).toBeDefined();
+    expect((await rig.evaluate('graded', run, 'c-1', submission)).score).toBeDefined();
+  },
+);
+
+test('a seal asks a grader that failed again, and names the finalist that it never graded', async () => {
+  for (const [candidate, off] of [
+    ['c-1', 1],
+    ['c-2', 3],
+  ] as const) {
+    const submission = await answer((a) => String(gradedTruth(a) + off));
+    await rig.evaluate('graded', 'run-faults', candidate, submission);
+    await rig.evaluate('graded', 'run-fault', candidate, submission);
+  }
+  const lost = await answer((a) => String(gradedTruth(a) + 7));
+  await rig.evaluate('graded', 'run-faults', 'c-3', lost);
+  failing = new Array<'timeout'>(40).fill('timeout');
+  const named = await rig.seal('graded', 'run-faults', ['c-3']);
+  expect(named.winnerId).toBe('');
+  expect(named.notes.join()).toContain('no score on the validation rows for c-3');
+  failing = ['timeout', 'outOfMemory'];
+  const verdict = await rig.seal('graded', 'run-fault', ['c-2', 'c-1']);
+  expect(verdict.notes.join()).not.toContain('no score');
+  expect(verdict.winnerId).toBe('c-1');
 });
 
 test.each([

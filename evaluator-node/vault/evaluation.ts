@@ -17,8 +17,8 @@ import { err, ok } from '../../shared/core/result.ts';
 import { type AdmissionFailure, admit } from '../core/admission.ts';
 import type { Answer, Outcome, Submission } from '../core/answer.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
-import { feedbackText, implausibility, ladderText, smallestFeedbackStep } from '../core/feedback.ts';
-import type { Score, ScoreFailure } from '../core/metrics/score.ts';
+import { blurOf, feedbackText, implausibility, ladderText } from '../core/feedback.ts';
+import type { ScoreFailure } from '../core/metrics/score.ts';
 import { decideQuery, defaultQueries } from '../core/queries.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
 import type { StoredTask } from '../core/task.ts';
@@ -104,6 +104,14 @@ async function withScores(
   // An earlier refusal of the same predictions will be repeated, whatever the grader would say now.
   if (runs.outcomeOfPrediction(runId, predictionDigest) !== undefined) return { ...reading, scores: err(noScores) };
   const graded = await gradeSplit(parts.grader, parts.load(task), 'search', predictions);
+  if (!graded.ok && graded.error.isFault) {
+    // Not recorded, so that neither this file nor equal predictions are refused for it; the caller asks a few times more.
+    throw new EvaluatorFault(
+      'aborted',
+      'graderFault',
+      `${graded.error.message}, which says nothing about the submission`,
+    );
+  }
   return { ...reading, scores: graded.ok ? ok({ search: scoreOf(graded.value) }) : graded };
 }
 
@@ -191,27 +199,28 @@ function outcomeOf(
   const feedback =
     decision === 'withhold'
       ? `withheld: this line of candidates has used its ${budget.lineage} scores`
-      : shownText(parts, task, runId, known, reading.ladderStart);
+      : shownText(parts, task, runId, known, reading);
   const outcome = searchOutcome(task, known, feedback);
   return { outcome, cached: stored !== undefined, isQuery: true, predictionDigest };
 }
 
 /** What the run's agents may see of the score. */
 function shownText(
-  parts: EvaluationParts,
+  { vault }: EvaluationParts,
   task: StoredTask,
   runId: string,
   scores: SplitScores,
-  ladderStart: Score | undefined,
+  { predictionDigest, labelWorth, ladderStart }: ScoredReading,
 ): string {
-  const { runs } = parts.vault;
+  const { runs } = vault;
   const { feedback } = task.description;
   const score = feedback === 'exact' ? scores.search : (scores.shown ?? scores.search);
   const metric = metricOf(task);
-  const smallestStep = smallestFeedbackStep(metric, parts.vault.splitRows(task.version, 'search'));
+  // By all predictions: if those of other splits changed nothing, the texts would tell which rows are of which split.
+  const blur = blurOf(vault.secretNumber(task.version, `feedback:${predictionDigest}`), labelWorth);
   const unsure = task.description.grader !== undefined && score.standardError === 0 ? ' (of unknown error)' : '';
-  if (feedback !== 'ladder') return `${feedbackText(score, feedback, smallestStep)}${unsure}`;
-  const { text, shown } = ladderText(metric, score, runs.shown(runId) ?? ladderStart, smallestStep);
+  if (feedback !== 'ladder') return `${feedbackText(metric, score, feedback, blur)}${unsure}`;
+  const { text, shown } = ladderText(metric, score, runs.shown(runId) ?? ladderStart, blur);
   runs.show(runId, shown);
   return text;
 }

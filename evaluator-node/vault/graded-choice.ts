@@ -5,7 +5,7 @@ import { selectGraded } from '../core/graded-selection.ts';
 import type { Choice, Finalist } from './choice.ts';
 import { finite, storedPredictions } from './choice.ts';
 import type { EvaluationParts } from './evaluation.ts';
-import { gradeSplit, scoreOf } from './grading.ts';
+import { gradePatiently, scoreOf } from './grading.ts';
 import type { SplitScores } from './runs.ts';
 import { baselinePredictions, type LoadedTask, type SplitName } from './scoring.ts';
 
@@ -85,7 +85,7 @@ async function gradeFinalist(
   let scores: SplitScores = finalist.scores;
   for (const split of ['validation', 'test'] as const) {
     if (scores[split] !== undefined || !isKnown(loaded, split)) continue;
-    const graded = await gradeSplit(grader, loaded, split, predictions);
+    const graded = await gradePatiently(grader, loaded, split, predictions);
     if (!graded.ok) continue;
     const { replicates } = graded.value;
     scores = {
@@ -105,6 +105,6 @@ function isKnown({ rowsOf, hidden, ids }: LoadedTask, split: SplitName): boolean
 }
 
 async function baselineGrade({ grader }: EvaluationParts, loaded: LoadedTask, split: SplitName): Promise<number> {
-  const graded = await gradeSplit(grader, loaded, split, baselinePredictions(loaded));
+  const graded = await gradePatiently(grader, loaded, split, baselinePredictions(loaded));
   return graded.ok ? graded.value.value : Number.NaN;
 }

@@ -9,9 +9,26 @@ import { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
 import { csvText } from '../core/csv-text.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
 import type { Score, ScoreFailure } from '../core/metrics/score.ts';
-import { type Grader, type GraderScore, graderSentences } from '../grader/grader.ts';
+import { type Grader, type GraderFailure, type GraderScore, graderSentences } from '../grader/grader.ts';
 import type { Predictions } from './runs.ts';
 import { type LoadedTask, predictionsFor, type SplitName, truthOf } from './scoring.ts';
+
+/** Why there is no score. A fault says nothing about the submission: the same call may succeed another time. */
+type GradingFailure = ScoreFailure & { readonly isFault: boolean };
+
+/** The host was too busy, or had too little memory: no property of a submission that could be told from that. */
+const faults: readonly GraderFailure[] = ['timeout', 'outOfMemory'];
+
+/** Tries of one split at a seal, which has nobody to ask again for it. */
+const sealTries = 3;
+
+/** As `gradeSplit`, with a few more tries where the grader itself failed. */
+export async function gradePatiently(...call: Parameters<typeof gradeSplit>): ReturnType<typeof gradeSplit> {
+  let graded = await gradeSplit(...call);
+  for (let tries = 1; tries < sealTries && !graded.ok && graded.error.isFault; tries += 1)
+    graded = await gradeSplit(...call);
+  return graded;
+}
 
 /** What a task's own grader says of a split; the failure is one of a fixed list of sentences. */
 export async function gradeSplit(
@@ -19,7 +36,7 @@ export async function gradeSplit(
   loaded: LoadedTask,
   split: SplitName,
   { values, texts = [] }: Predictions,
-): Promise<Result<GraderScore, ScoreFailure>> {
+): Promise<Result<GraderScore, GradingFailure>> {
   const { description, version } = loaded.task;
   const { functionName } = description.grader ?? { functionName: 'grade' };
   const { truth, texts: answerTexts = [] } = truthOf(loaded, split);
@@ -34,7 +51,8 @@ export async function gradeSplit(
   };
   const graded = await grader.grade(call).catch(unavailable);
   if (graded.ok) return ok(graded.value);
-  return err({ kind: 'undefined', message: graderSentences[graded.error] });
+  const isFault = faults.includes(graded.error);
+  return err({ kind: 'undefined', message: graderSentences[graded.error], isFault });
 }
 
 /** A fault of the engine says nothing about the submission: the caller is to ask again. */

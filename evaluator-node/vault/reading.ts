@@ -17,6 +17,8 @@ export type Reading =
       readonly predictionDigest: string;
       /** Absent where the task has its own grader, which is asked by the daemon. */
       readonly scores?: Result<SplitScores, ScoreFailure>;
+      /** The most that one label moves the search score. */
+      readonly labelWorth: number;
       /** Where the task's feedback is a ladder: the score that it starts from. */
       readonly ladderStart?: Score;
     };
@@ -56,7 +58,7 @@ export function createReading(
       if (!parsed.ok) return refused(parsed.error);
       const predictions =
         loaded.shape.kind === 'text' ? { values: parsed.value, texts: parser.texts() } : { values: parsed.value };
-      const read = { predictions, predictionDigest: predictionDigest(predictions) };
+      const read = { predictions, predictionDigest: predictionDigest(predictions), labelWorth: loaded.labelWorth() };
       if (loaded.task.description.grader !== undefined) return { kind: 'read', ...read };
       // Scored even where the predictions are known: an answer then takes as long as the first one did.
       const scores = scoreAllSplits(loaded, predictions);

@@ -3,6 +3,7 @@
 import type { Database } from '../../shared/store/sqlite.ts';
 import type { AdmissionFacts } from '../core/admission.ts';
 import type { Outcome } from '../core/answer.ts';
+import type { Shown } from '../core/feedback.ts';
 import type { Score } from '../core/metrics/score.ts';
 import type { QueriesUsed } from '../core/queries.ts';
 import { doubleBytes, doublesOf } from './doubles.ts';
@@ -66,8 +67,8 @@ export interface Runs {
   /** Queries of the run with its family of forks, and of the candidate with its ancestors. */
   queriesUsed(runId: string, candidateId: string): QueriesUsed;
   /** The best score that the run's agents were shown. */
-  shown(runId: string): Score | undefined;
-  show(runId: string, score: Score): void;
+  shown(runId: string): Shown | undefined;
+  show(runId: string, shown: Shown): void;
   scoresOf(version: string, predictionDigest: string): SplitScores | undefined;
   predictionOf(version: string, predictionDigest: string): Predictions | undefined;
   storePrediction(version: string, predictionDigest: string, predictions: Predictions, scores: SplitScores): void;
@@ -122,10 +123,10 @@ export function openRuns(database: Database): Runs {
     queriesUsed: (runId, candidateId) => readQueries(database, runId, candidateId),
     shown(runId) {
       const row = database.get<{ shown: string | null }>(`SELECT shown FROM runs WHERE run_id = ${familySql}`, runId);
-      return row === undefined || row.shown === null ? undefined : (JSON.parse(row.shown) as Score);
+      return row === undefined || row.shown === null ? undefined : (JSON.parse(row.shown) as Shown);
     },
-    show(runId, score) {
-      database.run(`UPDATE runs SET shown = ?2 WHERE run_id = ${familySql}`, runId, JSON.stringify(score));
+    show(runId, shown) {
+      database.run(`UPDATE runs SET shown = ?2 WHERE run_id = ${familySql}`, runId, JSON.stringify(shown));
     },
     scoresOf(version, predictionDigest) {
       const sql = 'SELECT scores FROM predictions WHERE version = ? AND digest = ?';

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../../shared/core/result.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { shownPredictions } from '../core/feedback.ts';
 import { metricFor } from '../core/grader-metric.ts';
+import { labelWorth } from '../core/label-worth.ts';
 import type { Metric, Rows } from '../core/metrics/metric.ts';
 import { type Score, type ScoreFailure, scoreRows } from '../core/metrics/score.ts';
 import { withPredictions } from '../core/metrics/texts.ts';
@@ -25,6 +26,8 @@ export interface LoadedTask {
   readonly graderProgram?: string;
   /** Rows of each split, as positions in test.csv. */
   readonly rowsOf: Readonly<Record<SplitName, Uint32Array>>;
+  /** The most that one label moves the search score; 0 where a task's own grader scores. Computed once. */
+  readonly labelWorth: () => number;
 }
 
 export type SplitName = (typeof splitCodes)[number];
@@ -67,7 +70,8 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
     });
     return found.slice(0, count);
   };
-  return {
+  let worth: number | undefined;
+  const loaded: LoadedTask = {
     task,
     metric,
     hidden,
@@ -86,7 +90,12 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
       metric: metric.name,
     },
     rowsOf: { search: rows('search'), validation: rows('validation'), test: rows('test') },
+    labelWorth: () => {
+      worth ??= labelWorth(metric, truthOf(loaded, 'search'));
+      return worth;
+    },
   };
+  return loaded;
 }
 
 /** The truth of a split, without predictions. */
@@ -149,7 +158,7 @@ export function scoreAllSplits(loaded: LoadedTask, predictions: Predictions): Re
 }
 
 function shownScore(loaded: LoadedTask, { values }: Predictions): Score | undefined {
-  const held = shownPredictions(loaded.metric, values);
+  const held = shownPredictions(loaded.metric, values, loaded.shape.predictionColumns.length);
   const score = held === values ? undefined : scoreSplit(loaded, 'search', { values: held });
   return score?.ok === true ? score.value : undefined;
 }

@@ -7,6 +7,7 @@
 // 2. A task version is written whole, in one transaction, after its bundle is on disk; it never changes.
 // 3. Versions are kept, so a run that began on one ends on it.
 
+import { createHmac } from 'node:crypto';
 import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -70,8 +71,8 @@ export interface Vault {
   graderProgram(version: string): string | undefined;
   /** The ids of the hidden rows as the bytes of a JSON list: a million of them as strings would take 60 MB. */
   hiddenIds(version: string): Uint8Array;
-  /** How many rows the split has. */
-  splitRows(version: string, split: (typeof splitCodes)[number]): number;
+  /** A number from the version's secret and that text, which nobody can compute without the secret. */
+  secretNumber(version: string, text: string): string;
   /** The bundle's tar, in chunks. */
   readBundle(bundleDigest: string, chunkBytes: number): AsyncGenerator<Buffer>;
   close(): void;
@@ -139,10 +140,10 @@ export function openVault(stateDirectory: string): Vault {
       database.get<{ grader: string | null }>('SELECT grader FROM task_versions WHERE version = ?', version)?.grader ??
       undefined,
     hiddenIds: (version) => readHiddenIds(database, version),
-    splitRows(version, split) {
-      const row = database.get<{ splits: Uint8Array }>('SELECT splits FROM hidden_rows WHERE version = ?', version);
-      const code = splitCodes.indexOf(split);
-      return row?.splits.reduce((count, each) => count + (each === code ? 1 : 0), 0) ?? 0;
+    secretNumber(version, text) {
+      const row = database.get<{ secret: Uint8Array }>('SELECT secret FROM task_versions WHERE version = ?', version);
+      if (row === undefined) throw noRows(version);
+      return createHmac('sha256', row.secret).update(text).digest('hex');
     },
     readBundle: (bundleDigest, chunkBytes) => readChunks(join(bundles, `${bundleDigest}.tar`), chunkBytes),
     close: () => database.close(),

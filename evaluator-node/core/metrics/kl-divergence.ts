@@ -5,6 +5,8 @@ import { meanOfLosses } from './mean-of-losses.ts';
 import type { Metric, Rows } from './metric.ts';
 
 const epsilon = 1e-15;
+/** As for log-loss: what is shown is clipped, so that no row can spell its shares. */
+const shownEpsilon = 1e-3;
 
 function divergence(rows: Rows, row: number): number {
   let sum = 0;
@@ -24,6 +26,7 @@ export const klDivergence: Metric = {
   kind: 'numbers',
   perfect: 0,
   sharesOfOne: true,
+  shownWithin: { low: shownEpsilon, high: 1 - shownEpsilon },
   predictionRange: { low: 0, high: 1 },
   domain: { low: 0, high: 1 },
   ...meanOfLosses({ loss: divergence }),

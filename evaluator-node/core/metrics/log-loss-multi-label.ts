@@ -27,7 +27,7 @@ export const logLossMultiLabel: Metric = {
   lowerIsBetter: true,
   kind: 'numbers',
   perfect: 0,
-  shownWithin: { range: { low: shownEpsilon, high: 1 - shownEpsilon }, worstLoss: -Math.log(shownEpsilon) },
+  shownWithin: { low: shownEpsilon, high: 1 - shownEpsilon },
   predictionRange: { low: 0, high: 1 },
   domain: { low: 0, high: 1 },
   truthProblem: mustBeBinary,

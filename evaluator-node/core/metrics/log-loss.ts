@@ -31,7 +31,7 @@ export const logLoss: Metric = {
   lowerIsBetter: true,
   kind: 'probabilities',
   perfect: 0,
-  shownWithin: { range: { low: shownEpsilon, high: 1 - shownEpsilon }, worstLoss: -Math.log(shownEpsilon) },
+  shownWithin: { low: shownEpsilon, high: 1 - shownEpsilon },
   predictionRange: { low: 0, high: 1 },
   domain: { low: 0, high: 1 },
   ...meanOfLosses({ loss: rowLoss }),

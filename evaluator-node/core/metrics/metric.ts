@@ -85,11 +85,8 @@ export interface Metric {
   textProblem?(text: string): string | undefined;
   /** What rows need for the metric to have a value, as in "it needs …". */
   readonly needs?: string;
-  /**
-   * Where one row can cost far more than rows usually do: what agents are shown is the score of predictions held within
-   * `range`, so that no row costs more than `worstLoss`.
-   */
-  readonly shownWithin?: { readonly range: Range; readonly worstLoss: number };
+  /** Where one row can cost far more than rows usually do: agents are shown the score of predictions held within this. */
+  readonly shownWithin?: Range;
   prepare(rows: Rows): Prepared;
   /** Analytic standard error; where absent, score.ts takes a bootstrap. */
   standardError?(rows: Rows): number;
