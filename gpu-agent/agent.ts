@@ -27,24 +27,17 @@ import {
   renew,
 } from './core/lease.ts';
 import { resume } from './core/react.ts';
-import { type BookedAttempt, type Resumption, reconcile } from './core/reconcile.ts';
 import { createSlotLock, type SlotLock } from './core/slot-lock.ts';
-import { needsSandbox, newTrajectory, type Trajectory, undecided } from './core/trajectory.ts';
+import { type Trajectory, undecided } from './core/trajectory.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
 import { heartbeatOf } from './heartbeat.ts';
 import { type Outbox, startOutbox } from './outbox/outbox.ts';
 import { TranscriptFeed } from './outbox/transcript-feed.ts';
+import { type Left, takeStock } from './recovery.ts';
 import type { AttemptName, HostDescription, HostSlot, SlotReport } from './slots.ts';
 
 /** Share of a term by which a daemon's own timers may be late; the coordinator's margin covers it. */
 const lateShare = 0.1;
-
-/** An attempt of an earlier daemon that waits for its lease to be renewed. */
-interface Dormant {
-  readonly order: AttemptOrder;
-  readonly resumption: Resumption;
-  readonly state: Trajectory;
-}
 
 /** What was added to a run's guidance since its creation, oldest first. */
 export interface AddedGuidance {
@@ -67,7 +60,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #outbox: Outbox;
   readonly #attempts = new Map<string, Attempt>();
-  readonly #dormant = new Map<string, Dormant>();
+  readonly #dormant = new Map<string, Left>();
   readonly #locks = new Map<SlotId, SlotLock>();
   readonly #failed = Promise.withResolvers<void>();
   readonly #feed: TranscriptFeed;
@@ -79,6 +72,8 @@ export class Agent {
   #beatMs: number | undefined;
   #address: string | null = null;
   #mode: Mode = 'running';
+  /** Told whenever something has ended or was confirmed. */
+  #quieter: () => void = () => undefined;
 
   constructor(options: AgentOptions) {
     const { ports, bus, random } = options;
@@ -100,30 +95,15 @@ export class Agent {
 
   /** Takes up what an earlier daemon left. */
   async recover(): Promise<void> {
-    const { book, engine, log } = this.#options.ports;
-    const booked = book.attempts();
-    const states = new Map<string, Trajectory>();
-    const attempts = booked.map(({ order, ended }): BookedAttempt => {
-      this.#leases = remember(this.#leases, order.attemptId, order.epoch);
-      const state = ended ? newTrajectory : resume(book.transcript(order));
-      states.set(order.attemptId, state);
-      return { attemptId: order.attemptId, epoch: order.epoch, ended, needsSandbox: needsSandbox(state) };
-    });
-    const plan = reconcile(await engine.list(), attempts);
-    for (const containerId of plan.remove) await engine.remove(containerId);
-    for (const resumption of plan.resume) {
-      const order = booked.find((entry) => entry.order.attemptId === resumption.attemptId)?.order;
-      if (order === undefined) continue;
-      const state = states.get(order.attemptId) ?? newTrajectory;
-      if (undecided(state)) this.#dormant.set(order.attemptId, { order, resumption, state });
-      else this.#resume({ order, resumption, state });
+    const { orders, left, removed, condemned } = await takeStock(this.#options.ports);
+    for (const { attemptId, epoch } of orders) this.#leases = remember(this.#leases, attemptId, epoch);
+    for (const sleeper of left) {
+      if (undecided(sleeper.state)) this.#dormant.set(sleeper.order.attemptId, sleeper);
+      else this.#resume(sleeper);
     }
-    if (plan.remove.length + plan.resume.length > 0) {
-      const dormant = this.#dormant.size;
-      log.info(
-        { removed: plan.remove.length, resumed: plan.resume.length, dormant },
-        'took up what the last daemon left',
-      );
+    if (removed + left.length + condemned > 0) {
+      const told = { removed, resumed: left.length, dormant: this.#dormant.size, condemned };
+      this.#options.ports.log.info(told, 'took up what the last daemon left');
     }
     this.#armFence();
     this.#outbox.wake();
@@ -201,6 +181,7 @@ export class Agent {
   /** The coordinator has these events in its journal. */
   confirm(sequences: readonly number[]): void {
     this.#outbox.confirm(sequences);
+    this.#quieter();
   }
 
   /** The bus is connected again. */
@@ -223,6 +204,21 @@ export class Agent {
     if (this.#mode !== 'running') return;
     this.#mode = 'draining';
     this.#publishHeartbeat();
+  }
+
+  /** Resolves with true when nothing runs here and the coordinator has confirmed all; with false after `patienceMs`. */
+  async settle(patienceMs: number): Promise<boolean> {
+    const { book, clock } = this.#options.ports;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#quieter = () => {
+      if (this.#attempts.size === 0 && book.pendingCount() === 0) resolve(true);
+    };
+    const timer = clock.after(patienceMs, () => resolve(false));
+    this.#quieter();
+    const quiet = await promise;
+    timer.cancel();
+    this.#quieter = () => undefined;
+    return quiet;
   }
 
   describe(): HostDescription {
@@ -297,7 +293,7 @@ export class Agent {
     this.#resume(sleeper);
   }
 
-  #resume({ order, resumption, state }: Dormant): void {
+  #resume({ order, resumption, state }: Left): void {
     const { containerId, sandboxLost } = resumption;
     const { book, clock } = this.#options.ports;
     const { elapsedSeconds } = state;
@@ -343,6 +339,7 @@ export class Agent {
     this.#armFence();
     this.#outbox.wake();
     this.#feed.changed();
+    this.#quieter();
   }
 
   #lock(slotId: SlotId): SlotLock {

@@ -268,7 +268,8 @@ function transcriptBytes(book: HostBook, order: AttemptOrder): Uint8Array {
   return Buffer.from(lines.join(''), 'utf8');
 }
 
-function endedEvent(
+/** The end of an attempt as the coordinator is told. */
+export function endedEvent(
   order: AttemptOrder,
   { host, bootId }: AttemptPorts,
   { concluded, artifacts }: Extract<Command, { kind: 'reportEnd' }>,

@@ -65,6 +65,11 @@ export const configSchema = z.strictObject({
       maxBytes: count.default(4 * 2 ** 30).describe('Artifacts kept on this host, least recently used first to go.'),
     })
     .prefault({}),
+  stopPatienceMs: millisecondsSchema
+    .default(5000)
+    .describe(
+      'How long a stopping agent waits for what runs to end and be confirmed; then it leaves the rest to the next daemon.',
+    ),
   heartbeatMs: millisecondsSchema.default(1000).describe('Time between two heartbeats.'),
 });
 

@@ -19,5 +19,5 @@ await runDaemon({
     log.warn({ root }, 'sandboxes are simulated: the code of attempts runs without any isolation');
     return startGpuAgent(config, { log, clock, engine: createFakeSandboxEngine({ root }) });
   },
-  stopTimeoutMs: 15_000,
+  stopTimeoutMs: ({ stopPatienceMs }) => stopPatienceMs + 15_000,
 });

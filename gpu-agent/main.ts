@@ -16,5 +16,5 @@ await runDaemon({
     const engine = createDockerSandboxEngine(connectContainerHost(config.sandbox.proxySocket));
     return startGpuAgent(config, { log, clock, engine, gpus: createNvidiaSmiGpus() });
   },
-  stopTimeoutMs: 15_000,
+  stopTimeoutMs: ({ stopPatienceMs }) => stopPatienceMs + 15_000,
 });

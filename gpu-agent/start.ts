@@ -25,6 +25,7 @@ import { createGatewayModel } from './model/gateway-model.ts';
 import { openHostBook } from './outbox/host-book.ts';
 import { openPerformers } from './performer.ts';
 import { loadPrompts } from './prompts/prompts.ts';
+import { sweepStaging } from './recovery.ts';
 import { agentService } from './rpc/agent-service.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 import { type SlotWatch, watchSlots } from './slot-watch.ts';
@@ -87,7 +88,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     const address = config.advertise === '' ? server.address : config.advertise;
     agent.announce(address);
     log.info({ host, address, engineVersion, imageDigest, slots: agent.describe().slots.length }, 'the host serves');
-    return { address: server.address, done: agent.done, stop: () => stopInOrder(agent, stack) };
+    return { address: server.address, done: agent.done, stop: () => stopInOrder(agent, stack, config, log) };
   } catch (error) {
     await stack.disposeAsync();
     throw error;
@@ -99,8 +100,18 @@ async function openSlots(config: GpuAgentConfig, { gpus, clock, log }: StartDepe
   return await watchSlots({ cpuCount, clock, log, ...(gpus === undefined ? {} : { gpus }) });
 }
 
-async function stopInOrder(agent: Agent, stack: AsyncDisposableStack): Promise<void> {
+/** Takes nothing more, lets what is about to end do so, and leaves the rest with its sandboxes to the next daemon. */
+async function stopInOrder(
+  agent: Agent,
+  stack: AsyncDisposableStack,
+  { stopPatienceMs }: GpuAgentConfig,
+  log: Logger,
+): Promise<void> {
   agent.drain();
+  if (!(await agent.settle(stopPatienceMs))) {
+    const attempts = agent.describe().slots.reduce((sum, slot) => sum + slot.attempts.length, 0);
+    log.warn({ attempts, stopPatienceMs }, 'the daemon stops and leaves work to the next one');
+  }
   await stack.disposeAsync();
 }
 
@@ -115,6 +126,8 @@ async function openPorts(
   const stopping = new AbortController();
   stack.defer(() => stopping.abort(new Error('the daemon stops')));
   const book = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
+  const stagingDirectory = join(stateDirectory, 'staging');
+  await sweepStaging(stagingDirectory, book);
   const gateway = createRpcClient({
     service: 'doubleblind.gateway.v1.LlmService',
     address: config.gateway.address,
@@ -153,7 +166,7 @@ async function openPorts(
       artifacts,
       bundles: await openBundles(join(stateDirectory, 'bundles'), artifacts),
       prompts: loadPrompts(),
-      stagingDirectory: join(stateDirectory, 'staging'),
+      stagingDirectory,
       environment: config.sandbox.environment,
     }),
   };

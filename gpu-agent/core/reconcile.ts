@@ -37,6 +37,14 @@ export interface Reconciliation {
   readonly resume: readonly Resumption[];
 }
 
+/** Daemons that may end, one after the other, with an attempt that got nowhere, before it is held to be the cause. */
+export const mostAdoptions = 5;
+
+/** How often an attempt was taken up again since it last got any further. */
+export function adoptionsInVain(transcript: readonly { readonly kind: string }[]): number {
+  return transcript.length - 1 - transcript.findLastIndex(({ kind }) => kind !== 'resumed');
+}
+
 /** What is to be done with containers and attempts. */
 export function reconcile(containers: readonly FoundContainer[], attempts: readonly BookedAttempt[]): Reconciliation {
   const newest = new Map<string, BookedAttempt>();

@@ -19,7 +19,8 @@ export interface DaemonOptions<Config extends { readonly logLevel?: LogLevel }> 
   readonly readConfig: () => Config;
   /** Resolves when ready; undoes what it opened where it fails half-way. */
   readonly start: (config: Config, deps: { readonly log: Logger; readonly clock: Clock }) => Promise<Running>;
-  readonly stopTimeoutMs: number;
+  /** After so long a stop has failed; where it waits for something, that is told by the configuration. */
+  readonly stopTimeoutMs: number | ((config: Config) => number);
 }
 
 type Ending =
@@ -54,7 +55,9 @@ export async function runDaemon<Config extends { readonly logLevel?: LogLevel }>
   notify('STOPPING=1');
   if (reason.why === 'failed') log.error({ error: reason.error }, `${options.name} failed and stops`);
   else log.info(reason, `${options.name} stops`);
-  const clean = await stopInTime(running, options, log);
+  const { name, stopTimeoutMs: limit } = options;
+  const stopTimeoutMs = typeof limit === 'number' ? limit : limit(config);
+  const clean = await stopInTime(running, { name, stopTimeoutMs }, log);
   return exit(clean && reason.why !== 'failed' ? 0 : 1);
 }
 

@@ -1,0 +1,92 @@
+// What an earlier daemon left on this host: attempts in the book, sandboxes at the engine, files in the staging directory.
+//
+// Owns: which of it is taken up again. Leaves to core/reconcile.ts how each is judged, to agent.ts that it goes on.
+// Invariants: 1. Every sandbox is taken up or removed. 2. An attempt that was taken up several times without getting anywhere,
+// or whose transcript cannot be read, is reported as a failure of this host: it may be what ends the daemon each time.
+
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { noUsage } from '../shared/core/vocabulary.ts';
+import { messageChain } from '../shared/log.ts';
+import type { AgentPorts } from './agent-options.ts';
+import { endedEvent } from './attempt.ts';
+import type { AttemptOrder } from './attempt-order.ts';
+import { resume } from './core/react.ts';
+import { adoptionsInVain, mostAdoptions, type Resumption, reconcile } from './core/reconcile.ts';
+import { needsSandbox, newTrajectory, type Trajectory } from './core/trajectory.ts';
+import type { HostBook } from './outbox/host-book.ts';
+
+/** An attempt that goes on. */
+export interface Left {
+  readonly order: AttemptOrder;
+  readonly resumption: Resumption;
+  readonly state: Trajectory;
+}
+
+export interface Stock {
+  /** Every attempt in the book, also those that have ended. */
+  readonly orders: readonly AttemptOrder[];
+  readonly left: readonly Left[];
+  readonly removed: number;
+  readonly condemned: number;
+}
+
+/** Looks through book and engine; what is not to go on is ended and removed when it returns. */
+export async function takeStock(ports: AgentPorts): Promise<Stock> {
+  const { book, engine } = ports;
+  const booked = book.attempts();
+  const open = booked.flatMap(({ order, ended }) => (ended ? [] : [{ order, ...judge(book, order) }]));
+  const states = new Map(open.map(({ order, state }) => [order.attemptId, state]));
+  const attempts = booked.map(({ order: { attemptId, epoch } }) => {
+    const state = states.get(attemptId);
+    return { attemptId, epoch, ended: state === undefined, needsSandbox: state !== undefined && needsSandbox(state) };
+  });
+  const plan = reconcile(await engine.list(), attempts);
+  for (const containerId of plan.remove) await engine.remove(containerId);
+  const condemned = open.filter(({ state }) => state === undefined);
+  for (const { order, why } of condemned) condemn(ports, order, why);
+  const left = plan.resume.flatMap((resumption) => {
+    const order = booked.find((entry) => entry.order.attemptId === resumption.attemptId)?.order;
+    return order === undefined ? [] : [{ order, resumption, state: states.get(order.attemptId) ?? newTrajectory }];
+  });
+  const orders = booked.map(({ order }) => order);
+  return { orders, left, removed: plan.remove.length, condemned: condemned.length };
+}
+
+/** Where the attempt stands; without a state where it must not be taken up again. */
+function judge(book: HostBook, order: AttemptOrder): { readonly state: Trajectory | undefined; readonly why: string } {
+  try {
+    const transcript = book.transcript(order);
+    if (adoptionsInVain(transcript) < mostAdoptions) return { state: resume(transcript), why: '' };
+    const why = `It was taken up again ${mostAdoptions} times by daemons of this host that ended before it got any further.`;
+    return { state: undefined, why };
+  } catch (error) {
+    return { state: undefined, why: `Its transcript cannot be read after a restart: ${messageChain(error)}` };
+  }
+}
+
+function condemn(ports: AgentPorts, order: AttemptOrder, message: string): void {
+  const { book, clock, log } = ports;
+  const { runId, attemptId, epoch } = order;
+  log.error({ runId, attemptId, epoch, detail: message }, 'an attempt is not taken up again');
+  const failure = { failureReason: 'infrastructure', failureMessage: message } as const;
+  const concluded = {
+    ...failure,
+    kind: 'concluded',
+    note: '',
+    runSeconds: 0,
+    usage: noUsage,
+    elapsedSeconds: 0,
+  } as const;
+  book.end(order, concluded, endedEvent(order, ports, { kind: 'reportEnd', concluded, artifacts: {} }), clock.now());
+}
+
+/** Removes what attempts that have ended, or that nobody knows any more, left in the staging directory. */
+export async function sweepStaging(directory: string, book: Pick<HostBook, 'attempts'>): Promise<number> {
+  const open = book.attempts().filter(({ ended }) => !ended);
+  const kept = new Set(open.map(({ order }) => `${order.attemptId}-${order.epoch}`));
+  const found = await readdir(directory).catch(() => []);
+  const stale = found.filter((name) => !kept.has(name));
+  for (const name of stale) await rm(join(directory, name), { recursive: true, force: true });
+  return stale.length;
+}
