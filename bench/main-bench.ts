@@ -1,10 +1,12 @@
 // `npm run bench -- NAME`: runs one benchmark beside its peers, prints a table, and writes JSON and SVG to bench/results/.
 
+import { benchOfflinePolicy } from './offline-policy.ts';
 import { benchScoring } from './scoring.ts';
 import { benchService } from './service.ts';
 
 /** Each runs its rounds and gives the lines to print. */
 const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<string>>> = {
+  'offline-policy': benchOfflinePolicy,
   scoring: benchScoring,
   service: benchService,
 };

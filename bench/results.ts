@@ -17,6 +17,11 @@ export function textTable(rows: readonly (readonly string[])[]): string {
   return `${rows.map(line).join('\n')}\n`;
 }
 
+/** Where a benchmark keeps a file of its own. */
+export function resultPath(file: string): string {
+  return join(directory, file);
+}
+
 /** Writes the measurements with what they were made on, and the chart where there is one; gives the path. */
 export function writeResults(name: string, results: object, svg?: string): string {
   mkdirSync(directory, { recursive: true });
