@@ -38,6 +38,8 @@ export function withSearch(command: Command): Command {
     .option('-c, --candidates <n>', 'end when so many candidates have a score', positiveWhole)
     .option('-b, --budget <time>', 'end after this time, for example 10m or 8h', durationFlag)
     .option('-s, --slots <n>', 'most attempts at once', positiveWhole)
+    .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)
+    .option('--tokens <n>', 'end when the model has written so many tokens', positiveWhole)
     .option('--seed <n>', 'seed of the search', wholeNumber)
     .option('--model <name>', 'the model to ask the gateway for');
 }
@@ -46,8 +48,6 @@ export function withSearch(command: Command): Command {
 export function withSearchDetails(command: Command): Command {
   return command
     .option('--priority <n>', 'share of the slots beside other runs, 1 to 100 (1)', positiveWhole)
-    .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)
-    .option('--tokens <n>', 'end when the model has written so many tokens', positiveWhole)
     .option('--slot-hours <n>', 'end when so many slot-hours are used', positiveNumber)
     .option('--temperature <t>', 'selection temperature (0.2): lower picks the best more often', positiveNumber)
     .option('--crossover <p>', 'probability of a crossover (0.15)', probability)

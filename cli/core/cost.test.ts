@@ -23,6 +23,14 @@ test('gains add up to the way from the baseline to the best', () => {
   ).toBeNull();
 });
 
+test('time on a GPU is counted apart from time on a share of the processors', () => {
+  const [first] = candidates;
+  if (first === undefined) throw new Error('the sample has no candidate');
+  const on = (slotId: string) => ({ ...first, slotId, usage: { ...first.usage, slotSeconds: 1800 } });
+  const rows = [on('GPU-1'), on('MIG-2'), on('cpu-0'), on('')];
+  expect(costOf('all', rows, new Map())).toMatchObject({ slotSeconds: 7200, gpuHours: 1 });
+});
+
 test('before the baseline is known, the first score is where gains begin', () => {
   const gains = scoreGains({ ...run, verdict: null }, candidates);
   expect([...gains.values()][0]).toBe(0);

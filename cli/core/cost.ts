@@ -23,6 +23,8 @@ export interface CostRow {
   readonly attempts: number;
   readonly wallSeconds: number;
   readonly slotSeconds: number;
+  /** Hours of slots that are GPUs. */
+  readonly gpuHours: number;
   readonly turns: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -52,12 +54,19 @@ export function costOf(name: string, candidates: readonly Candidate[], gains: Re
     attempts: candidates.length,
     wallSeconds: total('wallSeconds'),
     slotSeconds: total('slotSeconds'),
+    gpuHours: gpuSeconds(candidates) / 3600,
     turns: total('turns'),
     inputTokens: total('inputTokens'),
     outputTokens: total('outputTokens'),
     dollars: total('dollars'),
     scoreGained: gained(candidates, gains),
   };
+}
+
+/** A slot is a GPU or MIG instance by its UUID, or a numbered share of the processors. */
+function gpuSeconds(candidates: readonly Candidate[]): number {
+  const onGpus = candidates.filter(({ slotId }) => slotId !== '' && !slotId.startsWith('cpu-'));
+  return onGpus.reduce((sum, { usage }) => sum + usage.slotSeconds, 0);
 }
 
 function gained(candidates: readonly Candidate[], gains: ReadonlyMap<string, number>): number | null {

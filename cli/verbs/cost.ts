@@ -19,6 +19,7 @@ function columnsFor(title: string): readonly Column<CostRow>[] {
     { title: 'ATTEMPTS', value: (row) => count(row.attempts), align: 'right' },
     { title: 'TIME', value: (row) => duration(row.wallSeconds), align: 'right' },
     { title: 'SLOT TIME', value: (row) => duration(row.slotSeconds), align: 'right' },
+    { title: 'GPU HOURS', value: (row) => (row.gpuHours > 0 ? row.gpuHours.toFixed(2) : '–'), align: 'right' },
     { title: 'MODEL CALLS', value: (row) => count(row.turns), align: 'right' },
     { title: 'TOKENS READ', value: (row) => count(row.inputTokens), align: 'right' },
     { title: 'WRITTEN', value: (row) => count(row.outputTokens), align: 'right' },

@@ -72,11 +72,18 @@ function findProcess(script: string, stateDirectory: string): number | undefined
 }
 
 /** Starts a cluster with CPU slots and waits until every daemon serves. */
-export async function startTestCluster({ slots = 2 }: { readonly slots?: number } = {}): Promise<TestCluster> {
+export async function startTestCluster({
+  slots = 2,
+  flags = [],
+}: {
+  readonly slots?: number;
+  /** More flags of `up`. */
+  readonly flags?: readonly string[];
+} = {}): Promise<TestCluster> {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'doubleblind-test-'));
   const portBase = await freePortBase();
   const where = ['--state-dir', stateDirectory];
-  const up = ['up', ...where, '--port-base', String(portBase), '--slots', String(slots)];
+  const up = ['up', ...where, '--port-base', String(portBase), '--slots', String(slots), ...flags];
   const process = spawn('sh', [launcher, ...up], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [process.stdout, process.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
@@ -89,7 +96,7 @@ export async function startTestCluster({ slots = 2 }: { readonly slots?: number 
         const { code, stdout } = await run('node', 'ls', '-o', 'json');
         return code === 0 && stdout.includes('"ready"');
       },
-      { timeoutMs: 60_000, everyMs: 300 },
+      { timeoutMs: 180_000, everyMs: 300 },
     );
   } catch (error) {
     await end(process);

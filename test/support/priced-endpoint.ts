@@ -1,0 +1,70 @@
+// An OpenAI-compatible endpoint on the loopback that charges: each answer is worth a fixed number of tokens, and each attempt
+// is two answers, a program and `submit`. What it served is its bill.
+
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface PricedEndpoint {
+  readonly baseUrl: string;
+  /** Answers served. */
+  readonly calls: number;
+  stop(): void;
+}
+
+/** Tokens of each answer, read and written. */
+export const tokensPerCall = 1000;
+
+/** Probabilities that differ with the seed of the attempt, so that no two candidates are the same. */
+const program = `import csv, os, random
+rng = random.Random(os.environ["DOUBLEBLIND_SEED"])
+with open("/data/sample_submission.csv") as source, open("/out/submission.csv", "w") as out:
+    head, *rows = csv.reader(source)
+    shares = [1 + rng.random() for _ in head[1:]]
+    writer = csv.writer(out)
+    writer.writerow(head)
+    writer.writerows([row[0], *[share / sum(shares) for share in shares]] for row in rows)
+`;
+
+const write = { name: 'write_file', arguments: { path: '/work/solution/main.py', content: program } };
+const submit = { name: 'submit', arguments: { idea: 'guess', changes: 'none', expectation: 'little' } };
+
+export async function startPricedEndpoint(): Promise<PricedEndpoint> {
+  let calls = 0;
+  const server = createServer((request, response) => {
+    let asked = '';
+    request.on('data', (chunk) => (asked += String(chunk)));
+    request.on('end', () => {
+      calls += 1;
+      const { name, arguments: input } = asked.includes('"write_file","arguments"') ? submit : write;
+      const call = {
+        index: 0,
+        id: `c${calls}`,
+        type: 'function',
+        function: { name, arguments: JSON.stringify(input) },
+      };
+      const usage = { prompt_tokens: tokensPerCall, completion_tokens: tokensPerCall };
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (const piece of [
+        { choices: [{ index: 0, delta: { role: 'assistant', tool_calls: [call] }, finish_reason: null }] },
+        { choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] },
+        { choices: [], usage },
+      ]) {
+        response.write(
+          `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', model: 'priced', ...piece })}\n\n`,
+        );
+      }
+      response.end('data: [DONE]\n\n');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    get calls() {
+      return calls;
+    },
+    stop() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

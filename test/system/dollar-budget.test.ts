@@ -1,0 +1,92 @@
+// A budget in dollars from end to end: a model that charges, the whole cluster, the command line's exit code and its bill.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestCluster, type TestCluster } from '../support/cluster.ts';
+import { type PricedEndpoint, startPricedEndpoint, tokensPerCall } from '../support/priced-endpoint.ts';
+
+let endpoint: PricedEndpoint;
+let cluster: TestCluster;
+beforeAll(async () => {
+  endpoint = await startPricedEndpoint();
+  const model = ['--openai-base-url', endpoint.baseUrl, '--model', 'priced', '--model-price', '10,50'];
+  cluster = await startTestCluster({ slots: 2, flags: model });
+}, 300_000);
+afterAll(async () => {
+  await cluster.stop();
+  endpoint.stop();
+});
+
+/** At 10 dollars for a million tokens read and 50 for a million written. */
+const dollarsPerCall = (tokensPerCall * (10 + 50)) / 1e6;
+const budget = 0.3;
+
+interface Spent {
+  readonly dollars: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly gpuHours: number;
+  readonly slotSeconds: number;
+  readonly scoreGained: number | null;
+}
+
+interface Cost {
+  readonly byOperator: readonly (Spent & { readonly operator: string })[];
+  readonly byModel: readonly (Spent & { readonly model: string })[];
+  readonly byAttempt: readonly (Spent & { readonly candidateId: string })[];
+  readonly total: Spent;
+}
+
+interface End {
+  readonly run: {
+    readonly runId: string;
+    readonly state: string;
+    readonly endReason: string;
+    readonly verdict: {
+      readonly winnerId: string;
+      readonly finalists: readonly { readonly validationScore: number }[];
+    };
+  };
+  readonly candidates: readonly { readonly state: string }[];
+}
+
+test('a run that has used its dollars starts nothing more, is judged all the same, and exits with 5', {
+  timeout: 300_000,
+}, async () => {
+  const words = ['--candidates', '40', '--dollars', String(budget), '--operators', 'draft', '-o', 'json'];
+  expect((await cluster.run('task', 'import', 'tasks/digits')).code).toBe(0);
+  const { code, stdout, stderr } = await cluster.run('run', 'digits', ...words);
+  expect(code, stderr).toBe(5);
+  const { run, candidates } = JSON.parse(stdout) as End;
+  expect(run).toMatchObject({ state: 'sealed', endReason: 'dollars' });
+  const scored = candidates.filter((candidate) => candidate.state === 'scored');
+  expect(scored.length).toBeGreaterThan(0);
+  expect(run.verdict.winnerId).not.toBe('');
+  expect(run.verdict.finalists).toHaveLength(Math.min(10, scored.length));
+
+  const cost = await cluster.json<Cost>('cost', run.runId);
+  expect(cost.total.dollars).toBeCloseTo(endpoint.calls * dollarsPerCall, 9);
+  expect(cost.total.dollars).toBeLessThanOrEqual(budget);
+  // Nothing more would have fitted but the rest of what two attempts had begun.
+  expect(cost.total.dollars).toBeGreaterThan(budget - 4 * dollarsPerCall);
+  expect(cost.byModel.map(({ model }) => model)).toEqual(['priced']);
+  expect(cost.byOperator.map(({ operator }) => operator)).toEqual(['draft']);
+  const sum = (rows: readonly Spent[], key: keyof Spent): number => rows.reduce((so, row) => so + (row[key] ?? 0), 0);
+  for (const rows of [cost.byModel, cost.byOperator, cost.byAttempt]) {
+    for (const key of ['dollars', 'inputTokens', 'outputTokens', 'slotSeconds', 'scoreGained'] as const) {
+      expect(sum(rows, key), key).toBeCloseTo(cost.total[key] ?? 0, 6);
+    }
+  }
+  // This cluster has no GPU.
+  expect(cost.total.gpuHours).toBe(0);
+
+  const called = endpoint.calls;
+  const table = await cluster.run('cost', run.runId, '--attempts');
+  expect(table.stdout).toContain(`Budget used: $${cost.total.dollars.toFixed(2)} of $0.30`);
+  expect(endpoint.calls).toBe(called);
+});
+
+test('the quick start takes a budget in dollars too', { timeout: 300_000 }, async () => {
+  const { code, stdout, stderr } = await cluster.run('quickstart', '--dollars', '0.2', '-o', 'json');
+  expect(code, stderr).toBe(5);
+  expect((JSON.parse(stdout) as End).run).toMatchObject({ state: 'sealed', endReason: 'dollars' });
+});
