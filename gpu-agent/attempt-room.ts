@@ -11,6 +11,7 @@ import { packFiles } from '../shared/store/tree.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder, OrderedParent } from './attempt-order.ts';
+import type { PackageOffer } from './packages/package-offer.ts';
 import type { Sandbox, SandboxEngine, SandboxPurpose } from './sandbox/sandbox.ts';
 import { type ParentFiles, solutionFiles } from './tools/parent-files.ts';
 
@@ -19,6 +20,7 @@ export interface RoomOptions {
   readonly engine: SandboxEngine;
   readonly artifacts: ArtifactClient;
   readonly bundles: Bundles;
+  readonly packages: PackageOffer | undefined;
   /** GPU or MIG UUID; absent on a CPU slot. */
   readonly device?: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -104,7 +106,7 @@ export class AttemptRoom {
   };
 
   async #create(purpose: SandboxPurpose): Promise<Sandbox> {
-    const { order, engine, bundles, device, environment } = this.#options;
+    const { order, engine, bundles, packages, device, environment } = this.#options;
     const bundle = await bundles.get(order.task.bundleDigest);
     const { memoryBytes, cpus, diskBytes, pids } = order.limits;
     const sandbox = await engine.create({
@@ -114,6 +116,7 @@ export class AttemptRoom {
       slotId: order.slotId,
       purpose,
       bundleDirectory: bundle.directory,
+      ...(packages === undefined ? {} : { packages: true }),
       ...(device === undefined ? {} : { device }),
       memoryBytes,
       cpus,

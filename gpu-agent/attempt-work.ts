@@ -21,6 +21,8 @@ import type { SlotLock } from './core/slot-lock.ts';
 import type { Remaining } from './core/trajectory.ts';
 import type { StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
 import type { Model } from './model/model.ts';
+import type { PackageOffer } from './packages/package-offer.ts';
+import { installLocked, solutionWithLock } from './packages/solution-lock.ts';
 import { openingMessages, type Prompts } from './prompts/prompts.ts';
 import type { Execution, Sandbox } from './sandbox/sandbox.ts';
 import { plainObservation } from './tools/observation.ts';
@@ -49,6 +51,7 @@ export interface Work {
   readonly model: Model;
   readonly artifacts: ArtifactClient;
   readonly bundles: Bundles;
+  readonly packages: PackageOffer | undefined;
   readonly prompts: Prompts;
   readonly slot: SlotLock;
   readonly deviceName: string;
@@ -83,7 +86,7 @@ export async function perform(command: OutsideCommand, work: Work, signal: Abort
 }
 
 async function prepare(work: Work): Promise<TrajectoryEvent> {
-  const { order, room, bundles, prompts, deviceName, time } = work;
+  const { order, room, bundles, packages, prompts, deviceName, time } = work;
   if (order.operator === 'refit') return await takeWinner(work);
   const bundle = await bundles.get(order.task.bundleDigest);
   const parents = await room.parents();
@@ -100,6 +103,7 @@ async function prepare(work: Work): Promise<TrajectoryEvent> {
     guidance: order.guidance,
     dataFiles: bundle.files,
     device: deviceName === '' ? 'none' : deviceName,
+    packages: (await packages?.projects()) ?? [],
   };
   return { kind: 'begun', messages: openingMessages(prompts, brief), elapsedSeconds: time.elapsedSeconds() };
 }
@@ -201,7 +205,9 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
   if (!tree.ok) return refuse(solutionProblem(tree.error.kind, tree.error.message));
   const files = await readTree(tree.value);
   if (!files.some((file) => file.path === 'main.py')) return refuse('/work/solution has no main.py.');
-  const stored = await (await room.staging()).put(tree.value);
+  const solution = await solutionWithLock(files, sandbox, work.packages !== undefined);
+  if (!solution.ok) return refuse(solution.error);
+  const stored = await (await room.staging()).put(solution.value);
   return {
     kind: 'solutionTaken',
     digest: stored.digest,
@@ -246,12 +252,10 @@ async function runCleanSlate(
   try {
     const sandbox = await room.cleanSlate();
     await sandbox.putTree(solution, '/work/solution');
-    const execution = await sandbox.execute(['python3', 'main.py'], {
-      directory: '/work/solution',
-      timeoutMs: command.timeoutSeconds * 1000,
-      maxLogBytes,
-      signal,
-    });
+    const options = { timeoutMs: command.timeoutSeconds * 1000, maxLogBytes, signal };
+    const execution =
+      (await installLocked(solution, sandbox, work.packages !== undefined, options)) ??
+      (await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options }));
     const log = await staging.put(Buffer.from(execution.log, 'utf8'));
     const submission = await takeSubmission(execution, sandbox, work);
     await sandbox.remove();

@@ -10,6 +10,7 @@ import {
   pathSchema,
   peerSchema,
 } from '../shared/daemon/config-pieces.ts';
+import { isPackageName } from './core/wheel.ts';
 
 const count = z.number().int().positive();
 
@@ -34,6 +35,40 @@ const sandboxSchema = z.strictObject({
     .describe('Extra environment of everything in a sandbox, such as OPENBLAS_CORETYPE. Never a secret.'),
 });
 
+const packageName = z.string().refine(isPackageName, { error: 'is not the name of a Python package' });
+
+const packagesSchema = z
+  .strictObject({
+    mode: z
+      .enum(['none', 'mirror'])
+      .default('none')
+      .describe('What agents may add to a sandbox: nothing, or wheels of one read-only index (docs/packages.md).'),
+    wheels: z
+      .union([pathSchema, z.literal('')])
+      .default('')
+      .describe('A folder of wheels, with mode: mirror.'),
+    index: z
+      .union([z.url({ protocol: /^https?$/ }), z.literal('')])
+      .default('')
+      .describe('Or the root of a simple index, such as https://HOST/simple. The daemon asks it, no sandbox does.'),
+    allow: z
+      .array(packageName)
+      .default([])
+      .describe('Names that may be asked of the index; what they require must be listed as well.'),
+    cacheBytes: count.default(8 * 2 ** 30).describe('Wheels of the index that are kept on this host.'),
+  })
+  .superRefine(({ mode, wheels, index, allow }, context) => {
+    const problem = (key: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: [key], message });
+    };
+    if (mode === 'none' && (wheels !== '' || index !== ''))
+      problem('mode', 'is none: set it to mirror to use the index');
+    if (mode === 'mirror' && (wheels === '') === (index === '')) problem('mode', 'mirror needs either wheels or index');
+    if (index !== '' && allow.length === 0) problem('allow', 'is empty: list what may be asked of the index');
+    if (index !== '' && URL.canParse(index) && new URL(index).username + new URL(index).password !== '')
+      problem('index', 'holds credentials, which have no place in a configuration');
+  });
+
 export const configSchema = z.strictObject({
   ...daemonShape('gpu-agent', 7442),
   host: z
@@ -49,6 +84,7 @@ export const configSchema = z.strictObject({
   gateway: peerSchema('llm-gateway'),
   slots: slotsSchema.prefault({}),
   sandbox: sandboxSchema.prefault({}),
+  packages: packagesSchema.prefault({}),
   model: z
     .strictObject({
       patienceMs: millisecondsSchema

@@ -13,6 +13,7 @@ import type { SlotLock } from './core/slot-lock.ts';
 import type { Remaining } from './core/trajectory.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
 import type { Model } from './model/model.ts';
+import type { PackageOffer } from './packages/package-offer.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 
@@ -50,6 +51,8 @@ export interface OutsidePorts {
   readonly model: Model;
   readonly artifacts: ArtifactClient;
   readonly bundles: Bundles;
+  /** What agents may install; undefined for nothing. */
+  readonly packages: PackageOffer | undefined;
   readonly prompts: Prompts;
   readonly clock: Clock;
   /** Where attempts keep what they produced until it is stored. */

@@ -23,6 +23,7 @@ import type { Gpus } from './gpu/gpus.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { createGatewayModel } from './model/gateway-model.ts';
 import { openHostBook } from './outbox/host-book.ts';
+import { openPackages } from './packages/open-packages.ts';
 import { openPerformers } from './performer.ts';
 import { loadPrompts } from './prompts/prompts.ts';
 import { sweepStaging } from './recovery.ts';
@@ -162,6 +163,7 @@ async function openPorts(
     openPerformer: openPerformers({
       engine,
       clock,
+      packages: await openPackages(config, { clock, log }, stack),
       model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
       artifacts,
       bundles: await openBundles(join(stateDirectory, 'bundles'), artifacts),

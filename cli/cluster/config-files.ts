@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly sandboxEnvironment: Readonly<Record<string, string>>;
   readonly hostName: string;
   readonly model: ModelSource | undefined;
+  /** A folder of wheels that agents may install from. */
+  readonly wheels?: string | undefined;
   /** Settings of the gateway in place of `model`. */
   readonly gatewaySettings: Readonly<Record<string, unknown>> | undefined;
 }
@@ -67,6 +69,7 @@ export function configFiles(options: ClusterOptions): Record<ConfiguredDaemon, R
       gateway: peer('llm-gateway'),
       slots: { cpu: options.cpuSlots, trajectoriesPerSlot: options.trajectoriesPerSlot },
       sandbox: { proxySocket: proxySocketPath(layout), environment: options.sandboxEnvironment },
+      ...(options.wheels === undefined ? {} : { packages: { mode: 'mirror', wheels: options.wheels } }),
     },
   };
 }

@@ -1,8 +1,8 @@
 // `up`: a local cluster that runs until it is stopped.
 
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runningCluster } from '../cluster/cluster-lock.ts';
@@ -21,6 +21,7 @@ export interface UpFlags extends PlaceFlags, ModelFlags {
   readonly slots?: number;
   readonly trajectoriesPerSlot?: number;
   readonly portBase?: number;
+  readonly wheels?: string;
 }
 
 /** CPU slots where nothing else is said: the quick start's four attempts at once. */
@@ -31,6 +32,7 @@ export function withCluster(command: Command): Command {
   return withModel(command)
     .option('--port-base <port>', `ports from here on (default ${defaultPortBase})`, portBase)
     .option('--trajectories-per-slot <n>', 'attempts that share a slot; thinking does not hold it', positiveWhole)
+    .option('--wheels <dir>', 'a folder of wheels that agents may install from (docs/packages.md)')
     .option('--state-dir <dir>', 'state of the cluster (default: .doubleblind in the checkout)')
     .option('--pki-dir <dir>', 'directory of the certificates (default: pki in the state directory)');
 }
@@ -92,8 +94,15 @@ export async function bringUp(cli: CliContext, flags: UpFlags): Promise<Cluster>
     sandboxEnvironment: sandboxEnvironment(cli.env),
     hostName: localHostName,
     model,
+    wheels: flags.wheels === undefined ? undefined : wheelFolder(resolve(cli.cwd, flags.wheels)),
     gatewaySettings: gatewaySettings(cli, flags),
   });
+}
+
+/** Checked here, where the user is: the daemon would only fail to start. */
+function wheelFolder(path: string): string {
+  if (existsSync(path) && readdirSync(path).some((name) => name.endsWith('.whl'))) return path;
+  throw new CliError(exitCodes.usage, `There are no wheels in ${path}.`, [`Fill it: pip download -d ${path} NAME …`]);
 }
 
 /** Waits until the user stops it or a daemon is given up; stops the rest either way. */

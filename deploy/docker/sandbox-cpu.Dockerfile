@@ -16,11 +16,17 @@ RUN printf '%s\n' \
       'force-unsafe-io' > /etc/dpkg/dpkg.cfg.d/doubleblind \
  && apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      python3 python3-numpy python3-pandas python3-sklearn libopenblas0-pthread procps \
+      python3 python3-pip python3-numpy python3-pandas python3-sklearn libopenblas0-pthread procps \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* \
  && rm -rf /usr/lib/python3/dist-packages/sklearn/datasets/data/*.csv* \
  && rm -rf /usr/lib/python3/dist-packages/sklearn/datasets/tests/data \
  && ln -s python3 /usr/bin/python
+
+# However pip is called, it is packages.py that answers: it knows the way to the host's index, where there is one.
+RUN printf '%s\n' 'import sys' 'sys.path.insert(0, "/opt/doubleblind")' 'import packages' \
+      'sys.exit(packages.main(sys.argv[1:]))' > /usr/lib/python3/dist-packages/pip/__main__.py \
+ && printf '%s\n' '#!/bin/sh' 'exec python3 -m pip "$@"' > /usr/bin/pip3 \
+ && cp /usr/bin/pip3 /usr/bin/pip
 
 # No candidate may gain another identity: the images carry no setuid or setgid program, and the sandbox sets
 # no-new-privileges besides. The mount points have their owner here because Docker 20.10 takes it from the image.

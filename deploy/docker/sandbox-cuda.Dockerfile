@@ -8,9 +8,14 @@ RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 python3-pip procps libgomp1 \
  && python3 -m pip install --break-system-packages --no-cache-dir \
       numpy pandas scikit-learn torch torchvision xgboost lightgbm \
- && DEBIAN_FRONTEND=noninteractive apt-get purge -y python3-pip \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* \
  && ln -s python3 /usr/bin/python
+
+# However pip is called, it is packages.py that answers: it knows the way to the host's index, where there is one.
+RUN printf '%s\n' 'import sys' 'sys.path.insert(0, "/opt/doubleblind")' 'import packages' \
+      'sys.exit(packages.main(sys.argv[1:]))' > /usr/lib/python3/dist-packages/pip/__main__.py \
+ && printf '%s\n' '#!/bin/sh' 'exec python3 -m pip "$@"' > /usr/bin/pip3 \
+ && cp /usr/bin/pip3 /usr/bin/pip
 
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility
 

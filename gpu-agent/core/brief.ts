@@ -17,6 +17,7 @@ const maxGuidanceBytes = 8 * 1024;
 const maxIdeas = 40;
 const maxIdeaBytes = 400;
 const maxFiles = 40;
+const maxPackages = 60;
 
 export interface BriefTask {
   readonly name: string;
@@ -81,6 +82,8 @@ export interface Brief {
   /** Files of the bundle, with sizes as text. */
   readonly dataFiles: readonly string[];
   readonly device: string;
+  /** Packages that can be installed; none where no index is offered. */
+  readonly packages: readonly string[];
 }
 
 /** Fills `{{name}}` in a template; an unknown name is a bug in the template and throws. */
@@ -115,6 +118,7 @@ export function promptValues(brief: Brief, angles: readonly string[] = []): Reco
     cpus: String(limits.cpus),
     memory: `${(limits.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
     device: brief.device,
+    packages: packagesText(brief.packages),
     parents: brief.parents.map(parentSection).join('\n\n'),
     ideas: ideasSection(brief.notes),
     guidance: guidanceSection(brief.guidance),
@@ -224,6 +228,18 @@ function dataSection(brief: Brief): string {
   const files = brief.dataFiles.slice(0, maxFiles).map((file) => `- ${file}`);
   const rows = `${brief.task.trainRows} labelled rows in train.csv, ${brief.task.testRows} rows to predict in test.csv.`;
   return [rows, ...files].join('\n');
+}
+
+function packagesText(packages: readonly string[]): string {
+  if (packages.length === 0) return '**No network**: nothing can be downloaded or installed.';
+  const names = packages.slice(0, maxPackages).join(', ');
+  const more =
+    packages.length > maxPackages ? ` and ${packages.length - maxPackages} more (\`pip index versions NAME\`)` : '';
+  return (
+    `**No network**, but \`pip install NAME\` gets wheels from a read-only index of: ${names}${more}. ` +
+    'What is installed is written to `/work/requirements.lock`, goes with your solution, and is installed before its ' +
+    'clean-slate run. To go on with packages of a parent: `pip install -r /work/parents/A/requirements.lock`.'
+  );
 }
 
 /** 90 s, 12 min, 9 h: as people say it. */

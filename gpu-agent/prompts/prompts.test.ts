@@ -44,6 +44,7 @@ function brief(fields: Partial<Brief>): Brief {
     notes: [],
     guidance: '',
     dataFiles: ['train.csv (12 kB)'],
+    packages: [],
     device: 'none',
     ...fields,
   };
@@ -92,4 +93,13 @@ test('the brief is valid JSON in the first fenced block, whatever the descriptio
 test('code with fences inside cannot leave its block', () => {
   const [, user] = openingMessages(prompts, brief({ operator: 'mutate', parents: [parentA] }));
   expect(user?.content).toContain('`````python main.py\nprint("a ``` fence")\n````\n`````\n');
+});
+
+test('an agent is told whether it can install packages, and which', () => {
+  const [without] = openingMessages(prompts, brief({}));
+  expect(without?.content).toContain('**No network**: nothing can be downloaded or installed.');
+  const packages = Array.from({ length: 70 }, (_, index) => `tool${index}`);
+  const [system] = openingMessages(prompts, brief({ packages }));
+  expect(system?.content).toContain('`pip install NAME` gets wheels from a read-only index of: tool0, tool1,');
+  expect(system?.content).toContain('tool59 and 10 more');
 });

@@ -5,7 +5,7 @@ import { sampleSpec } from './sandbox-fixture.ts';
 
 const image = `sha256:${'a'.repeat(64)}`;
 const spec = sampleSpec('/bundles/one', { diskBytes: 100 * 2 ** 20, cpus: 2.5 });
-const asked = containerOptions(spec, image, 'here');
+const asked = containerOptions(spec, image, { installation: 'here' });
 
 /** What an honest engine answers. */
 function inspected(): { HostConfig: Record<string, unknown>; Config: Record<string, unknown>; [key: string]: unknown } {
@@ -28,12 +28,14 @@ function sizes(places: Record<string, string>): number[] {
 test('the writable places together hold at most what was asked for, and leave memory for the program', () => {
   const total = (list: number[]): number => list.reduce((sum, size) => sum + size, 0);
   expect(total(sizes(asked.HostConfig.Tmpfs))).toBeLessThanOrEqual(spec.diskBytes);
-  const tight = containerOptions({ ...spec, diskBytes: 2 ** 40 }, image, 'here');
+  const tight = containerOptions({ ...spec, diskBytes: 2 ** 40 }, image, { installation: 'here' });
   expect(total(sizes(tight.HostConfig.Tmpfs))).toBeLessThanOrEqual(spec.memoryBytes * 0.75);
 });
 
 test('the threads of numerical libraries follow the CPUs, and HOME cannot be set from outside', () => {
-  const { Env } = containerOptions({ ...spec, environment: { HOME: '/etc', OMP_NUM_THREADS: '1' } }, image, 'here');
+  const { Env } = containerOptions({ ...spec, environment: { HOME: '/etc', OMP_NUM_THREADS: '1' } }, image, {
+    installation: 'here',
+  });
   expect(asked.Env).toContain('OPENBLAS_NUM_THREADS=2');
   expect(Env).toContain('OMP_NUM_THREADS=1');
   expect(Env.filter((entry) => entry.startsWith('HOME='))).toEqual(['HOME=/work']);
@@ -41,9 +43,9 @@ test('the threads of numerical libraries follow the CPUs, and HOME cannot be set
 
 test('a GPU is asked for by its UUID, and none on a CPU slot', () => {
   expect(asked.HostConfig.DeviceRequests).toEqual([]);
-  expect(containerOptions({ ...spec, device: 'GPU-1' }, image, 'here').HostConfig.DeviceRequests).toEqual([
-    { Driver: 'nvidia', Count: 0, DeviceIDs: ['GPU-1'], Capabilities: [['gpu']] },
-  ]);
+  expect(
+    containerOptions({ ...spec, device: 'GPU-1' }, image, { installation: 'here' }).HostConfig.DeviceRequests,
+  ).toEqual([{ Driver: 'nvidia', Count: 0, DeviceIDs: ['GPU-1'], Capabilities: [['gpu']] }]);
 });
 
 test('an honest answer of the engine shows no deviation', () => {
@@ -83,4 +85,15 @@ test.each(weaker)('an engine that changes %s is found out', (field, change) => {
 
 test('an answer that is no answer is all deviation', () => {
   for (const nonsense of [undefined, null, 'x', [], {}]) expect(deviations(asked, nonsense).length).toBeGreaterThan(10);
+});
+
+test('the socket of the package index is mounted where it is asked for and there is one', () => {
+  const mountsOf = (packages: boolean, packagesDirectory?: string): string[] => {
+    const options = containerOptions({ ...spec, packages }, image, { installation: 'here', packagesDirectory });
+    return options.HostConfig.Mounts.map(({ Source, Target, ReadOnly }) => `${Source} ${Target} ${ReadOnly}`);
+  };
+  const bundle = '/bundles/one /data true';
+  expect(mountsOf(true, '/agent/packages')).toEqual([bundle, '/agent/packages /run/doubleblind true']);
+  expect(mountsOf(false, '/agent/packages')).toEqual([bundle]);
+  expect(mountsOf(true)).toEqual([bundle]);
 });

@@ -36,7 +36,18 @@ const mostInodes = 200_000;
 /** How `diskBytes` is shared out; each place is a mount of its own, so that none can starve another. */
 const diskShares = { '/work': 0.6, '/out': 0.2, '/tmp': 0.2 } as const;
 
-export function containerOptions(spec: SandboxSpec, imageId: string, installation: string): ContainerOptions {
+/** What of a sandbox is the host's own. */
+interface SandboxHost {
+  readonly installation: string;
+  /** Holds the socket of the package index; mounted where the spec asks for it. */
+  readonly packagesDirectory?: string | undefined;
+}
+
+export function containerOptions(
+  spec: SandboxSpec,
+  imageId: string,
+  { installation, packagesDirectory }: SandboxHost,
+): ContainerOptions {
   return {
     Image: imageId,
     User: sandboxUser,
@@ -57,11 +68,11 @@ export function containerOptions(spec: SandboxSpec, imageId: string, installatio
     OpenStdin: true,
     StdinOnce: false,
     NetworkDisabled: true,
-    HostConfig: hostOptions(spec),
+    HostConfig: hostOptions(spec, spec.packages === true ? packagesDirectory : undefined),
   };
 }
 
-function hostOptions(spec: SandboxSpec): HostOptions {
+function hostOptions(spec: SandboxSpec, packagesDirectory: string | undefined): HostOptions {
   return hardenedHost({
     pids: spec.pids,
     memoryBytes: spec.memoryBytes,
@@ -69,7 +80,10 @@ function hostOptions(spec: SandboxSpec): HostOptions {
     shmBytes: spec.device === undefined ? shmBytes.cpu : shmBytes.gpu,
     fileBytes: spec.diskBytes,
     tmpfs: writablePlaces(spec),
-    mounts: [{ source: spec.bundleDirectory, target: '/data' }],
+    mounts: [
+      { source: spec.bundleDirectory, target: '/data' },
+      ...(packagesDirectory === undefined ? [] : [{ source: packagesDirectory, target: '/run/doubleblind' }]),
+    ],
     ...(spec.device === undefined ? {} : { device: spec.device }),
   });
 }

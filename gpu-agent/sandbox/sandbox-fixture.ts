@@ -58,7 +58,7 @@ export interface DockerForTests {
 }
 
 /** The reason why there is none is printed: a skipped test must say so. */
-export async function dockerForTests(): Promise<DockerForTests | undefined> {
+export async function dockerForTests(packagesDirectory?: string): Promise<DockerForTests | undefined> {
   try {
     await connectDocker().version();
   } catch (error) {
@@ -70,7 +70,13 @@ export async function dockerForTests(): Promise<DockerForTests | undefined> {
   const { imageId } = await ensureSandboxImage({ log: (line) => process.stderr.write(`${line}\n`) });
   const installation = `test-${randomBytes(4).toString('hex')}`;
   // As in production: the engine's socket is on the other side of a proxy.
-  const kind = sandboxKind({ image: imageId, installation, bundleRoot: tmpdir(), limits: generousLimits });
+  const kind = sandboxKind({
+    image: imageId,
+    installation,
+    bundleRoot: tmpdir(),
+    limits: generousLimits,
+    ...(packagesDirectory === undefined ? {} : { packagesDirectory }),
+  });
   const socketPath = join(mkdtempSync(join(tmpdir(), 'doubleblind-proxy-')), 'sandbox.sock');
   const host = createContainerHost(connectDocker(), kind);
   await startProxyServer({ socketPath, host, spec: sandboxSpecSchema, log: silentLogger });

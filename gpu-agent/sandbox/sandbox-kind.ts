@@ -33,15 +33,17 @@ export const sandboxSpecSchema = z
     cpus: z.number().positive(),
     diskBytes: count.min(mebibyte),
     pids: count,
+    packages: z.boolean().optional(),
     environment: z.record(z.string(), z.string()),
   })
   .transform(
-    ({ device, ...rest }): SandboxSpec => ({
+    ({ device, packages, ...rest }): SandboxSpec => ({
       ...rest,
       runId: runId(rest.runId),
       attemptId: attemptId(rest.attemptId),
       slotId: slotId(rest.slotId),
       ...(device === undefined ? {} : { device }),
+      ...(packages === undefined ? {} : { packages }),
     }),
   );
 
@@ -62,12 +64,14 @@ export interface SandboxKindOptions {
   readonly limits?: SandboxLimits;
   /** The only directory below which bundles may lie. */
   readonly bundleRoot?: string;
+  /** Where the agent serves its package index; none where absent. */
+  readonly packagesDirectory?: string;
   /** Whether the kernel is asked what is mounted; off only where the engine's processes cannot be seen from here. */
   readonly mountProof?: boolean;
 }
 
 export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxSpec> {
-  const { image, installation, limits, bundleRoot } = options;
+  const { image, installation, limits, bundleRoot, packagesDirectory } = options;
   return {
     image,
     imageStep: 'build it with: node deploy/docker/main-sandbox-image.ts',
@@ -76,7 +80,7 @@ export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxS
       checkBundle(spec.bundleDirectory, bundleRoot);
       checkEnvironment(spec.environment);
       if (limits !== undefined) checkLimits(spec, limits);
-      return containerOptions(spec, imageId, installation);
+      return containerOptions(spec, imageId, { installation, packagesDirectory });
     },
     ...(limits === undefined ? {} : { most: limits.containers }),
     ...(options.mountProof === false ? {} : { proveMounts }),

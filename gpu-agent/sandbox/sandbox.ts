@@ -1,7 +1,7 @@
 // The port through which the agent has code run. Implementations: DockerSandbox (dockerode) and FakeSandbox (tests).
 //
 // Contract, proven for both by sandbox.contract.ts:
-// 1. A sandbox has no network, a read-only root, the bundle at /data read-only, and writable /work, /out and /tmp
+// 1. A sandbox has no network (the socket of a package index where the spec asks for it), a read-only root, the bundle at /data read-only, and writable /work, /out and /tmp
 //    that together hold at most `diskBytes`.
 // 2. `call` talks to stateful sessions: what a shell or an interpreter call leaves behind, the next one finds.
 //    A call that runs out of time ends with its whole process tree; the session is restarted and the reply says so.
@@ -26,6 +26,8 @@ export interface SandboxSpec {
   readonly purpose: SandboxPurpose;
   /** Host directory with the task's public bundle; appears at /data. */
   readonly bundleDirectory: string;
+  /** Whether the socket of the host's package index appears at /run/doubleblind. */
+  readonly packages?: boolean;
   /** GPU or MIG UUID to pass through; absent on a CPU slot. */
   readonly device?: string;
   readonly memoryBytes: number;

@@ -23,6 +23,7 @@ await runDaemon({
       installation: createHash('sha256').update(agentDirectory).digest('hex').slice(0, 16),
       limits: limitsOf(config.limits),
       bundleRoot: join(agentDirectory, 'bundles'),
+      packagesDirectory: join(agentDirectory, 'packages'),
       mountProof: config.mountProof,
     });
     const host = createContainerHost(connectDocker(config.docker.socket), kind);

@@ -18,6 +18,7 @@ import { openBundles } from '../artifacts/bundles.ts';
 import type { AttemptOrder } from '../attempt-order.ts';
 import type { Model } from '../model/model.ts';
 import { openHostBook } from '../outbox/host-book.ts';
+import type { PackageOffer } from '../packages/package-offer.ts';
 import { openPerformers } from '../performer.ts';
 import { loadPrompts } from '../prompts/prompts.ts';
 import { createFakeSandboxEngine, type FakeScript } from '../sandbox/fake-sandbox.ts';
@@ -80,6 +81,8 @@ interface RigOptions {
   readonly script?: FakeScript;
   /** Instead of the fake engine. */
   readonly engine?: SandboxEngine;
+  /** What agents may install. */
+  readonly packages?: PackageOffer;
   readonly clock?: Clock;
   readonly trajectoriesPerSlot?: number;
   /** CPU slots; two where nothing is said. */
@@ -143,6 +146,7 @@ interface RigAgent {
   readonly clock: Clock;
   readonly script?: FakeScript;
   readonly engine?: SandboxEngine;
+  readonly packages?: PackageOffer;
   readonly trajectoriesPerSlot?: number;
   readonly slots?: number;
 }
@@ -174,6 +178,7 @@ async function startRigAgent({ directory, root, artifacts, bus, model, clock, ..
         model,
         artifacts: client,
         bundles: await openBundles(join(directory, 'bundles'), client),
+        packages: rest.packages,
         prompts: loadPrompts(),
         clock,
         stagingDirectory: join(directory, 'staging'),

@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLogger } from '../../shared/log.ts';
+
+import { type PackageServer, startPackageServer } from './package-server.ts';
+import { makeWheel } from './test-wheel.ts';
+import { openWheelFolder } from './wheel-folder.ts';
+
+const wheel = makeWheel('tool', '1.0', 'x = 1\n');
+let directory: string;
+let server: PackageServer;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'packages-'));
+  const wheels = join(directory, 'wheels');
+  mkdirSync(wheels);
+  writeFileSync(join(wheels, wheel.fileName), wheel.bytes);
+  writeFileSync(join(directory, 'secret.whl'), 'secret');
+  server = await startPackageServer(join(directory, 'socket'), openWheelFolder(wheels), silentLogger);
+});
+afterEach(async () => {
+  await server.stop();
+  rmSync(directory, { recursive: true });
+});
+
+/** What the server answers to these bytes, whole. */
+async function send(request: string): Promise<string> {
+  const socket = connect(join(server.directory, 'index.sock'));
+  await once(socket, 'connect');
+  const answer = text(socket);
+  socket.write(request);
+  return await answer;
+}
+
+const get = (path: string, method = 'GET'): Promise<string> =>
+  send(`${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+
+test('pip finds the list, a project under any spelling, and a wheel', async () => {
+  expect(await get('/simple/')).toContain('<a href="/simple/tool/">');
+  const page = await get('/simple/Tool/');
+  expect(page).toContain(`<a href="/files/tool/${wheel.fileName}#sha256=${wheel.sha256}">`);
+  const file = await get(`/files/tool/${wheel.fileName}`);
+  expect(file).toMatch(/^HTTP\/1.1 200/);
+  expect(file).toContain(`content-length: ${wheel.bytes.length}`);
+  expect(await get(`/files/tool/${wheel.fileName}`, 'HEAD')).toMatch(/\r\n\r\n$/);
+});
+
+test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'MKCOL', 'OPTIONS'])('%s is refused', async (method) => {
+  expect(await get('/simple/', method)).toMatch(/^HTTP\/1.1 (405|400)/);
+  expect(await get(`/files/tool/${wheel.fileName}`, method)).toMatch(/^HTTP\/1.1 (405|400)/);
+});
+
+test.each([
+  '/',
+  '/simple',
+  '/simple/unknown/',
+  '/simple/../../etc/passwd/',
+  '/simple/..%2f..%2fetc/',
+  '/files/../secret.whl',
+  '/files/tool/../../secret.whl',
+  '/files/tool/..%2f..%2fsecret.whl',
+  '/files/tool/....//secret.whl',
+  '/files/tool//etc/passwd.whl',
+  '/files/tool/secret.whl',
+  `/files/other/${wheel.fileName}`,
+  `/files/tool/${wheel.fileName}?x`,
+  'http://169.254.169.254/latest/meta-data/',
+  'file:///etc/passwd',
+  '*',
+])('%s is not there', async (path) => {
+  expect(await get(path)).toMatch(/^HTTP\/1.1 4\d\d/);
+});
+
+test('it is no tunnel, and does not change its protocol', async () => {
+  expect(await send('CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n')).not.toMatch(/^HTTP\/1.1 2/);
+  const upgrade = 'GET /simple/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n';
+  expect(await send(upgrade)).not.toMatch(/^HTTP\/1.1 101/);
+});
+
+test('nonsense and endless heads end the connection, and the next one is served', async () => {
+  expect(await send('\x16\x03\x01\x02\x00\x01\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
+  expect(await send(`GET /simple/ HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431/);
+  expect(await get('/simple/')).toMatch(/^HTTP\/1.1 200/);
+});
+
+test('the directory that sandboxes see holds the socket alone, which goes when the server stops', async () => {
+  expect(readdirSync(server.directory)).toEqual(['index.sock']);
+  await server.stop();
+  expect(existsSync(join(server.directory, 'index.sock'))).toBe(false);
+});
+
+test('a directory that is too long for a socket is named', async () => {
+  const long = join(directory, 'x'.repeat(120));
+  await expect(startPackageServer(long, openWheelFolder(directory), silentLogger)).rejects.toThrow(
+    'shorter stateDirectory',
+  );
+});
+
+test('a daemon that starts again serves in the directory that its sandboxes have mounted', async () => {
+  const { ino } = statSync(server.directory);
+  await server.stop();
+  writeFileSync(join(server.directory, 'left'), '');
+  server = await startPackageServer(server.directory, openWheelFolder(join(directory, 'wheels')), silentLogger);
+  expect(statSync(server.directory).ino).toBe(ino);
+  expect(readdirSync(server.directory)).toEqual(['index.sock']);
+  expect(await get('/simple/')).toMatch(/^HTTP\/1.1 200/);
+});
