@@ -44,18 +44,22 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   const known = inherited.filter((one) => one.inheritedFrom !== '');
   const candidates = new Map(known.map((one) => [one.candidateId, one]));
   const state: { progress: Progress } = { progress: { ...noProgress, run, candidates } };
-  const view = output.isTerminal ? liveView(output, state, doing, run) : undefined;
+  const view = output.isTerminal && run.state !== 'sealed' ? liveView(output, state, doing, run) : undefined;
   const say = (happening: Happening): void => {
     const text = lineOf(happening, state.progress, output, view !== undefined);
     if (text === '') return;
     if (view === undefined) output.write(`${text}\n`);
     else view.print(shortenStyled(text, output.columns - 1));
   };
+  if (run.state === 'sealed') output.write(`${output.style.dim(`run ${run.runId} is over; this is how it went`)}\n`);
   try {
     for await (const event of coordinator.watchRun(run.runId, 0, signal)) {
       const [next, happenings] = fold(state.progress, event);
       state.progress = next;
-      happenings.forEach(say);
+      // What it was before it became what it is now is no news.
+      const passed = (happening: Happening): boolean =>
+        happening.kind === 'state' && event.sequence < run.lastSequence && happening.run.state !== run.state;
+      happenings.filter((happening) => !passed(happening)).forEach(say);
       if (view !== undefined && event.candidate !== null) watchAttempt(event.candidate, coordinator, doing, signal);
       if (next.run?.state === 'sealed' || next.run?.state === 'killed') break;
     }

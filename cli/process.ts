@@ -1,6 +1,7 @@
 // The process behind `doubleblind`: its streams and signals as a context, and its exit code.
 
 import { dirname } from 'node:path';
+import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import type { CliContext, Output } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
@@ -31,10 +32,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stopping.abort();
   });
 }
-// `doubleblind results | head` is no failure.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-}
+endQuietlyWithoutReader();
 
 const cli: CliContext = {
   env: process.env,

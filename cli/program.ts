@@ -18,7 +18,8 @@ Examples:
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 ended without a valid candidate, 5 stopped by a budget,
 6 precondition, 69 unavailable, 77 denied, 130 detached.`;
 
-function buildProgram(cli: CliContext): Command {
+/** The program with every verb. */
+export function buildProgram(cli: CliContext): Command {
   const program = new Command('doubleblind');
   program
     .description(

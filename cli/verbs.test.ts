@@ -184,7 +184,10 @@ test('a task that is not there is named with the one that was meant', async () =
 });
 
 test('watch prints what happened; JSON has one event a line', async () => {
-  expect((await run('watch')).stdout).toMatch(/✗ +#\d+/);
+  const seen = await run('watch');
+  expect(seen.stdout).toMatch(/^run r-sample is over; this is how it went\n/);
+  expect(seen.stdout).not.toContain('is running');
+  expect(seen.stdout).toMatch(/✗ +#\d+/);
   const lines = (await run('watch', '-o', 'json')).stdout.trim().split('\n');
   expect(lines.length).toBe(stub.candidates.length + 1);
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ kind: 'runSealed', run: { state: 'sealed' } });

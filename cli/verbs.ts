@@ -8,6 +8,7 @@ import { addCost } from './verbs/cost.ts';
 import { addDiff } from './verbs/diff.ts';
 import { addDoctor } from './verbs/doctor.ts';
 import { addDown } from './verbs/down.ts';
+import { addExport } from './verbs/export.ts';
 import { addFork } from './verbs/fork.ts';
 import { addLogs } from './verbs/logs.ts';
 import { addLs } from './verbs/ls.ts';
@@ -23,6 +24,7 @@ import { addSetup } from './verbs/setup.ts';
 import { addShow } from './verbs/show.ts';
 import { addSteering } from './verbs/steering.ts';
 import { addTask } from './verbs/task.ts';
+import { addTop } from './verbs/top.ts';
 import { addTranscript } from './verbs/transcript.ts';
 import { addTree } from './verbs/tree.ts';
 import { addUp } from './verbs/up.ts';
@@ -45,12 +47,14 @@ export const verbs: readonly AddVerb[] = [
   addTranscript,
   addCost,
   addReport,
+  addExport,
   addAudit,
   addReplay,
   addSteering,
   addFork,
   addTask,
   addNode,
+  addTop,
   addScore,
   addDoctor,
   addPki,

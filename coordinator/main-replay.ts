@@ -3,8 +3,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { openJournal } from './journal/journal.ts';
 import { replayRun } from './journal/replay.ts';
+
+endQuietlyWithoutReader();
 
 const [directory = '', run = '', format = 'table'] = process.argv.slice(2);
 

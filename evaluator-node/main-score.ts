@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageChain } from '../shared/core/message-chain.ts';
+import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { columnsText } from './core/metrics/columns-text.ts';
 import { findMetric, listedMetrics, metricNames, nearestMetric } from './core/metrics/registry.ts';
 import { scoreFiles } from './submission/score-files.ts';
+
+endQuietlyWithoutReader();
 
 const usage = `usage: score --metric NAME ANSWERS.csv SUBMISSION.csv [--column-weights N,N…] [-o json|table]
        score --grader grade.py[:FUNCTION] ANSWERS.csv SUBMISSION.csv [--config FILE] [-o json|table]

@@ -1,7 +1,10 @@
 // `task init | validate | import | ls`, run on the evaluator's machine: labels have no way in through the network.
 
+import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { messageChain } from '../shared/log.ts';
 import { runTaskCommand } from './import/command.ts';
+
+endQuietlyWithoutReader();
 
 try {
   const { exitCode, stdout, stderr } = await runTaskCommand(process.argv.slice(2), process.env);

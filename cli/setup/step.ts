@@ -41,9 +41,17 @@ export async function inspectSteps(steps: readonly SetupStep[]): Promise<Finding
   return findings;
 }
 
+/** A step that is done, and what is there. */
+export interface DoneStep {
+  readonly name: string;
+  readonly found: string;
+  readonly seconds: number;
+}
+
 /** Goes through the steps in order. Throws with exit code 6 where something is missing that set-up may not bring. */
-export async function runSteps(steps: readonly SetupStep[], cli: CliContext): Promise<void> {
+export async function runSteps(steps: readonly SetupStep[], cli: CliContext): Promise<DoneStep[]> {
   await refuseWhatIsMissing(steps);
+  const done: DoneStep[] = [];
   for (const step of steps) {
     cli.signal.throwIfAborted();
     const startedAt = performance.now();
@@ -60,7 +68,9 @@ export async function runSteps(steps: readonly SetupStep[], cli: CliContext): Pr
     const seconds = (performance.now() - startedAt) / 1000;
     const { style } = cli.stderr;
     cli.stderr.write(`${style.good('✓')} ${step.name} ${what} ${style.dim(`(${duration(seconds)})`)}\n`);
+    done.push({ name: step.name, found: what, seconds });
   }
+  return done;
 }
 
 async function refuseWhatIsMissing(steps: readonly SetupStep[]): Promise<void> {

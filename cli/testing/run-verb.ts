@@ -16,17 +16,22 @@ export interface VerbOptions {
   readonly signal?: AbortSignal;
   readonly root?: string;
   readonly cwd?: string;
+  /** Called with all of standard output whenever more was written. */
+  readonly onOutput?: (text: string) => void;
+  /** Pretends that standard output is a terminal. */
+  readonly isTerminal?: boolean;
 }
 
-function collector(): { readonly output: Output; text(): string } {
+function collector(options: VerbOptions): { readonly output: Output; text(): string } {
   let text = '';
   return {
     text: () => text,
     output: {
       write: (more) => {
         text += more;
+        options.onOutput?.(text);
       },
-      isTerminal: false,
+      isTerminal: options.isTerminal ?? false,
       columns: 140,
       rows: 40,
       style: noStyle,
@@ -35,7 +40,7 @@ function collector(): { readonly output: Output; text(): string } {
 }
 
 export async function runVerb(words: readonly string[], options: VerbOptions = {}): Promise<Seen> {
-  const [stdout, stderr] = [collector(), collector()];
+  const [stdout, stderr] = [collector(options), collector({})];
   const cli: CliContext = {
     env: { PATH: process.env['PATH'], ...options.env },
     cwd: options.cwd ?? process.cwd(),
@@ -47,4 +52,12 @@ export async function runVerb(words: readonly string[], options: VerbOptions = {
   };
   const code = await runCli(cli, words);
   return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+/** A context that prints nowhere, for tests that only look at the program. */
+export function quietContext(): CliContext {
+  const output: Output = { write: () => undefined, isTerminal: false, columns: 100, rows: 24, style: noStyle };
+  const signal = new AbortController().signal;
+  const root = join(import.meta.dirname, '../..');
+  return { env: {}, cwd: root, root, stdout: output, stderr: output, signal, exitCode: 0 };
 }

@@ -96,7 +96,11 @@ export async function startStubCoordinator(options: StubOptions = {}): Promise<S
   if (options.stateDirectory === undefined) await createLocalPki(pki, 'local');
   const data =
     options.data ?? sampleReport({ candidates: options.winner === false ? 0 : 24, sealed: options.sealed ?? true });
-  const run = { ...data.run, ...(options.endReason === undefined ? {} : { endReason: options.endReason }) };
+  const run = {
+    ...data.run,
+    lastSequence: data.candidates.length + 1,
+    ...(options.endReason === undefined ? {} : { endReason: options.endReason }),
+  };
   const artifacts = await makeArtifacts();
   const candidates = data.candidates.map((candidate) => ({ ...candidate, artifacts: artifacts.of(candidate) }));
   const requests: unknown[] = [];

@@ -1,6 +1,8 @@
 // `completion SHELL`: a script for the shell, which asks the hidden verb `complete` what may stand at the cursor. What may stand
 // there is read from the program itself, so a new verb or flag completes without being listed here; ids come from the coordinator.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Argument, type Command } from 'commander';
 import { type CliContext, findPlace } from '../context.ts';
 
@@ -101,7 +103,10 @@ async function atPosition(
 /** Names of the thing that an argument asks for; none where no coordinator answers in time. */
 async function ids(kind: string, cli: CliContext): Promise<readonly string[]> {
   const { connectCoordinator } = await import('../rpc/coordinator.ts');
-  const coordinator = connectCoordinator(findPlace(cli, {}));
+  const place = findPlace(cli, {});
+  // Without certificates nobody can be asked.
+  if (!existsSync(join(place.pkiDirectory, 'operator.crt'))) return [];
+  const coordinator = connectCoordinator(place);
   const late = new Promise<string[]>((resolve) => setTimeout(resolve, patienceMs, []).unref());
   const runs = async (): Promise<string[]> => (await coordinator.listRuns(mostIds)).map((run) => run.runId);
   const candidates = async (): Promise<string[]> => {

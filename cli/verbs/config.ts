@@ -1,5 +1,6 @@
 // `config show`: every setting of a daemon and where it comes from. The schemas belong to the daemons, so a process that
-// knows them does the work. `config nats`: the configuration of a nats-server for a fleet. `config network`: config-network.ts.
+// knows them does the work. `config nats`: the configuration of a nats-server for a fleet. Further ones: config-network.ts and
+// config-check.ts.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,9 +11,8 @@ import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
 import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
 import { type OutputFlags, withOutput } from '../verb.ts';
+import { addConfigCheck, roles } from './config-check.ts';
 import { addConfigNetwork } from './config-network.ts';
-
-const roles = ['coordinator', 'gpu-agent', 'sandbox-proxy', 'evaluator', 'llm-gateway'] as const;
 
 interface Flags extends PlaceFlags, OutputFlags {
   readonly origin?: boolean;
@@ -22,7 +22,7 @@ interface Flags extends PlaceFlags, OutputFlags {
 export function addConfig(program: Command, cli: CliContext): void {
   const group = program
     .command('config')
-    .description('settings of the daemons: show; of the nats-server: nats; of the firewall: network');
+    .description('settings of the daemons: show, check; of the nats-server: nats; of the firewall: network');
   const command = group
     .command('show')
     .description('the settings of a daemon; secrets are not shown')
@@ -41,6 +41,7 @@ export function addConfig(program: Command, cli: CliContext): void {
     const chosen = file === undefined ? [] : ['--config', file];
     cli.exitCode = (await runScript(cli, 'deploy/bin/main-show-config.ts', [...words, ...chosen])) as ExitCode;
   });
+  addConfigCheck(group, cli);
   addConfigNetwork(group, cli);
   group
     .command('nats')

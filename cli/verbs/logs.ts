@@ -3,12 +3,12 @@
 import { closeSync, existsSync, type FSWatcher, openSync, readdirSync, readSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
+import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { harmless } from '../core/text.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { chooseCandidate, positiveWhole, withCoordinator, withPlace } from '../verb.ts';
+import { chooseCandidate, type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
 
-interface Flags extends PlaceFlags {
+interface Flags extends PlaceFlags, OutputFlags {
   readonly follow?: boolean;
   readonly lines: number;
 }
@@ -25,7 +25,7 @@ export function addLogs(program: Command, cli: CliContext): void {
     .argument('<what>', 'daemon or candidate')
     .option('-f, --follow', "go on as a daemon's log grows")
     .option('-n, --lines <n>', "last lines of a daemon's log to show", positiveWhole, 200);
-  withPlace(command).action(async (what: string, flags: Flags) => {
+  withOutput(withPlace(command)).action(async (what: string, flags: Flags) => {
     const folder = join(findPlace(cli, flags).stateDirectory, 'logs');
     const file = join(folder, `${what.replace(/^evaluator-node$/, 'evaluator')}.log`);
     if (/^[a-z][a-z-]*$/.test(what) && existsSync(file)) {
@@ -43,7 +43,9 @@ export function addLogs(program: Command, cli: CliContext): void {
           [`What its agent did: doubleblind transcript ${candidate.candidateId}`],
         );
       }
-      print((await coordinator.artifact(candidate.artifacts.logDigest)).toString('utf8'), cli);
+      const text = (await coordinator.artifact(candidate.artifacts.logDigest)).toString('utf8');
+      if (flags.output === 'json') printJson(cli.stdout, { candidateId: candidate.candidateId, text });
+      else print(text, cli);
     });
   });
 }
@@ -69,14 +71,33 @@ function print(text: string, cli: CliContext): void {
   cli.stdout.write(cli.stdout.isTerminal ? harmless(text) : text);
 }
 
+/** One object a line: what a daemon wrote as JSON as it stands, any other line as `{"text": …}`. */
+function jsonLines(cli: CliContext): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = `${rest}${text}`.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) cli.stdout.write(`${isObject(line) ? line : JSON.stringify({ text: line })}\n`);
+  };
+}
+
+function isObject(line: string): boolean {
+  try {
+    return line.startsWith('{') && typeof JSON.parse(line) === 'object';
+  } catch {
+    return false;
+  }
+}
+
 async function showFile(path: string, flags: Flags, cli: CliContext): Promise<void> {
   const size = statSync(path).size;
   const start = Math.max(0, size - mostBytes);
   const lines = read(path, start, size).split('\n');
   const complete = lines.at(-1) === '' ? 1 : 0;
-  print(lines.slice(-flags.lines - complete).join('\n'), cli);
+  const write = flags.output === 'json' ? jsonLines(cli) : (text: string) => print(text, cli);
+  write(lines.slice(-flags.lines - complete).join('\n'));
   if (flags.follow !== true) return;
-  await follow(path, size, cli);
+  await follow(path, size, cli, write);
   cli.exitCode = exitCodes.detached;
 }
 
@@ -91,13 +112,13 @@ function read(path: string, from: number, to: number): string {
 }
 
 /** Prints what is added until Ctrl-C; a file that shrank was begun anew. */
-function follow(path: string, from: number, cli: CliContext): Promise<void> {
+function follow(path: string, from: number, cli: CliContext, write: (text: string) => void): Promise<void> {
   return new Promise((resolve) => {
     let at = from;
     const more = (): void => {
       const size = existsSync(path) ? statSync(path).size : at;
       if (size < at) at = 0;
-      if (size > at) print(read(path, at, size), cli);
+      if (size > at) write(read(path, at, size));
       at = size;
     };
     const watcher: FSWatcher = watch(path, more);

@@ -1,11 +1,12 @@
 // `ls`: the runs, newest first.
 
 import type { Command } from 'commander';
-import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import type { CliContext, PlaceFlags } from '../context.ts';
 import type { Run } from '../core/model.ts';
 import { duration, score } from '../core/quantity.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 import { type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
 const columns: readonly Column<Run>[] = [
   { title: 'RUN', value: (run) => run.runId },
@@ -31,15 +32,22 @@ function validation(run: Run): string {
   return row === undefined ? '–' : score(run.verdict?.finalScore ?? row.validationScore);
 }
 
+interface Flags extends PlaceFlags, OutputFlags, WatchFlags {
+  readonly limit: number;
+}
+
 export function addLs(program: Command, cli: CliContext): void {
   const command = program
     .command('ls')
     .description('list the runs, newest first')
     .option('-n, --limit <n>', 'most runs to list', positiveWhole, 50);
-  withOutput(withPlace(command)).action(async (flags: PlaceFlags & OutputFlags & { limit: number }) => {
-    const runs = await withCoordinator(cli, flags, (coordinator) => coordinator.listRuns(flags.limit));
-    if (flags.output === 'json') printJson(cli.stdout, runs);
-    else if (runs.length === 0) cli.stderr.write('There is no run yet. Start one: doubleblind run TASK\n');
-    else cli.stdout.write(`${renderTable(runs, columns, cli.stdout.style)}\n`);
+  withWatch(withOutput(withPlace(command))).action(async (flags: Flags) => {
+    await withCoordinator(cli, flags, (coordinator) =>
+      showPicture(cli, flags, async () => {
+        const runs = await coordinator.listRuns(flags.limit);
+        const text = runs.length === 0 ? '' : renderTable(runs, columns, cli.stdout.style);
+        return { json: runs, text, nothing: 'There is no run yet. Start one: doubleblind run TASK' };
+      }),
+    );
   });
 }

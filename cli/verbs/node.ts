@@ -10,6 +10,7 @@ import type { Coordinator } from '../rpc/coordinator.ts';
 import type { Style } from '../terminal/style.ts';
 import { type Column, renderFields, renderTable } from '../terminal/table.ts';
 import { durationFlag, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
 type Flags = PlaceFlags & OutputFlags;
 
@@ -50,12 +51,15 @@ function isUnhealthy(slot: Slot): boolean {
 
 export function addNode(program: Command, cli: CliContext): void {
   const group = program.command('node').description('the hosts: ls, describe, cordon, drain, uncordon');
-  withOutput(withPlace(group.command('ls').description('list the hosts'))).action(async (flags: Flags) => {
-    const hosts = await withCoordinator(cli, flags, (coordinator) => coordinator.listHosts());
-    if (flags.output === 'json') printJson(cli.stdout, hosts);
-    else if (hosts.length === 0)
-      cli.stderr.write('No host has reported yet. `doubleblind logs gpu-agent` may say why.\n');
-    else cli.stdout.write(`${renderTable(hosts, hostColumns, cli.stdout.style)}\n`);
+  const ls = withWatch(withOutput(withPlace(group.command('ls').description('list the hosts'))));
+  ls.action(async (flags: Flags & WatchFlags) => {
+    await withCoordinator(cli, flags, (coordinator) =>
+      showPicture(cli, flags, async () => {
+        const hosts = await coordinator.listHosts();
+        const text = hosts.length === 0 ? '' : renderTable(hosts, hostColumns, cli.stdout.style);
+        return { json: hosts, text, nothing: 'No host has reported yet. `doubleblind logs gpu-agent` may say why.' };
+      }),
+    );
   });
   const describe = group.command('describe').description('one host and its slots').argument('<host>');
   withOutput(withPlace(describe)).action(async (name: string, flags: Flags) => {

@@ -3,19 +3,21 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
-import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
+import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { runSteps } from '../setup/step.ts';
+import { type DoneStep, runSteps } from '../setup/step.ts';
 import type { SetupResult } from '../setup/steps.ts';
+import { type OutputFlags, withOutput } from '../verb.ts';
 
 export function addSetup(program: Command, cli: CliContext): void {
-  program
+  const command = program
     .command('setup')
     .description('bring what a local cluster needs: nats-server, Docker engine, sandbox image, certificates')
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)')
-    .action(async (flags: PlaceFlags) => {
-      await setUp(cli, flags);
-    });
+    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+  withOutput(command).action(async (flags: PlaceFlags & OutputFlags) => {
+    const { steps } = await setUp(cli, flags);
+    if (flags.output === 'json') printJson(cli.stdout, steps);
+  });
 }
 
 /** Before anything is made: the nearest directory that exists must take new files. mkdir itself can hang on file systems such as /proc. */
@@ -45,13 +47,16 @@ function isWritable(directory: string): boolean {
 }
 
 /** Runs the steps; what they made comes back. */
-export async function setUp(cli: CliContext, flags: PlaceFlags): Promise<SetupResult> {
+export async function setUp(
+  cli: CliContext,
+  flags: PlaceFlags,
+): Promise<SetupResult & { readonly steps: readonly DoneStep[] }> {
   const { setupSteps } = await import('../setup/steps.ts');
   const { stateDirectory } = findPlace(cli, flags);
   refuseUnusable(stateDirectory);
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   chmodSync(stateDirectory, 0o700);
   const result: SetupResult = { sandboxImage: '' };
-  await runSteps(setupSteps(cli, findPlace(cli, flags), result), cli);
-  return result;
+  const steps = await runSteps(setupSteps(cli, findPlace(cli, flags), result), cli);
+  return { ...result, steps };
 }

@@ -9,12 +9,12 @@ import { runningCluster } from '../cluster/cluster-lock.ts';
 import { sandboxEnvironment } from '../cluster/config-files.ts';
 import { daemonNames, defaultPortBase, layoutOf, localHostName } from '../cluster/layout.ts';
 import { gatewaySettings, type ModelFlags, modelSource, withModel } from '../cluster/model-source.ts';
-import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
+import { type CliContext, clusterRecord, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { harmless } from '../core/text.ts';
 import { CliError, causedBy, exitCodes } from '../exit-codes.ts';
 import { dockerSocket } from '../setup/docker-engine.ts';
 import { findGpus } from '../setup/gpus.ts';
-import { positiveWhole, wholeNumber } from '../verb.ts';
+import { type OutputFlags, positiveWhole, wholeNumber, withOutput } from '../verb.ts';
 import { setUp } from './setup.ts';
 
 export interface UpFlags extends PlaceFlags, ModelFlags {
@@ -53,7 +53,7 @@ export function addUp(program: Command, cli: CliContext): void {
     .option('-s, --slots <n>', `CPU slots where there is no GPU (default ${defaultCpuSlots})`, positiveWhole)
     .option('--model <name>', 'the model of the endpoint (or DOUBLEBLIND_MODEL)')
     .option('-d, --detach', 'leave it running in the background; doubleblind down stops it');
-  withCluster(command).action(async (flags: UpFlags & { detach?: boolean }) => {
+  withOutput(withCluster(command)).action(async (flags: UpFlags & OutputFlags & { detach?: boolean }) => {
     const { stateDirectory } = findPlace(cli, flags);
     const holder = runningCluster(stateDirectory);
     if (holder !== undefined) {
@@ -71,8 +71,13 @@ export function addUp(program: Command, cli: CliContext): void {
       return;
     }
     const cluster = await bringUp(cli, flags);
-    for (const name of daemonNames) cli.stdout.write(`${name.padEnd(12)} ${cluster.addresses[name]}\n`);
-    cli.stdout.write(`${'dashboard'.padEnd(12)} http://${cluster.dashboard}/\n`);
+    const dashboard = `http://${cluster.dashboard}/`;
+    if (flags.output === 'json') {
+      printJson(cli.stdout, { pid: process.pid, stateDirectory, addresses: cluster.addresses, dashboard });
+    } else {
+      for (const name of daemonNames) cli.stdout.write(`${name.padEnd(12)} ${cluster.addresses[name]}\n`);
+      cli.stdout.write(`${'dashboard'.padEnd(12)} ${dashboard}\n`);
+    }
     cli.stderr.write(cli.stderr.style.dim('Ctrl-C stops it; another terminal may say: doubleblind run digits\n'));
     await serve(cli, cluster);
   });
@@ -123,7 +128,7 @@ async function serve(cli: CliContext, cluster: Cluster): Promise<void> {
 }
 
 /** Starts the same command in a session of its own and waits until its cluster serves. */
-async function detach(cli: CliContext, flags: UpFlags, stateDirectory: string): Promise<void> {
+async function detach(cli: CliContext, flags: UpFlags & OutputFlags, stateDirectory: string): Promise<void> {
   // Set-up first, here, where its progress is seen.
   await setUp(cli, flags);
   const words = process.argv.slice(2).filter((word) => word !== '-d' && word !== '--detach');
@@ -153,7 +158,13 @@ async function detach(cli: CliContext, flags: UpFlags, stateDirectory: string): 
     cli.signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  cli.stdout.write(`The cluster is running as process ${child.pid}; doubleblind down stops it.\n`);
   const { portBase = defaultPortBase } = flags;
-  cli.stdout.write(`Dashboard: http://127.0.0.1:${portBase}/\n`);
+  const dashboard = `http://127.0.0.1:${portBase}/`;
+  if (flags.output === 'json') {
+    const addresses = clusterRecord(stateDirectory)?.addresses ?? {};
+    printJson(cli.stdout, { pid: child.pid, stateDirectory, addresses, dashboard });
+    return;
+  }
+  cli.stdout.write(`The cluster is running as process ${child.pid}; doubleblind down stops it.\n`);
+  cli.stdout.write(`Dashboard: ${dashboard}\n`);
 }

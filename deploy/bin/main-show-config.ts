@@ -1,9 +1,13 @@
-// node deploy/bin/main-show-config.ts ROLE [--origin] [--json] [--config FILE]: the settings of a daemon, as it would read
-// them itself. A process of its own, because only this room may know the schemas of all daemons.
+// node deploy/bin/main-show-config.ts ROLE [--origin] [--json] [--check] [--config FILE]: the settings of a daemon, as it would
+// read them itself, or with --check whether it would take them. A process of its own, because only this room may know the
+// schemas of all daemons.
 
 import { parseArgs } from 'node:util';
-import { ConfigError, describeConfig } from '../../shared/daemon/config.ts';
-import { daemonSchemas as schemas } from '../reference/daemon-schemas.ts';
+import { ConfigError, type ConfigRow, describeConfig } from '../../shared/daemon/config.ts';
+import { endQuietlyWithoutReader } from '../../shared/daemon/end-quietly.ts';
+import { daemonSchemas as schemas } from './daemon-schemas.ts';
+
+endQuietlyWithoutReader();
 
 function isRole(text: string | undefined): text is keyof typeof schemas {
   return text !== undefined && Object.hasOwn(schemas, text);
@@ -11,29 +15,52 @@ function isRole(text: string | undefined): text is keyof typeof schemas {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { origin: { type: 'boolean' }, json: { type: 'boolean' }, config: { type: 'string' } },
+  options: {
+    origin: { type: 'boolean' },
+    json: { type: 'boolean' },
+    check: { type: 'boolean' },
+    config: { type: 'string' },
+  },
 });
 const [role] = positionals;
 if (!isRole(role)) {
   process.stderr.write(`config: the daemons are ${Object.keys(schemas).join(', ')}\n`);
   process.exit(2);
 }
+
+function print(rows: readonly ConfigRow[]): void {
+  if (values.json === true) {
+    process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+    return;
+  }
+  const width = Math.max(...rows.map((row) => row.key.length));
+  const valueWidth = Math.min(60, Math.max(...rows.map((row) => row.value.length)));
+  for (const { key, value, origin } of rows) {
+    const tail = values.origin === true ? `  ${value.padEnd(valueWidth)}  ${origin}` : `  ${value}`;
+    process.stdout.write(`${key.padEnd(width)}${tail}\n`);
+  }
+}
+
+/** One line, or one object, per daemon, so that several can be checked one after the other. */
+function tellCheck(name: string, problems: readonly string[]): void {
+  const file = values.config ?? `/etc/doubleblind/${name}.yaml`;
+  if (values.json === true) {
+    process.stdout.write(`${JSON.stringify({ role: name, file, ok: problems.length === 0, problems })}\n`);
+  } else if (problems.length === 0) process.stdout.write(`✓ ${name}: ${file}\n`);
+  else process.stdout.write(`✗ ${name}: ${file}\n${problems.map((line) => `  ${line}\n`).join('')}`);
+}
+
 try {
   const argv = values.config === undefined ? [] : ['--config', values.config];
   const rows = describeConfig({ role, schema: schemas[role], argv, env: process.env });
-  if (values.json === true) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
-  else {
-    const width = Math.max(...rows.map((row) => row.key.length));
-    const valueWidth = Math.min(60, Math.max(...rows.map((row) => row.value.length)));
-    for (const { key, value, origin } of rows) {
-      const tail = values.origin === true ? `  ${value.padEnd(valueWidth)}  ${origin}` : `  ${value}`;
-      process.stdout.write(`${key.padEnd(width)}${tail}\n`);
-    }
-  }
+  if (values.check === true) tellCheck(role, []);
+  else print(rows);
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(
-    `The configuration of ${role} has problems:\n${error.problems.map((line) => `  ${line}\n`).join('')}`,
-  );
+  if (values.check === true) tellCheck(role, error.problems);
+  else {
+    const lines = error.problems.map((line) => `  ${line}\n`).join('');
+    process.stderr.write(`The configuration of ${role} has problems:\n${lines}`);
+  }
   process.exitCode = 2;
 }

@@ -24,12 +24,13 @@ const folders = [
   'proto',
   'cli',
   'tasks',
+  'deploy/bin/daemon-schemas.ts',
   'deploy/bin/main-show-config.ts',
   'deploy/docker',
   'deploy/nats',
 ];
 const leftOut =
-  /\.test\.ts$|\.test-support\.ts$|(^|\/)(testing|__pycache__)(\/|$)|(^|\/)(generate|main-simulated)\.ts$/;
+  /\.test\.ts$|\.test-support\.ts$|(^|\/)(testing|__pycache__|baseline)(\/|$)|(^|\/)(generate|main-simulated)\.ts$/;
 
 /** Where files that systemd and dpkg want elsewhere go: from deploy/, to the package, mode. */
 const placed: readonly (readonly [from: string, to: string, mode: number])[] = [

@@ -4,9 +4,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { access } from '../../shared/rpc/access.ts';
+import { daemonSchemas } from '../bin/daemon-schemas.ts';
 import { renderApi } from './api.ts';
 import { renderConfiguration } from './configuration.ts';
-import { daemonSchemas } from './daemon-schemas.ts';
 import { readProtoFiles } from './proto-file.ts';
 
 const root = join(import.meta.dirname, '../..');

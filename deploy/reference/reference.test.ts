@@ -6,9 +6,9 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { leavesOf, schemaNode } from '../../shared/daemon/config-schema.ts';
 import { access } from '../../shared/rpc/access.ts';
+import { daemonSchemas } from '../bin/daemon-schemas.ts';
 import { renderApi } from './api.ts';
 import { renderConfiguration } from './configuration.ts';
-import { daemonSchemas } from './daemon-schemas.ts';
 import { readProtoFiles } from './proto-file.ts';
 
 const root = join(import.meta.dirname, '../..');

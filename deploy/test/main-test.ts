@@ -27,9 +27,21 @@ function bringTestPrograms(): void {
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing]);
 }
 
+/** Prometheus's checker alone, out of its package: the package itself would start a server. */
+function bringPromtool(): void {
+  const folder = '.runtime/promtool';
+  if (existsSync(`${folder}/promtool`) || existsSync('/usr/bin/promtool') || !existsSync('/usr/bin/apt-get')) return;
+  const unpack =
+    'mkdir -p "$0" && cd "$0" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | ' +
+    'tar -x --strip-components=3 ./usr/bin/promtool && rm -f prometheus_*.deb';
+  process.stdout.write('unpacking for the tests: promtool\n');
+  run('sh', ['-c', unpack, folder]);
+}
+
 const setup = run('sh', ['deploy/bin/doubleblind', 'setup']);
 if (setup === 0) {
   bringTestPrograms();
+  bringPromtool();
   const results = process.env['DOUBLEBLIND_TEST_RESULTS'];
   const json = ['--reporter=json', `--outputFile.json=${results}`];
   const reporters = ['--reporter=default', '--reporter=./deploy/test/unsteady-reporter.ts', ...(results ? json : [])];

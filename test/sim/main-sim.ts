@@ -2,8 +2,11 @@
 
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { endQuietlyWithoutReader } from '../../shared/daemon/end-quietly.ts';
 import { simulateMany } from './many.ts';
 import { simulate } from './simulation.ts';
+
+endQuietlyWithoutReader();
 
 const { values } = parseArgs({
   options: {

@@ -30,8 +30,8 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** Six ports in a row that nobody listens on now. */
-async function freePortBase(): Promise<number> {
+/** The first of eight ports in a row that nobody listens on now. */
+export async function freePortBase(): Promise<number> {
   for (let tries = 0; tries < 50; tries += 1) {
     const base = 20_000 + Math.floor(Math.random() * 30_000);
     const free = await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((offset) => isFree(base + offset)));

@@ -1,0 +1,179 @@
+// The manifests against the parts of the Kubernetes API that they use (unknown members are refused, so a slip in a name is found),
+// and against what is in the image: the settings are taken, the files that are run exist.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { configSchema } from '../../gpu-agent/config.ts';
+import { proxyConfigSchema } from '../../gpu-agent/socket-proxy/config.ts';
+import { loadConfig } from '../../shared/daemon/config.ts';
+
+const root = join(import.meta.dirname, '../..');
+const text = z.string().min(1);
+const labels = z.record(text, z.string());
+const metadata = z.strictObject({ name: text, namespace: text.optional(), labels: labels.optional() });
+const quantity = z.string().regex(/^\d+(\.\d+)?(m|Ki|Mi|Gi|Ti)?$/);
+const resources = z.partialRecord(z.enum(['cpu', 'memory']), quantity);
+const probe = z.strictObject({
+  exec: z.strictObject({ command: z.array(text).min(1) }),
+  periodSeconds: z.number().int().positive(),
+  timeoutSeconds: z.number().int().positive(),
+  failureThreshold: z.number().int().positive().optional(),
+});
+const securityContext = z.strictObject({
+  allowPrivilegeEscalation: z.literal(false),
+  readOnlyRootFilesystem: z.literal(true),
+  runAsNonRoot: z.boolean().optional(),
+  runAsUser: z.number().int().optional(),
+  runAsGroup: z.number().int().optional(),
+  capabilities: z.strictObject({ drop: z.array(text), add: z.array(text).optional() }),
+  seccompProfile: z.strictObject({ type: z.literal('RuntimeDefault') }),
+});
+const volumeMount = z.strictObject({
+  name: text,
+  mountPath: text,
+  subPath: text.optional(),
+  readOnly: z.boolean().optional(),
+});
+const initContainer = z.strictObject({
+  name: text,
+  image: text,
+  command: z.array(text),
+  securityContext,
+  volumeMounts: z.array(volumeMount),
+});
+const envVariable = z.union([
+  z.strictObject({ name: text, value: z.string() }),
+  z.strictObject({
+    name: text,
+    valueFrom: z.strictObject({ fieldRef: z.strictObject({ fieldPath: z.literal('spec.nodeName') }) }),
+  }),
+]);
+const container = z.strictObject({
+  name: text,
+  image: text,
+  args: z.array(text),
+  env: z.array(envVariable),
+  ports: z
+    .array(z.strictObject({ name: text, containerPort: z.number().int(), protocol: z.enum(['TCP', 'UDP']) }))
+    .optional(),
+  startupProbe: probe.optional(),
+  livenessProbe: probe.optional(),
+  readinessProbe: probe.optional(),
+  resources: z.strictObject({ requests: resources, limits: resources }),
+  securityContext,
+  volumeMounts: z.array(volumeMount),
+});
+const volume = z.union([
+  z.strictObject({ name: text, configMap: z.strictObject({ name: text }) }),
+  z.strictObject({
+    name: text,
+    secret: z.strictObject({ secretName: text, defaultMode: z.number().int().max(0o777) }),
+  }),
+  z.strictObject({
+    name: text,
+    hostPath: z.strictObject({ path: text, type: z.enum(['DirectoryOrCreate', 'Socket']) }),
+  }),
+  z.strictObject({ name: text, emptyDir: z.strictObject({ sizeLimit: quantity }) }),
+]);
+const pod = z.strictObject({
+  nodeSelector: labels,
+  tolerations: z.array(
+    z.strictObject({ key: text, operator: z.enum(['Exists', 'Equal']), effect: z.enum(['NoSchedule', 'NoExecute']) }),
+  ),
+  hostNetwork: z.boolean(),
+  dnsPolicy: z.literal('ClusterFirstWithHostNet'),
+  automountServiceAccountToken: z.literal(false),
+  terminationGracePeriodSeconds: z.number().int().positive(),
+  securityContext: z.strictObject({ fsGroup: z.number().int() }),
+  initContainers: z.array(initContainer),
+  containers: z.array(container).length(2),
+  volumes: z.array(volume),
+});
+const namespace = z.strictObject({ apiVersion: z.literal('v1'), kind: z.literal('Namespace'), metadata });
+const configMap = z.strictObject({ apiVersion: z.literal('v1'), kind: z.literal('ConfigMap'), metadata, data: labels });
+const daemonSet = z.strictObject({
+  apiVersion: z.literal('apps/v1'),
+  kind: z.literal('DaemonSet'),
+  metadata,
+  spec: z.strictObject({
+    selector: z.strictObject({ matchLabels: labels }),
+    updateStrategy: z.strictObject({
+      type: z.literal('RollingUpdate'),
+      rollingUpdate: z.strictObject({ maxUnavailable: z.number().int() }),
+    }),
+    template: z.strictObject({ metadata: z.strictObject({ labels }), spec: pod }),
+  }),
+});
+
+const documents = parseAllDocuments(readFileSync(join(import.meta.dirname, 'gpu-agent.yaml'), 'utf8'));
+const [first, second, third] = documents.map((document) => document.toJS() as unknown);
+const settings = configMap.parse(second);
+const agents = daemonSet.parse(third);
+const [agent, proxy] = agents.spec.template.spec.containers;
+
+test('the manifests have no member that Kubernetes does not know, and belong together', () => {
+  expect(documents.flatMap((document) => document.errors)).toEqual([]);
+  const home = namespace.parse(first).metadata.name;
+  expect([settings.metadata.namespace, agents.metadata.namespace]).toEqual([home, home]);
+  expect(agents.spec.template.metadata.labels).toMatchObject(agents.spec.selector.matchLabels);
+  const { volumes, initContainers } = agents.spec.template.spec;
+  const names = new Set(volumes.map((one) => one.name));
+  for (const { name } of [
+    ...(agent?.volumeMounts ?? []),
+    ...(proxy?.volumeMounts ?? []),
+    ...initContainers.flatMap((one) => one.volumeMounts),
+  ])
+    expect(names).toContain(name);
+});
+
+test("only the proxy's container has the engine's socket, and it takes its settings", () => {
+  const env = Object.fromEntries((proxy?.env ?? []).flatMap((one) => ('value' in one ? [[one.name, one.value]] : [])));
+  const config = loadConfig({ role: 'sandbox-proxy', schema: proxyConfigSchema, argv: [], env, files: [] });
+  expect(config.mountProof).toBe(false);
+  const mountsOf = (one: typeof proxy): string[] => (one?.volumeMounts ?? []).map((mount) => mount.mountPath);
+  expect(mountsOf(proxy)).toEqual(
+    expect.arrayContaining([config.docker.socket, config.agentStateDirectory, dirname(config.listen)]),
+  );
+  expect(mountsOf(agent)).not.toContain(config.docker.socket);
+});
+
+test('the agent takes the settings and the environment that it is given', () => {
+  const env = Object.fromEntries(
+    (agent?.env ?? []).flatMap((one) =>
+      'value' in one ? [[one.name, one.value.replaceAll('$(NODE_NAME)', 'gpu-1')]] : [],
+    ),
+  );
+  const argv = Object.entries(flatten(parse(settings.data['gpu-agent.yaml'] ?? ''))).flatMap(([key, value]) => [
+    `--${key}`,
+    String(value),
+  ]);
+  const config = loadConfig({ role: 'gpu-agent', schema: configSchema, argv, env, files: [] });
+  expect(config).toMatchObject({ advertise: 'gpu-1:7442', tls: { key: '/etc/doubleblind/pki/gpu-1.key' } });
+  const mounts = (agent?.volumeMounts ?? []).map((mount) => mount.mountPath);
+  expect(mounts).toContain(config.stateDirectory);
+  expect(mounts).toContain(dirname(config.sandbox.proxySocket));
+  for (const one of [agent?.startupProbe, agent?.livenessProbe, agent?.readinessProbe])
+    expect(one?.exec.command.at(-1)).toBe(String(config.metricsPort));
+});
+
+/** `{a: {bC: 1}}` → `{'a-b-c': 1}`, the names of flags. */
+function flatten(value: unknown, prefix = ''): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { [prefix]: value };
+  return Object.assign(
+    {},
+    ...Object.entries(value).map(([name, member]) => {
+      const kebab = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      return flatten(member, prefix === '' ? kebab : `${prefix}-${kebab}`);
+    }),
+  );
+}
+
+test('what is run in the container is in the package', () => {
+  const words = [...(agent?.args ?? []), ...(proxy?.args ?? []), ...(agent?.livenessProbe?.exec.command ?? [])];
+  const scripts = words.filter((word) => word.endsWith('.ts')).map((word) => word.replace('/usr/lib/doubleblind/', ''));
+  expect(scripts).toEqual(['gpu-agent/main.ts', 'gpu-agent/socket-proxy/main.ts', 'deploy/docker/main-probe.ts']);
+  for (const script of scripts) expect(existsSync(join(root, script)), script).toBe(true);
+});

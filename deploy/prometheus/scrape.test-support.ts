@@ -1,0 +1,55 @@
+// What a Prometheus reads: the pages of all four daemons, over HTTP, as they are before anything happened. Everything that alerts
+// and dashboards name must be there already, or they would stay silent on a new fleet.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { newCoordinatorMetrics } from '../../coordinator/metrics.ts';
+import { withMetrics } from '../../evaluator-node/metrics.ts';
+import type { Evaluator } from '../../evaluator-node/rpc/evaluator-service.ts';
+import { createAgentMetrics } from '../../gpu-agent/metrics.ts';
+import { createTurnMeter } from '../../llm-gateway/metrics.ts';
+import { startMetricsServer } from '../../shared/metrics.ts';
+
+/** The text of each daemon's page. */
+export async function scrape(): Promise<string[]> {
+  const pages = [
+    newCoordinatorMetrics().page,
+    createAgentMetrics().metrics,
+    createTurnMeter().page,
+    // Nothing is asked of it here.
+    withMetrics({} as Evaluator).metrics,
+  ];
+  return await Promise.all(
+    pages.map(async (metrics) => {
+      const server = await startMetricsServer({ port: 0, metrics });
+      try {
+        return await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
+      } finally {
+        await server.stop();
+      }
+    }),
+  );
+}
+
+/** Names of the metrics of a page, with what histograms add to theirs. */
+export function namesOn(page: string): Set<string> {
+  const types = [...page.matchAll(/^# TYPE (\S+) (\S+)/gm)];
+  return new Set(
+    types.flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  );
+}
+
+/** The metrics of ours that an expression names. */
+export function namesIn(expression: string): string[] {
+  return [...expression.matchAll(/\bdoubleblind_\w+/g)].map((match) => match[0]);
+}
+
+/** `npm test` unpacks it from Debian's package; `npm run check` does without where nobody did. */
+export const promtool = ['.runtime/promtool/promtool', '/usr/bin/promtool'].find((program) => existsSync(program));
+
+/** Runs promtool; throws with what it said where it found something. */
+export function runPromtool(words: readonly string[], input = ''): string {
+  return execFileSync(promtool ?? 'promtool', words, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+}
