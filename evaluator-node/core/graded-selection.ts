@@ -2,13 +2,12 @@
 // the grader can be asked so, its scores over rows that were drawn again. All finalists are scored over the same draws, so
 // these are paired.
 //
-// The reported score takes the luck of the choice off by the bootstrap: in each draw the best finalist is chosen anew, and how
-// much better it looks there than it is on all rows, beyond what the winner's own score does, is the luck. This is weaker
-// than the cross-fit of metrics (cross-fit.ts), which asks for scores on parts of the rows; of ten equal
-// finalists it leaves 0.48 standard errors of 1.57 (graded-selection.test.ts). Without replicates there is neither an interval nor a score without that luck.
+// The reported score takes the luck of the choice off as that of metrics does (choice-luck.ts). Without replicates there is
+// neither an interval nor a score without that luck.
 
-import { quantile, spread } from './metrics/bootstrap.ts';
-import type { Selection } from './selection.ts';
+import { luckOfChoice } from './choice-luck.ts';
+import { spread } from './metrics/bootstrap.ts';
+import { type Selection, studentised } from './selection.ts';
 
 /** A finalist with what the grader said of it. */
 export interface Graded {
@@ -44,9 +43,23 @@ export function selectGraded(lowerIsBetter: boolean, graded: readonly Graded[]):
   const own = samples?.get(winner);
   if (samples === undefined || own === undefined) return chosen;
   const value = graded[winner]?.value ?? Number.NaN;
-  const shift = -luck(samples, graded, able, better);
-  const end = (share: number): number => quantile(own, share) + shift;
-  return { ...chosen, estimate: value + shift, interval: { low: end(0.025), high: end(0.975) } };
+  const contestants = able.map((index) => samples.get(index) ?? new Float64Array());
+  const luck = luckOfChoice(
+    able.map((index) => graded[index]?.value ?? Number.NaN),
+    contestants,
+    [...able.keys()],
+    (scores) => bestOf(scores, better),
+  );
+  const estimate = value - luck.value;
+  const reach = studentised * studentQuantile(own.length) * Math.hypot(spread(own), luck.standardError);
+  return { ...chosen, estimate, interval: { low: estimate - reach, high: estimate + reach } };
+}
+
+/** Student's 97.5 % quantile for a spread of so many replicates (the first term of its expansion, to 1 % from 10 on). */
+function studentQuantile(replicates: number): number {
+  const normal = 1.959964;
+  const freedom = Math.max(1, replicates - 1);
+  return normal + (normal ** 3 + normal) / (4 * freedom);
 }
 
 function sampleOf(graded: Graded | undefined): Float64Array {
@@ -62,13 +75,13 @@ function pairedSamples(graded: readonly Graded[], able: readonly number[]): Map<
 
 type Better = (left: number, right: number) => boolean;
 
-/** The best in each draw; an earlier one wins ties. Undefined where no finalist has a score there. */
-function bestIn(samples: Map<number, Float64Array>, able: readonly number[], better: Better, draw: number) {
-  let best: { readonly index: number; readonly score: number } | undefined;
-  for (const index of able) {
-    const score = samples.get(index)?.[draw] ?? Number.NaN;
-    if (!Number.isNaN(score) && (best === undefined || better(score, best.score))) best = { index, score };
-  }
+/** The place of the best; an earlier one wins ties. Undefined where none has a score. */
+function bestOf(scores: readonly number[], better: Better): number | undefined {
+  let best: number | undefined;
+  scores.forEach((score, index) => {
+    if (Number.isNaN(score)) return;
+    if (best === undefined || better(score, scores[best] ?? Number.NaN)) best = index;
+  });
   return best;
 }
 
@@ -76,28 +89,12 @@ function bestShares(samples: Map<number, Float64Array>, able: readonly number[],
   const draws = samples.get(able[0] ?? 0)?.length ?? 0;
   const wins = new Map<number, number>();
   for (let draw = 0; draw < draws; draw += 1) {
-    const best = bestIn(samples, able, better, draw);
-    if (best !== undefined) wins.set(best.index, (wins.get(best.index) ?? 0) + 1);
+    const place = bestOf(
+      able.map((index) => samples.get(index)?.[draw] ?? Number.NaN),
+      better,
+    );
+    const best = place === undefined ? undefined : able[place];
+    if (best !== undefined) wins.set(best, (wins.get(best) ?? 0) + 1);
   }
   return new Map([...wins].map(([index, count]) => [index, count / draws]));
-}
-
-/** How much better the best of a draw looks there than it is, beyond the winner's own score; 0 where nothing was chosen. */
-function luck(
-  samples: Map<number, Float64Array>,
-  graded: readonly Graded[],
-  able: readonly number[],
-  better: Better,
-): number {
-  const [winner = 0] = able;
-  if (able.length < 2) return 0;
-  const draws = samples.get(winner)?.length ?? 0;
-  const gains: number[] = [];
-  for (let draw = 0; draw < draws; draw += 1) {
-    const best = bestIn(samples, able, better, draw);
-    const own = (samples.get(winner)?.[draw] ?? Number.NaN) - (graded[winner]?.value ?? 0);
-    if (best === undefined || Number.isNaN(own)) continue;
-    gains.push(best.score - (graded[best.index]?.value ?? 0) - own);
-  }
-  return gains.length === 0 ? 0 : gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
 }

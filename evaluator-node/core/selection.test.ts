@@ -73,7 +73,7 @@ test('an ensemble is taken where it is clearly better, and left where it is not'
 test('where one finalist always wins, the estimate is its validation score', () => {
   const { truth, predictions } = regression(seedRng('clear'), 300, [0.1, 2, 2]);
   const selection = selectWinner(metric('rmse'), numbers(truth), contendersOf(predictions), 's');
-  expect(selection.estimate).toBe(selection.ranked[0]?.validationScore);
+  expect(selection.estimate).toBeCloseTo(selection.ranked[0]?.validationScore ?? 0, 9);
 });
 
 interface Trial {
@@ -93,6 +93,13 @@ function summary(trials: readonly Trial[]) {
     naiveBias: mean((trial) => trial.naive - trial.worth) / error,
     coverage: mean((trial) => Number(trial.inside)),
   };
+}
+
+/** The figures for whoever runs the tests. */
+function told(what: string, { bias, naiveBias, coverage }: ReturnType<typeof summary>): void {
+  process.stdout.write(
+    `${what}: bias ${naiveBias.toFixed(2)} standard errors before, ${bias.toFixed(2)} after; the 95 % interval holds ${(100 * coverage).toFixed(1)} %\n`,
+  );
 }
 
 function trialOf(selection: ReturnType<typeof selectWinner>, worthOf: (taken: number | 'ensemble') => number): Trial {
@@ -123,11 +130,13 @@ test('over 200 simulated seals of equal finalists the reported score is unbiased
       () => accuracy,
     );
   });
-  const { bias, naiveBias, coverage } = summary(trials);
+  const found = summary(trials);
+  const { bias, naiveBias, coverage } = found;
+  told('8 equal finalists', found);
   // The winner's curse is there: the score that chose is more than a standard error too good.
   expect(naiveBias).toBeGreaterThan(1);
   expect(Math.abs(bias)).toBeLessThanOrEqual(0.25);
-  expect(coverage).toBeGreaterThanOrEqual(0.9);
+  expect(coverage).toBeGreaterThanOrEqual(0.93);
 });
 
 test('over 200 simulated seals with an ensemble near the threshold the reported score is unbiased as well', () => {
@@ -145,7 +154,10 @@ test('over 200 simulated seals with an ensemble near the threshold the reported 
     const spread = Math.hypot(...errors.map((error, index) => (error * (counts[index] ?? 0)) / total));
     return trialOf(selection, (taken) => worth(taken === 'ensemble' ? spread : (errors[taken] ?? 0)));
   });
-  const { bias, coverage } = summary(trials);
+  const found = summary(trials);
+  const { bias, coverage } = found;
+  told('an ensemble near the threshold', found);
   expect(Math.abs(bias)).toBeLessThanOrEqual(0.25);
-  expect(coverage).toBeGreaterThanOrEqual(0.9);
+  // 94 % over 1,000 runs; of 200 it is a little less by chance.
+  expect(coverage).toBeGreaterThanOrEqual(0.91);
 });

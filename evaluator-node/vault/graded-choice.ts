@@ -11,9 +11,6 @@ import { baselinePredictions, type LoadedTask, type SplitName } from './scoring.
 
 const noReplicates =
   'the grader takes no rows that are drawn again, so there is no standard error and no interval, and the final pick is by the validation score alone';
-const corrected =
-  'the reported score is corrected for the luck of the choice by a bootstrap of the grader, not by cross-fitting as that of a metric is';
-
 /** What the grader says of the finalists, who are given best search score first. */
 export async function chooseByGrader(
   parts: EvaluationParts,
@@ -62,10 +59,7 @@ export async function chooseByGrader(
     lowerIsBetter: description.lowerIsBetter,
     validationRows: loaded.rowsOf.validation.length,
     hasFinalSubmission: winnerId !== '' && loaded.hidden.official.length > 0,
-    notes: [
-      ...(winnerId === '' ? [] : [selection.interval === undefined ? noReplicates : corrected]),
-      ...ungradedNote(graded),
-    ],
+    notes: [...(winnerId !== '' && selection.interval === undefined ? [noReplicates] : []), ...ungradedNote(graded)],
   };
 }
 
