@@ -1,12 +1,13 @@
 // `npm run bench -- NAME`: runs one benchmark beside its peers, prints a table, and writes JSON and SVG to bench/results/.
+// Exits with 1 where a benchmark failed, or where what we promise did not hold in it.
 
 import { benchOfflinePolicy } from './offline-policy.ts';
+import type { BenchReport } from './results.ts';
 import { benchScoring } from './scoring.ts';
 import { benchService } from './service.ts';
 
-/** Each runs its rounds and gives the lines to print. */
-const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<string>>> = {
-  'offline-policy': benchOfflinePolicy,
+const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<BenchReport>>> = {
+  'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
   scoring: benchScoring,
   service: benchService,
 };
@@ -18,7 +19,10 @@ if (run === undefined) {
   process.exitCode = 2;
 } else {
   try {
-    process.stdout.write(await run(words));
+    const { text, broken } = await run(words);
+    process.stdout.write(text);
+    for (const promise of broken) process.stderr.write(`bench ${name}: ${promise}\n`);
+    if (broken.length > 0) process.exitCode = 1;
   } catch (error) {
     process.stderr.write(`bench ${name}: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

@@ -4,6 +4,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
+/** What a benchmark found. */
+export interface BenchReport {
+  readonly text: string;
+  /** What we promise and did not hold, a sentence each. */
+  readonly broken: readonly string[];
+}
+
 const directory = join(import.meta.dirname, 'results');
 
 /** A text table; the first column is aligned left, the others right. */

@@ -3,13 +3,15 @@
 //
 // Every round runs every peer, one after the other, so that a busy moment of the machine meets them all. Both sides must
 // give the same score to 1e-9, or the benchmark fails. Ours also computes the standard error, which the peer does not.
+//
+// Beside the seconds stand those of the processor: on a machine with other work they say more.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { barChart, textTable, writeResults } from './results.ts';
+import { type BenchReport, barChart, textTable, writeResults } from './results.ts';
 import { type ScoringFiles, type ValueKind, writeScoringFiles } from './scoring-data.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
@@ -23,6 +25,9 @@ const metrics: readonly (readonly [string, ValueKind])[] = [
 const rowCounts = [100_000, 1_000_000];
 const defaultRounds = 5;
 
+/** What we promise of the largest files. */
+const promised = { freshTimes: 5, warmTimes: 2, peakBytes: 256e6 };
+
 const root = join(import.meta.dirname, '..');
 const measureScript = join(import.meta.dirname, 'peers', 'measure.py');
 const peerScript = join(import.meta.dirname, 'peers', 'score_mle_bench.py');
@@ -31,8 +36,8 @@ const python = '/usr/bin/python3';
 
 interface Measured {
   readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly score: number;
-  readonly peakBytes: number;
 }
 
 interface Case {
@@ -43,9 +48,14 @@ interface Case {
 
 type Peer = 'freshOurs' | 'freshPython' | 'warmOurs' | 'warmPython';
 
-/** `npm run bench -- scoring [ROUNDS]`. */
-export async function benchScoring(words: readonly string[]): Promise<string> {
-  const rounds = Number(words[0] ?? defaultRounds);
+/** `npm run bench -- scoring [ROUNDS [METRIC…]]`. */
+export async function benchScoring(words: readonly string[]): Promise<BenchReport> {
+  const [roundsWord, ...wanted] = words;
+  const rounds = Number(roundsWord ?? defaultRounds);
+  const unknown = wanted.find((name) => !metrics.some(([metric]) => metric === name));
+  if (!(rounds > 0) || unknown !== undefined) {
+    throw new RangeError(`takes a number of rounds, then some of ${metrics.map(([metric]) => metric).join(', ')}`);
+  }
   requirePeers();
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-bench-'));
   const environment = peerEnvironment();
@@ -55,6 +65,7 @@ export async function benchScoring(words: readonly string[]): Promise<string> {
     const results = [];
     for (const rows of rowCounts) {
       for (const [metric, kind] of metrics) {
+        if (wanted.length > 0 && !wanted.includes(metric)) continue;
         const measured = { metric, rows, files: writeScoringFiles(directory, kind, rows) };
         const result = await benchCase(measured, rounds, { warmOurs, warmPython, environment, directory });
         results.push(result);
@@ -88,7 +99,7 @@ function peerEnvironment(): NodeJS.ProcessEnv {
 }
 
 interface Served {
-  ask(words: readonly string[]): Promise<{ seconds: number; score: number }>;
+  ask(words: readonly string[]): Promise<Measured>;
   stop(): void;
 }
 
@@ -104,8 +115,8 @@ function serve(command: string, args: readonly string[], environment: NodeJS.Pro
       const answer = await answers.next();
       if (answer.done === true)
         throw new Error(`${command} ended: ${child.signalCode ?? `exit code ${child.exitCode}`}`);
-      const [seconds, score] = answer.value.split(' ').map(Number);
-      return { seconds: seconds ?? Number.NaN, score: score ?? Number.NaN };
+      const [seconds = Number.NaN, cpuSeconds = Number.NaN, score = Number.NaN] = answer.value.split(' ').map(Number);
+      return { seconds, cpuSeconds, score };
     },
     stop: () => void stdin.end(),
   };
@@ -122,12 +133,13 @@ interface CaseResult {
   readonly metric: string;
   readonly rows: number;
   readonly seconds: Readonly<Record<Peer, Spread>>;
+  readonly cpuSeconds: Readonly<Record<Peer, Spread>>;
   readonly peakBytes: Readonly<Record<'freshOurs' | 'freshPython', number>>;
 }
 
 async function benchCase({ metric, rows, files }: Case, rounds: number, setting: Setting): Promise<CaseResult> {
   const words = [metric, files.answers, files.submission];
-  const seconds: Record<Peer, number[]> = { freshOurs: [], freshPython: [], warmOurs: [], warmPython: [] };
+  const measured: Record<Peer, Measured[]> = { freshOurs: [], freshPython: [], warmOurs: [], warmPython: [] };
   const peak = { freshOurs: 0, freshPython: 0 };
   // One round that does not count fills the page cache and wakes the warm processes' compilers.
   for (let round = -1; round < rounds; round += 1) {
@@ -141,24 +153,23 @@ async function benchCase({ metric, rows, files }: Case, rounds: number, setting:
       }
     }
     if (round < 0) continue;
-    seconds.freshOurs.push(ours.seconds);
-    seconds.freshPython.push(theirs.seconds);
-    seconds.warmOurs.push(warmOurs.seconds);
-    seconds.warmPython.push(warmTheirs.seconds);
+    measured.freshOurs.push(ours);
+    measured.freshPython.push(theirs);
+    measured.warmOurs.push(warmOurs);
+    measured.warmPython.push(warmTheirs);
     peak.freshOurs = Math.max(peak.freshOurs, ours.peakBytes);
     peak.freshPython = Math.max(peak.freshPython, theirs.peakBytes);
   }
-  return {
-    metric,
-    rows,
-    seconds: {
-      freshOurs: spreadOf(seconds.freshOurs),
-      freshPython: spreadOf(seconds.freshPython),
-      warmOurs: spreadOf(seconds.warmOurs),
-      warmPython: spreadOf(seconds.warmPython),
-    },
-    peakBytes: peak,
+  const spreads = (what: 'seconds' | 'cpuSeconds'): Record<Peer, Spread> => {
+    const of = (peer: Peer): Spread => spreadOf(measured[peer].map((each) => each[what]));
+    return {
+      freshOurs: of('freshOurs'),
+      freshPython: of('freshPython'),
+      warmOurs: of('warmOurs'),
+      warmPython: of('warmPython'),
+    };
   };
+  return { metric, rows, seconds: spreads('seconds'), cpuSeconds: spreads('cpuSeconds'), peakBytes: peak };
 }
 
 function scoreCommand([metric = '', answers = '', submission = '']: readonly string[]): string[] {
@@ -174,36 +185,43 @@ function runFresh(
   command: readonly string[],
   environment: NodeJS.ProcessEnv,
   scoreOf: (stdout: string) => number,
-): Measured {
+): Measured & { readonly peakBytes: number } {
   const result = spawnSync(python, [measureScript, ...command], { env: environment, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`${command.join(' ')} failed: ${result.stderr}`);
-  const [seconds = Number.NaN, peakKib = Number.NaN] = (result.stderr.trimEnd().split('\n').at(-1) ?? '')
-    .split(' ')
-    .map(Number);
-  return { seconds, score: scoreOf(result.stdout), peakBytes: peakKib * 1024 };
+  const numbers = (result.stderr.trimEnd().split('\n').at(-1) ?? '').split(' ').map(Number);
+  const [seconds = Number.NaN, cpuSeconds = Number.NaN, peakKib = Number.NaN] = numbers;
+  return { seconds, cpuSeconds, score: scoreOf(result.stdout), peakBytes: peakKib * 1024 };
 }
 
 const shown = ({ median, low, high }: Spread): string => `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
-const times = (peer: Spread, ours: Spread): string => `${(peer.median / ours.median).toFixed(1)} ×`;
+const times = (peer: Spread, ours: Spread): number => peer.median / ours.median;
 
-function tableRow({ metric, rows, seconds, peakBytes }: CaseResult): string[] {
+function timesCells(spreads: CaseResult['seconds']): string[] {
   return [
-    `${metric} ${rows.toExponential(0).replace('e+', 'e')}`,
-    shown(seconds.freshOurs),
-    shown(seconds.freshPython),
-    times(seconds.freshPython, seconds.freshOurs),
-    shown(seconds.warmOurs),
-    shown(seconds.warmPython),
-    times(seconds.warmPython, seconds.warmOurs),
-    megabytes(peakBytes.freshOurs),
-    megabytes(peakBytes.freshPython),
+    shown(spreads.freshOurs),
+    shown(spreads.freshPython),
+    `${times(spreads.freshPython, spreads.freshOurs).toFixed(1)} ×`,
+    shown(spreads.warmOurs),
+    shown(spreads.warmPython),
+    `${times(spreads.warmPython, spreads.warmOurs).toFixed(1)} ×`,
   ];
 }
 
-function report(results: readonly CaseResult[], rounds: number): string {
-  const header = ['metric, rows', 'fresh', 'Python', 'ahead', 'warm', 'Python', 'ahead', 'peak', 'Python'];
-  const rows = results.map(tableRow);
+const nameOf = ({ metric, rows }: CaseResult): string => `${metric} ${rows.toExponential(0).replace('e+', 'e')}`;
+
+function tableRow(result: CaseResult): string[] {
+  const { freshOurs, freshPython } = result.peakBytes;
+  return [nameOf(result), ...timesCells(result.seconds), megabytes(freshOurs), megabytes(freshPython)];
+}
+
+function report(results: readonly CaseResult[], rounds: number): BenchReport {
+  const ahead = ['fresh', 'Python', 'ahead', 'warm', 'Python', 'ahead'];
+  const wall = textTable([['metric, rows', ...ahead, 'peak', 'Python'], ...results.map(tableRow)]);
+  const cpu = textTable([
+    ['of the processor', ...ahead],
+    ...results.map((each) => [nameOf(each), ...timesCells(each.cpuSeconds)]),
+  ]);
   const largest = results.filter((result) => result.rows === Math.max(...rowCounts));
   const bars = largest.flatMap(({ metric, seconds }) => [
     { label: `${metric}, doubleblind score`, value: seconds.freshOurs.median, series: 0 },
@@ -212,5 +230,17 @@ function report(results: readonly CaseResult[], rounds: number): string {
     { label: `${metric}, warm Python`, value: seconds.warmPython.median, series: 3 },
   ]);
   const path = writeResults('scoring', { rounds, results }, barChart('Scoring 1,000,000 rows', 's', bars));
-  return `Seconds: median (range) of ${rounds} rounds; peak memory of the fresh process.\n${textTable([header, ...rows])}${path}\n`;
+  const head = `Seconds: median (range) of ${rounds} rounds; peak memory of the fresh process.\n`;
+  return { text: `${head}${wall}\n${cpu}${path}\n`, broken: largest.flatMap(brokenPromises) };
+}
+
+function brokenPromises(result: CaseResult): string[] {
+  const { seconds, peakBytes } = result;
+  const fresh = times(seconds.freshPython, seconds.freshOurs);
+  const warm = times(seconds.warmPython, seconds.warmOurs);
+  const broken = [];
+  if (fresh < promised.freshTimes) broken.push(`${fresh.toFixed(1)} × a fresh Python, not ${promised.freshTimes} ×`);
+  if (warm < promised.warmTimes) broken.push(`${warm.toFixed(1)} × a warm Python, not ${promised.warmTimes} ×`);
+  if (peakBytes.freshOurs > promised.peakBytes) broken.push(`${megabytes(peakBytes.freshOurs)}, not 256 MB`);
+  return broken.map((what) => `${nameOf(result)}: ${what}`);
 }

@@ -1,4 +1,4 @@
-"""Runs one command and prints `SECONDS PEAK_KIB` on standard error's last line, for the command alone."""
+"""Runs one command and prints `SECONDS CPU_SECONDS PEAK_KIB` on standard error's last line, for the command alone."""
 
 import resource
 import subprocess
@@ -8,5 +8,6 @@ import time
 started = time.perf_counter()
 code = subprocess.run(sys.argv[1:], check=False).returncode
 seconds = time.perf_counter() - started
-print(f"{seconds} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}", file=sys.stderr)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{seconds} {used.ru_utime + used.ru_stime} {used.ru_maxrss}", file=sys.stderr)
 sys.exit(code)

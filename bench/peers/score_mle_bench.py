@@ -1,6 +1,6 @@
 """Scores a submission as MLE-bench's graders do: pandas reads both files, both are sorted by id and compared, then
 scikit-learn gives the number. `score_mle_bench.py METRIC ANSWERS SUBMISSION` prints it once; with `--serve` the imports
-stay and each line `METRIC ANSWERS SUBMISSION` of standard input is answered by `SECONDS SCORE`."""
+stay and each line `METRIC ANSWERS SUBMISSION` of standard input is answered by `SECONDS CPU_SECONDS SCORE`."""
 
 import sys
 import time
@@ -41,9 +41,9 @@ def grade(metric, answers_path, submission_path):
 def main():
     if sys.argv[1:] == ["--serve"]:
         for line in sys.stdin:
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             score = grade(*line.split())
-            print(time.perf_counter() - started, repr(float(score)), flush=True)
+            print(time.perf_counter() - started, time.process_time() - used, repr(float(score)), flush=True)
     else:
         print(repr(float(grade(*sys.argv[1:]))))
 

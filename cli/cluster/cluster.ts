@@ -8,6 +8,7 @@ import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
+import { nodeFlags } from '../../shared/daemon/node-flags.ts';
 import { type ChildSpec, startSupervisor } from '../../shared/daemon/supervisor.ts';
 import { createLogger } from '../../shared/log.ts';
 import { compileCacheDirectory } from '../compile-cache.ts';
@@ -106,7 +107,7 @@ function childOf(cli: CliContext, options: ClusterOptions, name: DaemonName, tls
     name,
     ...(name === 'nats'
       ? { command: nats, args: ['--config', config] }
-      : { command: process.execPath, args: [join(cli.root, folders[name], 'main.ts'), '--config', config] }),
+      : { command: process.execPath, args: daemonArguments(cli.root, name, config) }),
     env: { ...daemonEnvironment(cli.env), NODE_COMPILE_CACHE: compileCacheDirectory },
     cwd: cli.root,
     logFile: logPath(layout, name),
@@ -117,6 +118,10 @@ function childOf(cli: CliContext, options: ClusterOptions, name: DaemonName, tls
     },
     stopTimeoutMs: 20_000,
   };
+}
+
+function daemonArguments(root: string, name: Exclude<DaemonName, 'nats'>, config: string): string[] {
+  return [...(nodeFlags[name] ?? []), join(root, folders[name], 'main.ts'), '--config', config];
 }
 
 /** Written anew at each start, so that flags always mean what they say; by rename, so that no daemon reads half a file. */

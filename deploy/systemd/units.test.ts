@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodeFlags } from '../../shared/daemon/node-flags.ts';
 
 const services = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.service'));
 const root = mkdtempSync(join(tmpdir(), 'doubleblind-units-'));
@@ -101,4 +102,13 @@ test('only the sandbox proxy may reach the engine, and it has nothing else to do
   expect(proxy).toMatch(/^Group=doubleblind-gpu-agent$/m);
   expect(proxy).not.toMatch(/LoadCredential|StateDirectory=/);
   expect(existsSync(join(import.meta.dirname, '../../gpu-agent/socket-proxy/main.ts'))).toBe(true);
+});
+
+test('a unit gives Node the flags that every daemon of its kind is started with', () => {
+  for (const name of services) {
+    const unit = readFileSync(join(import.meta.dirname, name), 'utf8');
+    const role = name.slice('doubleblind-'.length, -'.service'.length);
+    const given = /^ExecStart=\S+\/node(.*?) \/usr\/lib\/doubleblind\//m.exec(unit)?.[1]?.trim() ?? 'none found';
+    expect(given, name).toBe((nodeFlags[role] ?? []).join(' '));
+  }
 });

@@ -5,7 +5,9 @@ export function doubleBytes(values: Float64Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Doubles from a blob, copied because a blob may start at any offset. */
+/** Doubles from a blob: the same memory, unless it starts where no double may. */
 export function doublesOf(bytes: Uint8Array): Float64Array {
-  return new Float64Array(bytes.slice().buffer);
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (byteOffset % Float64Array.BYTES_PER_ELEMENT !== 0) return new Float64Array(bytes.slice().buffer);
+  return new Float64Array(buffer, byteOffset, byteLength / Float64Array.BYTES_PER_ELEMENT);
 }

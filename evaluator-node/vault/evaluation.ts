@@ -21,6 +21,7 @@ import { blurOf, feedbackText, implausibility, ladderText } from '../core/feedba
 import type { ScoreFailure } from '../core/metrics/score.ts';
 import { decideQuery, defaultQueries } from '../core/queries.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
+import { release } from '../core/release.ts';
 import type { StoredTask } from '../core/task.ts';
 import type { Grader } from '../grader/grader.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -80,9 +81,11 @@ async function evaluate(
   const read = await parts.scorer.score(task.version, submission, chunks);
   const reading = read.kind === 'read' ? await withScores(parts, task, submission, read) : read;
   // Another call may have recorded an answer, sealed the run or raised the epoch while the bytes came in.
-  return parts.vault.database.transaction(
+  const answer = parts.vault.database.transaction(
     () => replayed(parts, task, submission) ?? record(parts, task, submission, reading),
   );
+  if (reading.kind === 'read') release(reading.predictions.values);
+  return answer;
 }
 
 type Refused = Extract<Reading, { kind: 'refused' }>;

@@ -6,6 +6,7 @@
 // 3. The first idle thread is taken, so that a lone run loads its task's rows once.
 
 import { Worker } from 'node:worker_threads';
+import { type Blocks, blockBytes, createBlocks } from './blocks.ts';
 import type { Choice, Finalist } from './choice.ts';
 import type { Announced, Reading } from './reading.ts';
 import type { FromThread, ToThread } from './scoring-thread.ts';
@@ -18,8 +19,8 @@ export interface Scorer {
   close(): Promise<void>;
 }
 
-/** Four messages of the largest size. */
-const windowBytes = 4 * 1024 * 1024;
+/** Eight blocks: a thread reads one in about two milliseconds, so it never waits for the next. */
+const windowBytes = 8 * blockBytes;
 
 type Ended = Extract<FromThread, { kind: 'done' | 'chosen' }>;
 
@@ -41,12 +42,13 @@ interface Thread {
 /** Threads over the vault of that directory; each starts when it is first needed. */
 export function openScorer(stateDirectory: string, threadCount: number): Scorer {
   const threads: (Thread | undefined)[] = Array.from({ length: threadCount }, () => undefined);
+  const blocks = createBlocks();
   let calls = 0;
 
   const threadAt = (index: number): Thread => {
     const existing = threads[index];
     if (existing !== undefined) return existing;
-    const thread = startThread(stateDirectory, (gone) => {
+    const thread = startThread(stateDirectory, blocks, (gone) => {
       if (threads[index] === gone) threads[index] = undefined;
     });
     threads[index] = thread;
@@ -72,12 +74,15 @@ export function openScorer(stateDirectory: string, threadCount: number): Scorer 
       try {
         send({ kind: 'begin', call, version, announced });
         for await (const chunk of chunks) {
+          for (let at = 0; at < chunk.length && thread.calls.has(call); at += blockBytes) {
+            const piece = chunk.subarray(at, at + blockBytes);
+            const block = blocks.take();
+            new Uint8Array(block).set(piece);
+            state.unread += piece.length;
+            send({ kind: 'chunk', call, block, bytes: piece.length }, [block]);
+            while (state.unread > windowBytes && thread.calls.has(call)) await untilWoken(state);
+          }
           if (!thread.calls.has(call)) break;
-          state.unread += chunk.length;
-          // A copy of its own is given away; the chunk may be a slice of a larger block that would be copied whole.
-          const own = new Uint8Array(chunk);
-          send({ kind: 'chunk', call, chunk: own }, [own.buffer]);
-          while (state.unread > windowBytes && thread.calls.has(call)) await untilWoken(state);
         }
         send({ kind: 'end', call });
         const ended = await state.done.promise;
@@ -109,7 +114,7 @@ function untilWoken(state: Call): Promise<void> {
   });
 }
 
-function startThread(stateDirectory: string, onEnd: (thread: Thread) => void): Thread {
+function startThread(stateDirectory: string, blocks: Blocks, onEnd: (thread: Thread) => void): Thread {
   const worker = new Worker(new URL('./scoring-thread.ts', import.meta.url), {
     workerData: stateDirectory,
     resourceLimits: { maxYoungGenerationSizeMb: youngMegabytes },
@@ -124,6 +129,7 @@ function startThread(stateDirectory: string, onEnd: (thread: Thread) => void): T
     }
   };
   worker.on('message', (message: FromThread) => {
+    if (message.kind === 'taken') blocks.give(message.block);
     const state = thread.calls.get(message.call);
     if (state === undefined) return;
     if (message.kind === 'taken') state.unread -= message.bytes;

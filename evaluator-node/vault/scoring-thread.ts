@@ -11,7 +11,7 @@ import { openVault } from './vault.ts';
 /** What the daemon says; `call` tells submissions apart. */
 export type ToThread =
   | { readonly kind: 'begin'; readonly call: number; readonly version: string; readonly announced: Announced }
-  | { readonly kind: 'chunk'; readonly call: number; readonly chunk: Uint8Array }
+  | { readonly kind: 'chunk'; readonly call: number; readonly block: ArrayBuffer; readonly bytes: number }
   | { readonly kind: 'end'; readonly call: number }
   | { readonly kind: 'drop'; readonly call: number }
   | {
@@ -22,9 +22,9 @@ export type ToThread =
       readonly finalists: readonly Finalist[];
     };
 
-/** What the thread says: bytes that it has read, and how a call ended. */
+/** What the thread says: bytes that it has read, with their block, and how a call ended. */
 export type FromThread =
-  | { readonly kind: 'taken'; readonly call: number; readonly bytes: number }
+  | { readonly kind: 'taken'; readonly call: number; readonly block: ArrayBuffer; readonly bytes: number }
   | { readonly kind: 'done'; readonly call: number; readonly reading: Reading }
   | { readonly kind: 'chosen'; readonly call: number; readonly choice: Choice }
   | { readonly kind: 'failed'; readonly call: number; readonly message: string };
@@ -45,8 +45,9 @@ function handle(message: ToThread): FromThread | undefined {
   const { kind, call } = message;
   if (kind === 'begin') readings.set(call, createReading(loaded(message.version), message.announced));
   else if (kind === 'chunk') {
-    readings.get(call)?.push(message.chunk);
-    return { kind: 'taken', call, bytes: message.chunk.length };
+    const { block, bytes } = message;
+    readings.get(call)?.push(new Uint8Array(block, 0, bytes));
+    return { kind: 'taken', call, block, bytes };
   } else if (kind === 'choose') {
     const choice = chooseAmong(loaded(message.version), vault, message.runId, message.finalists);
     return { kind: 'chosen', call, choice };
@@ -66,8 +67,13 @@ port.on('message', (message: ToThread) => {
     readings.delete(message.call);
     answer = { kind: 'failed', call: message.call, message: messageChain(error) };
   }
-  if (answer === undefined) return;
-  const owned =
-    answer.kind === 'done' && answer.reading.kind === 'read' ? [answer.reading.predictions.values.buffer] : [];
-  port.postMessage(answer, owned as ArrayBuffer[]);
+  if (answer !== undefined) port.postMessage(answer, ownedBy(answer));
 });
+
+/** The memory that goes with a message. */
+function ownedBy(answer: FromThread): ArrayBuffer[] {
+  if (answer.kind === 'taken') return [answer.block];
+  if (answer.kind !== 'done' || answer.reading.kind !== 'read') return [];
+  const { buffer } = answer.reading.predictions.values;
+  return buffer instanceof ArrayBuffer ? [buffer] : [];
+}

@@ -8,6 +8,7 @@ import { labelWorth } from '../core/label-worth.ts';
 import type { Metric, Rows } from '../core/metrics/metric.ts';
 import { type Score, type ScoreFailure, scoreRows } from '../core/metrics/score.ts';
 import { withPredictions } from '../core/metrics/texts.ts';
+import { release } from '../core/release.ts';
 import type { StoredTask } from '../core/task.ts';
 import { type IdTable, idTableOfJson } from '../submission/id-table.ts';
 import type { SubmissionShape } from '../submission/parser.ts';
@@ -61,22 +62,16 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
   const metric = metricOf(task);
   const hidden = vault.hiddenRows(task.version);
   const graderProgram = vault.graderProgram(task.version);
-  const rows = (split: SplitName): Uint32Array => {
-    const code = splitCodes.indexOf(split);
-    const found = new Uint32Array(hidden.splits.length);
-    let count = 0;
-    hidden.splits.forEach((each, row) => {
-      if (each === code) found[count++] = row;
-    });
-    return found.slice(0, count);
-  };
+  const json = vault.hiddenIds(task.version);
+  const ids = idTableOfJson(json);
+  release(json);
   let worth: number | undefined;
   const loaded: LoadedTask = {
     task,
     metric,
     hidden,
     ...(graderProgram === undefined ? {} : { graderProgram }),
-    ids: idTableOfJson(vault.hiddenIds(task.version)),
+    ids,
     shape: {
       idColumn: description.idColumn,
       predictionColumns: description.predictionColumns,
@@ -89,13 +84,26 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
       needsVariation: metric.needsVariation === true,
       metric: metric.name,
     },
-    rowsOf: { search: rows('search'), validation: rows('validation'), test: rows('test') },
+    rowsOf: {
+      search: rowsIn(hidden.splits, 'search'),
+      validation: rowsIn(hidden.splits, 'validation'),
+      test: rowsIn(hidden.splits, 'test'),
+    },
     labelWorth: () => {
       worth ??= labelWorth(metric, truthOf(loaded, 'search'));
       return worth;
     },
   };
   return loaded;
+}
+
+/** Positions of the rows of a split. */
+function rowsIn(splits: Uint8Array, split: SplitName): Uint32Array {
+  const code = splitCodes.indexOf(split);
+  const rows = new Uint32Array(splits.reduce((count, each) => count + (each === code ? 1 : 0), 0));
+  let count = 0;
+  for (let row = 0; row < splits.length; row += 1) if (splits[row] === code) rows[count++] = row;
+  return rows;
 }
 
 /** The truth of a split, without predictions. */
@@ -129,16 +137,20 @@ function pickRows(rows: Uint32Array, values: Float64Array, width: number): Float
   return picked;
 }
 
-/** Scores one split; undefined for a test split whose labels are not all known. */
+/** Scores one split, as it is or as agents may learn it; undefined for a test split whose labels are not all known. */
 function scoreSplit(
   loaded: LoadedTask,
   split: SplitName,
   { values, texts }: Predictions,
+  heldBack = false,
 ): Result<Score, ScoreFailure> | undefined {
   const truth = truthOf(loaded, split);
   if (split === 'test' && (truth.count === 0 || truth.truth.some(Number.isNaN))) return;
-  const rows = withPredictions(truth, predictionsFor(loaded, split, values), texts);
-  return scoreRows(loaded.metric, rows, `${loaded.task.version}:${split}`);
+  const picked = predictionsFor(loaded, split, values);
+  const rows = withPredictions(truth, heldBack ? shownPredictions(loaded.metric, picked, truth.width) : picked, texts);
+  const score = scoreRows(loaded.metric, rows, `${loaded.task.version}:${split}`);
+  for (const column of [truth.truth, picked, rows.truth, rows.prediction]) release(column);
+  return score;
 }
 
 /** Scores all splits; a failure is that of the search split. */
@@ -157,9 +169,9 @@ export function scoreAllSplits(loaded: LoadedTask, predictions: Predictions): Re
   });
 }
 
-function shownScore(loaded: LoadedTask, { values }: Predictions): Score | undefined {
-  const held = shownPredictions(loaded.metric, values, loaded.shape.predictionColumns.length);
-  const score = held === values ? undefined : scoreSplit(loaded, 'search', { values: held });
+function shownScore(loaded: LoadedTask, predictions: Predictions): Score | undefined {
+  if (loaded.metric.shownWithin === undefined) return;
+  const score = scoreSplit(loaded, 'search', predictions, true);
   return score?.ok === true ? score.value : undefined;
 }
 

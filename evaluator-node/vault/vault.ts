@@ -244,6 +244,7 @@ function readHiddenRows(database: Database, version: string): HiddenRows {
   const row = database.get<HiddenRecord>(sql, version);
   if (row === undefined) throw noRows(version);
   let ids: readonly string[] | undefined;
+  let official: readonly OfficialRow[] | undefined;
   return {
     get ids() {
       ids ??= JSON.parse(Buffer.from(readHiddenIds(database, version)).toString('utf8')) as string[];
@@ -252,7 +253,10 @@ function readHiddenRows(database: Database, version: string): HiddenRows {
     splits: row.splits,
     truth: doublesOf(row.truth),
     ...(row.texts === null ? {} : { texts: JSON.parse(row.texts) as string[] }),
-    official: JSON.parse(row.official) as OfficialRow[],
+    get official() {
+      official ??= JSON.parse(row.official) as OfficialRow[];
+      return official;
+    },
     baseline: { name: row.baseline_name, row: doublesOf(row.baseline_row) },
   };
 }

@@ -12,8 +12,8 @@ export interface LossShape {
   slope?(mean: number): number;
 }
 
-/** The `prepare` and `standardError` of such a metric. */
-export function meanOfLosses(shape: LossShape): Required<Pick<Metric, 'prepare' | 'standardError'>> {
+/** The `prepare` and `score` of such a metric. */
+export function meanOfLosses(shape: LossShape): Required<Pick<Metric, 'prepare' | 'score'>> {
   const finish = shape.finish ?? ((mean: number) => mean);
   const slope = shape.slope ?? (() => 1);
   return {
@@ -21,16 +21,27 @@ export function meanOfLosses(shape: LossShape): Required<Pick<Metric, 'prepare' 
       const losses = lossesOf(shape, rows);
       return (weights) => finish(weightedMean(losses, weights));
     },
-    standardError(rows) {
-      const losses = lossesOf(shape, rows);
-      if (losses.length < 2) return 0;
-      const mean = weightedMean(losses);
-      let squares = 0;
-      for (const loss of losses) squares += (loss - mean) ** 2;
-      const ofMean = Math.sqrt(squares / (losses.length - 1) / losses.length);
-      return ofMean === 0 ? 0 : Math.abs(slope(mean)) * ofMean;
+    score(rows) {
+      const { mean, squares } = momentsOf(shape, rows);
+      const ofMean = rows.count < 2 ? 0 : Math.sqrt(squares / (rows.count - 1) / rows.count);
+      return { value: finish(mean), standardError: ofMean === 0 ? 0 : Math.abs(slope(mean)) * ofMean };
     },
   };
+}
+
+/** Mean of the losses and their squared distances from it (Welford 1962), without an array of them. */
+function momentsOf(shape: LossShape, rows: Rows): { readonly mean: number; readonly squares: number } {
+  let sum = 0;
+  let running = 0;
+  let squares = 0;
+  for (let row = 0; row < rows.count; row += 1) {
+    const loss = shape.loss(rows, row);
+    sum += loss;
+    const gap = loss - running;
+    running += gap / (row + 1);
+    squares += gap * (loss - running);
+  }
+  return { mean: sum / rows.count, squares };
 }
 
 function lossesOf(shape: LossShape, rows: Rows): Float64Array {
@@ -62,7 +73,7 @@ export interface RatioShape {
 }
 
 /** The same of a ratio of sums; the standard error is that of a ratio estimator, by the delta method. */
-export function ratioOfSums(shape: RatioShape): Required<Pick<Metric, 'prepare' | 'standardError'>> {
+export function ratioOfSums(shape: RatioShape): Required<Pick<Metric, 'prepare' | 'score'>> {
   const valuesOf = (rows: Rows) => ({
     above: lossesOf({ loss: shape.above }, rows),
     below: lossesOf({ loss: shape.below }, rows),
@@ -72,14 +83,14 @@ export function ratioOfSums(shape: RatioShape): Required<Pick<Metric, 'prepare' 
       const { above, below } = valuesOf(rows);
       return (weights) => weightedMean(above, weights) / weightedMean(below, weights);
     },
-    standardError(rows) {
+    score(rows) {
       const { above, below } = valuesOf(rows);
-      if (above.length < 2) return 0;
       const mean = weightedMean(below);
-      const ratio = weightedMean(above) / mean;
+      const value = weightedMean(above) / mean;
+      if (above.length < 2) return { value, standardError: 0 };
       let squares = 0;
-      for (let row = 0; row < above.length; row += 1) squares += ((above[row] ?? 0) - ratio * (below[row] ?? 0)) ** 2;
-      return Math.sqrt(squares / (above.length - 1) / above.length) / mean;
+      for (let row = 0; row < above.length; row += 1) squares += ((above[row] ?? 0) - value * (below[row] ?? 0)) ** 2;
+      return { value, standardError: Math.sqrt(squares / (above.length - 1) / above.length) / mean };
     },
   };
 }

@@ -1,10 +1,12 @@
 // What a metric is. Each file beside this one holds one; registry.ts lists them.
 //
 // A metric is prepared once for a set of rows (sorting, ranking, losses) and can then be asked for its value under any
-// whole-number row weights: that is what makes a bootstrap of 300 replicates affordable.
+// whole-number row weights: that is what makes a bootstrap of 300 replicates affordable. A score alone needs less, and so
+// may have a way of its own.
 // Invariants:
 // 1. Weights are multiplicities: the value under weights equals the value of the rows repeated that often.
-// 2. An undefined value is NaN here and becomes a typed failure in score.ts; it is never a number.
+// 2. The value of `score` is that of `prepare` without weights, but for rounding.
+// 3. An undefined value is NaN here and becomes a typed failure in score.ts; it is never a number.
 
 import { radixOrder } from './order.ts';
 
@@ -47,6 +49,11 @@ export interface Rows {
 /** The metric's value; weights of 1 where none are given. */
 export type Prepared = (weights?: Float64Array) => number;
 
+export interface Score {
+  readonly value: number;
+  readonly standardError: number;
+}
+
 /** Bounds that a value must keep to, both ends included. */
 export interface Range {
   readonly low: number;
@@ -88,8 +95,8 @@ export interface Metric {
   /** Where one row can cost far more than rows usually do: agents are shown the score of predictions held within this. */
   readonly shownWithin?: Range;
   prepare(rows: Rows): Prepared;
-  /** Analytic standard error; where absent, score.ts takes a bootstrap. */
-  standardError?(rows: Rows): number;
+  /** The value with its analytic standard error; where absent, score.ts takes `prepare` and a bootstrap. */
+  score?(rows: Rows): Score;
 }
 
 /** Sum of the weights, or the number of rows. */

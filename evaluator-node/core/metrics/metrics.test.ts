@@ -146,10 +146,49 @@ test('analytic standard errors of ratios and of wide losses agree with the boots
     const metric = metricOf(name);
     const rows = rowsOf(large);
     const [replicates] = bootstrap([metric.prepare(rows)], rows.count, { seed: 'wide', replicates: 800 });
-    const ratio = (metric.standardError?.(rows) ?? Number.NaN) / spread(replicates ?? new Float64Array());
+    const ratio = (metric.score?.(rows).standardError ?? Number.NaN) / spread(replicates ?? new Float64Array());
     expect(ratio, name).toBeGreaterThan(0.8);
     expect(ratio, name).toBeLessThan(1.25);
   }
+});
+
+test.each(metricNames)('%s scores rows as it does for a bootstrap without weights', (name) => {
+  const metric = metricOf(name);
+  for (const each of golden.filter((one) => one.metric === name)) {
+    const rows = rowsOf(each);
+    const scored = metric.score?.(rows).value;
+    if (scored === undefined) continue;
+    const prepared = metric.prepare(rows)();
+    if (!Number.isFinite(prepared)) expect(Number.isFinite(scored), each.note).toBe(false);
+    else expect(Math.abs(scored - prepared), each.note).toBeLessThanOrEqual(1e-12 * Math.max(1, Math.abs(prepared)));
+  }
+});
+
+test('the area under the curve and its error are those of all pairs, ties and both zeros included', () => {
+  const row = fc.record({ truth: fc.constantFrom(0, 1), guess: fc.constantFrom(0, -0, 0.25, 0.5, 0.5000001, 1) });
+  fc.assert(
+    fc.property(fc.array(row, { minLength: 2, maxLength: 40 }), (all) => {
+      const [ones, zeros] = [1, 0].map((truth) => all.filter((each) => each.truth === truth));
+      if (ones === undefined || zeros === undefined || ones.length < 2 || zeros.length < 2) return;
+      const beats = (left: number, right: number): number => (left > right ? 1 : left === right ? 0.5 : 0);
+      const mean = (values: number[]): number => values.reduce((sum, each) => sum + each, 0) / values.length;
+      const variance = (values: number[]): number =>
+        (mean(values.map((each) => (each - mean(values)) ** 2)) * values.length) / (values.length - 1);
+      const ofOnes = ones.map((one) => mean(zeros.map((zero) => beats(one.guess, zero.guess))));
+      const ofZeros = zeros.map((zero) => mean(ones.map((one) => beats(one.guess, zero.guess))));
+      const rows = rowsOf({
+        classes: 2,
+        width: 1,
+        truth: all.map((each) => each.truth),
+        prediction: all.map((each) => each.guess),
+      });
+      const scored = metricOf('roc-auc').score?.(rows);
+      expect(scored?.value).toBeCloseTo(mean(ofOnes), 12);
+      expect(scored?.value).toBe(metricOf('roc-auc').prepare(rows)());
+      const error = Math.sqrt(variance(ofOnes) / ones.length + variance(ofZeros) / zeros.length);
+      expect(scored?.standardError).toBeCloseTo(error, 12);
+    }),
+  );
 });
 
 test('a family is found by any sensible number, and by no other', () => {
@@ -173,7 +212,7 @@ test('analytic standard errors agree with the bootstrap within 15 %', () => {
         metric.kind === 'label' ? (wobble(row) < 0.7 ? value : 1 - value) : guess(value, row),
       );
       const rows = rowsOf({ classes: 2, width: 1, truth, prediction });
-      const analytic = metric.standardError?.(rows) ?? Number.NaN;
+      const analytic = metric.score?.(rows).standardError ?? Number.NaN;
       const [replicates] = bootstrap([metric.prepare(rows)], count, { seed: 'se', replicates: 600 });
       const measured = spread(replicates ?? new Float64Array());
       expect(analytic / measured, name).toBeGreaterThan(0.85);

@@ -2,12 +2,9 @@
 
 import { err, ok, type Result } from '../../../shared/core/result.ts';
 import { affordableReplicates, bootstrap, defaultReplicates, spread } from './bootstrap.ts';
-import type { Metric, Range, Rows } from './metric.ts';
+import type { Metric, Range, Rows, Score } from './metric.ts';
 
-export interface Score {
-  readonly value: number;
-  readonly standardError: number;
-}
+export type { Score } from './metric.ts';
 
 /** Why a metric has no value; `message` is one sentence that depends on no label. */
 export interface ScoreFailure {
@@ -19,28 +16,23 @@ export interface ScoreFailure {
 export function scoreRows(metric: Metric, rows: Rows, seed: string): Result<Score, ScoreFailure> {
   const failure = shapeFailure(metric, rows) ?? domainFailure(metric, rows);
   if (failure !== undefined) return err(failure);
-  const prepared = metric.prepare(rows);
-  const value = prepared();
+  const analytic = metric.score?.(rows);
+  const prepared = analytic !== undefined && isFiniteScore(analytic) ? undefined : metric.prepare(rows);
+  const value = analytic?.value ?? prepared?.() ?? Number.NaN;
   if (!Number.isFinite(value)) {
     return err({
       kind: 'undefined',
       message: `${metric.name} has no value for these rows: ${undefinedReason(metric)}`,
     });
   }
-  return ok({ value, standardError: standardErrorOf(metric, rows, prepared, seed) });
-}
-
-function standardErrorOf(
-  metric: Metric,
-  rows: Rows,
-  prepared: (weights?: Float64Array) => number,
-  seed: string,
-): number {
-  const analytic = metric.standardError?.(rows);
-  if (analytic !== undefined && Number.isFinite(analytic)) return analytic;
+  if (prepared === undefined) return ok({ value, standardError: analytic?.standardError ?? 0 });
   const replicates = affordableReplicates(rows.count, 1, defaultReplicates);
   const [scores] = bootstrap([prepared], rows.count, { seed, replicates });
-  return scores === undefined ? 0 : spread(scores);
+  return ok({ value, standardError: scores === undefined ? 0 : spread(scores) });
+}
+
+function isFiniteScore({ value, standardError }: Score): boolean {
+  return Number.isFinite(value) && Number.isFinite(standardError);
 }
 
 function shapeFailure(metric: Metric, rows: Rows): ScoreFailure | undefined {

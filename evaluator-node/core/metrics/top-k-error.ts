@@ -30,7 +30,7 @@ export function topKError(k: number): Metric {
     predictionRange: { low: 0, high: 1 },
     domain: { low: 0, high: 1 },
     needs: `more than ${k} classes`,
-    ...losses,
     prepare: (rows) => (rows.classCount > k ? losses.prepare(rows) : () => Number.NaN),
+    score: (rows) => (rows.classCount > k ? losses.score(rows) : { value: Number.NaN, standardError: Number.NaN }),
   };
 }

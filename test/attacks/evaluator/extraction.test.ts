@@ -28,7 +28,7 @@ import { repetitions } from '../../support/thorough.ts';
 /** Scores that a line of candidates may learn; a series uses all of them. */
 const budget = repetitions(60, 10);
 /** Rows that the bets of a series are on, until their labels are all but proved; fewer where the error is a bootstrap. */
-const blockOf = (metric: Metric): number => (metric.standardError === undefined ? 4 : 6);
+const blockOf = (metric: Metric): number => (metric.score === undefined ? 4 : 6);
 /** Random bets among which the attacker chooses. */
 const bets = repetitions(12, 4);
 /** A labelling that is so probable is proved. */

@@ -179,7 +179,7 @@ function bitsTold(problem: Problem, bet: Bet, mode: 'quantised' | 'exact', rng: 
 function mostTold(problem: Problem, mode: 'quantised' | 'exact', seed: string): { bits: number; bet: string } {
   const rng = seedRng(seed);
   // A metric whose error is a bootstrap costs 300 times as much.
-  const blocks = problem.metric.standardError === undefined ? [3, 8] : [2, 3, 4, 6, 8, 16, 64];
+  const blocks = problem.metric.score === undefined ? [3, 8] : [2, 3, 4, 6, 8, 16, 64];
   let most = { bits: 0, bet: 'none' };
   for (const block of [...blocks.filter((each) => problem.rows === 200 || each > 3), problem.rows]) {
     for (const background of backgrounds) {

@@ -1,0 +1,11 @@
+// Flags of Node that whoever starts a daemon gives it: the units of deploy/systemd (their test compares), `doubleblind up`, the
+// benchmarks. V8 reads them before a program's first line, so a daemon cannot set them itself.
+
+/** By the name of the daemon; none where it is not here. */
+export const nodeFlags: Readonly<Record<string, readonly string[]>> = {
+  /**
+   * A submission leaves little that lives on, but V8 lets the space of young objects grow to 48 MB and collects the buffers that
+   * they hold as late. With 1 MB the process takes 95 MB instead of 129 when it starts, and up to 70 MB less under a million rows.
+   */
+  evaluator: ['--max-semi-space-size=1'],
+};
