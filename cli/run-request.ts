@@ -24,6 +24,7 @@ export interface SearchFlags {
   readonly operators?: readonly Operator[];
   readonly repair?: boolean;
   readonly guidance?: string;
+  readonly rank?: number;
   readonly execution?: number;
   readonly tool?: number;
   readonly trajectory?: number;
@@ -56,6 +57,7 @@ export function withSearchDetails(command: Command): Command {
     .addOption(new Option('--operators <list>', `operators to use, of ${operators.join(',')}`).argParser(operatorList))
     .option('--no-repair', 'never offer a failed candidate to a repair')
     .option('--guidance <text>', 'a hint for every attempt')
+    .option('--rank <k>', 'have each attempt sketch k ideas and a judge turn pick one (off)', wholeNumber)
     .option('--execution <time>', 'longest run of a solution', durationFlag)
     .option('--tool <time>', 'longest single tool call', durationFlag)
     .option('--trajectory <time>', 'longest whole attempt', durationFlag)
@@ -94,6 +96,7 @@ export function searchRequest(task: string, flags: SearchFlags) {
       operators: flags.operators?.map(operatorToWire),
       repair: flags.repair,
       guidance: flags.guidance,
+      rankBeforeRun: flags.rank,
       limits: {
         executionSeconds: flags.execution,
         toolSeconds: flags.tool,

@@ -169,6 +169,21 @@ test('a lease that is not renewed ends the work at 0.8 of its term, also in the 
   expect(await rig.sandboxes()).toBe(0);
 });
 
+test('ideas are sketched and judged without tools, the transcript shows it, and then the work begins', async () => {
+  const script = ['{"sketches": ["constant", "copy"]}', '{"choice": 2, "reason": "it learns"}', write(program), submit];
+  const model = scriptedModel(script);
+  const agent = await rig.start(model);
+  agent.start(rig.order({ rankBeforeRun: 2 }));
+  expect(await ended()).not.toHaveProperty('failureReason');
+  expect(model.requests.map(({ tools }) => tools.length > 0)).toEqual([false, false, true, true]);
+  expect(model.requests[0]?.answerSchemaJson).toContain('"sketches"');
+  const told = (await lines(agent)).filter((entry) => entry['kind'] === 'nudged');
+  expect(told).toMatchObject([
+    { observation: expect.stringContaining('1. constant\n\n2. copy') },
+    { observation: expect.stringContaining('Sketch 2 was chosen (it learns).') },
+  ]);
+});
+
 test('after a restart a trajectory goes on in the same sandbox where it stood', async () => {
   const waiting = Promise.withResolvers<never>();
   waiting.promise.catch(() => undefined);

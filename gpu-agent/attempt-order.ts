@@ -55,6 +55,8 @@ export interface AttemptOrder {
   // Absent in orders of versions that did not have them.
   readonly draftNumber?: number;
   readonly runSeed?: number;
+  /** Ideas to sketch before one is worked on; 0 and 1 mean none. */
+  readonly rankBeforeRun?: number;
 }
 
 /** The first entry of the attempt's transcript: everything but the secret. */

@@ -17,13 +17,14 @@ import { keepEnd } from './core/bounded-text.ts';
 import type { Brief, BriefParent } from './core/brief.ts';
 import type { Command } from './core/command.ts';
 import { normaliseCode } from './core/python-code.ts';
+import { rankingSchemas } from './core/ranking.ts';
 import type { SlotLock } from './core/slot-lock.ts';
 import type { Remaining } from './core/trajectory.ts';
 import type { StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
 import type { Model } from './model/model.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import { installLocked, solutionWithLock } from './packages/solution-lock.ts';
-import { openingMessages, type Prompts } from './prompts/prompts.ts';
+import { openingMessages, type Prompts, rankingPrompts } from './prompts/prompts.ts';
 import type { Execution, Sandbox } from './sandbox/sandbox.ts';
 import { plainObservation } from './tools/observation.ts';
 import { fileText, type ParentFiles } from './tools/parent-files.ts';
@@ -105,7 +106,13 @@ async function prepare(work: Work): Promise<TrajectoryEvent> {
     device: deviceName === '' ? 'none' : deviceName,
     packages: (await packages?.projects()) ?? [],
   };
-  return { kind: 'begun', messages: openingMessages(prompts, brief), elapsedSeconds: time.elapsedSeconds() };
+  const count = order.rankBeforeRun ?? 0;
+  return {
+    kind: 'begun',
+    messages: openingMessages(prompts, brief),
+    ...(count > 1 ? { ranking: rankingPrompts(prompts, count) } : {}),
+    elapsedSeconds: time.elapsedSeconds(),
+  };
 }
 
 /** The solution that a refit executes once more, as it is. */
@@ -135,7 +142,9 @@ async function callModel(
     model: order.model,
     seed: order.seed,
     messages: command.messages,
-    tools: offeredTools,
+    ...(command.ranking === undefined
+      ? { tools: offeredTools }
+      : { tools: [], answerSchemaJson: rankingSchemas[command.ranking] }),
   };
   const timeoutMs = Math.max(1000, command.remainingSeconds * 1000);
   const reply = await model.complete(request, { timeoutMs, signal });
@@ -212,7 +221,7 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
     kind: 'solutionTaken',
     digest: stored.digest,
     bytes: stored.sizeBytes,
-    codeDigest: codeDigestOf(files),
+    codeDigest: codeDigestOf(await readTree(solution.value)),
     elapsedSeconds: time.elapsedSeconds(),
   };
 }
@@ -223,7 +232,7 @@ function codeDigestOf(files: readonly TreeFile[]): string {
     const code = path.endsWith('.py') ? normaliseCode(bytes.toString('utf8')) : sha256(bytes);
     return `${path}\n${code}`;
   });
-  return sha256(parts.sort().join('\n'));
+  return sha256(parts.sort((left, right) => (left < right ? -1 : 1)).join('\n'));
 }
 
 function solutionProblem(kind: 'missing' | 'tooLarge' | 'unsafe', message: string): string {

@@ -96,6 +96,14 @@ export const configSchema = z.strictObject({
         .describe('Longest conversation that is sent; about four characters are a token.'),
     })
     .prefault({}),
+  prompts: z
+    .strictObject({
+      directory: z
+        .union([pathSchema, z.literal('')])
+        .default('')
+        .describe('Prompts of your own (system.md, draft.md, mutate.md …); what it does not hold is the packaged one.'),
+    })
+    .prefault({}),
   cache: z
     .strictObject({
       maxBytes: count.default(4 * 2 ** 30).describe('Artifacts kept on this host, least recently used first to go.'),

@@ -167,7 +167,7 @@ async function openPorts(
       model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
       artifacts,
       bundles: await openBundles(join(stateDirectory, 'bundles'), artifacts),
-      prompts: loadPrompts(),
+      prompts: loadPrompts(config.prompts.directory),
       stagingDirectory,
       environment: config.sandbox.environment,
     }),

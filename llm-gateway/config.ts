@@ -21,6 +21,14 @@ const modelSchema = z
       .default(8192)
       .describe('Reserved for, and allowed to, a turn under a budget.'),
     seed: z.boolean().default(false).describe('True where the endpoint takes a `seed`.'),
+    tools: z
+      .boolean()
+      .default(true)
+      .describe('False for endpoints without tool calls: tools are then told, and calls read, as text.'),
+    jsonSchema: z
+      .boolean()
+      .default(false)
+      .describe('True where the endpoint can hold an answer to a JSON Schema (`response_format`).'),
     reasoningEffort: z
       .enum(['', 'minimal', 'low', 'medium', 'high'])
       .default('')

@@ -71,7 +71,7 @@ export function passages(entry: Entry): Passage[] {
     case 'solutionRefused':
       return [passage('trouble', text(of, 'tool') || 'the solution was refused', observed(of))];
     case 'nudged':
-      return [passage('system', 'told to use a tool', observed(of))];
+      return [passage('system', 'told', observed(of))];
     case 'guided':
       return [passage('system', 'guidance by the researcher', text(of, 'guidance'))];
     case 'executed':

@@ -36,6 +36,10 @@ interface BriefNote {
   readonly candidateId: AttemptId;
   readonly score: string;
   readonly text: string;
+  /** 1 for a parent, 2 for a parent's parent; 0 where it is no ancestor. */
+  readonly generation: number;
+  readonly operator: Operator;
+  readonly runSeconds: number;
 }
 
 /** Everything that the start of an attempt needs, but for the lease and the token. */
@@ -52,6 +56,8 @@ export interface Brief {
   readonly runBudget: { readonly dollars: number; readonly outputTokens: number };
   readonly model: string;
   readonly guidance: string;
+  /** Ideas to sketch before one is worked on; 0 and 1 mean none. */
+  readonly rankBeforeRun: number;
   /** Pieces added since the run's creation that the guidance holds. */
   readonly guidanceAdded: number;
   readonly parents: readonly BriefParent[];
@@ -79,6 +85,7 @@ export function brief(state: State, attemptId: AttemptId): Brief | undefined {
     model,
     guidance: guidanceOf(run),
     guidanceAdded: run.steering.length,
+    rankBeforeRun: run.options.rankBeforeRun ?? 0,
     parents: attempt.parents.flatMap((id) => parentOf(state.attempts.get(id))),
     notes: attempt.operator === 'refit' ? [] : notesFor(state, attempt),
   };
@@ -95,7 +102,8 @@ function parentOf(parent: Attempt | undefined): BriefParent[] {
 function notesFor(state: State, attempt: Attempt): BriefNote[] {
   const run = state.runs.get(attempt.runId);
   if (run === undefined) return [];
-  const chosen = new Set<AttemptId>(ancestors(state, attempt));
+  const generations = ancestors(state, attempt);
+  const chosen = new Set<AttemptId>(generations.keys());
   for (const candidate of top(run.population, mostBest)) chosen.add(candidate.id);
   for (const id of run.attempts.slice(-2 * mostNotes).reverse()) {
     if (chosen.size >= mostNotes) break;
@@ -111,7 +119,9 @@ function notesFor(state: State, attempt: Attempt): BriefNote[] {
     const text = full.slice(0, Math.min(longestNote, room));
     if (text === '') break;
     room -= text.length;
-    notes.push({ candidateId: id, score: result(other), text });
+    const { operator, runSeconds } = other;
+    const generation = generations.get(id) ?? 0;
+    notes.push({ candidateId: id, score: result(other), text, generation, operator, runSeconds });
   }
   return notes;
 }
@@ -123,16 +133,16 @@ function noteOf({ duplicate, note }: Attempt): string {
   return `${what} ${duplicate.of}, so it counted for nothing: do something else. ${note}`.trim();
 }
 
-/** The nearest ancestors first. */
-function ancestors(state: State, attempt: Attempt): AttemptId[] {
-  const found = new Set<AttemptId>(attempt.parents);
-  for (const id of found) {
+/** How many generations back each ancestor is, the nearest ones first. */
+function ancestors(state: State, attempt: Attempt): Map<AttemptId, number> {
+  const found = new Map<AttemptId, number>(attempt.parents.map((id) => [id, 1]));
+  for (const [id, generation] of found) {
     for (const parent of state.attempts.get(id)?.parents ?? []) {
-      if (found.size >= mostAncestors) return [...found];
-      found.add(parent);
+      if (found.size >= mostAncestors) return found;
+      if (!found.has(parent)) found.set(parent, generation + 1);
     }
   }
-  return [...found];
+  return found;
 }
 
 function result(attempt: Attempt): string {

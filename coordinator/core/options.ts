@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly repair: boolean;
   /** Lanes are shared between runs in this proportion; absent in the journals of versions that did not have it, then 1. */
   readonly priority?: number | undefined;
+  /** Ideas that each attempt sketches before a judge turn picks one; absent in the journals of versions that did not have it. */
+  readonly rankBeforeRun?: number | undefined;
 }
 
 /** The budgets that a run may be given more of; 0 means no limit. */

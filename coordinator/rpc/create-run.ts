@@ -54,6 +54,7 @@ const optionsSchema = z.object({
   operators: z.array(operator),
   repair: z.boolean().optional(),
   priority: count.max(100).default(0),
+  rankBeforeRun: count.max(16).default(0),
 });
 
 const requestSchema = z.object({

@@ -18,6 +18,9 @@ const maxIdeas = 40;
 const maxIdeaBytes = 400;
 const maxFiles = 40;
 const maxPackages = 60;
+/** Two generations of two parents each, and a few more. */
+const maxLineage = 8;
+const maxLineageBytes = 800;
 
 export interface BriefTask {
   readonly name: string;
@@ -66,6 +69,10 @@ export interface BriefNote {
   readonly candidateId: string;
   readonly score: string;
   readonly text: string;
+  // Of ancestors, from 1 for a parent; absent in orders of versions that did not have them.
+  readonly generation?: number;
+  readonly operator?: Operator;
+  readonly runSeconds?: number;
 }
 
 export interface Brief {
@@ -95,6 +102,13 @@ export function fill(template: string, values: Readonly<Record<string, string>>)
   });
 }
 
+/** The names of the values below, for those who check prompts before there is a brief. */
+export const promptPlaceholders: readonly string[] = [
+  ...['brief', 'task', 'title', 'metric', 'direction', 'idColumn', 'targetColumn', 'predictionColumns', 'description'],
+  ...['data', 'turns', 'trajectorySeconds', 'toolSeconds', 'executionSeconds', 'cpus', 'memory', 'device', 'packages'],
+  ...['parents', 'lineage', 'ideas', 'guidance', 'angle'],
+];
+
 /** The values that every prompt may use. `angles` are the roads that drafts take in turn. */
 export function promptValues(brief: Brief, angles: readonly string[] = []): Record<string, string> {
   const { task, limits } = brief;
@@ -119,7 +133,8 @@ export function promptValues(brief: Brief, angles: readonly string[] = []): Reco
     memory: `${(limits.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
     device: brief.device,
     packages: packagesText(brief.packages),
-    parents: brief.parents.map(parentSection).join('\n\n'),
+    parents: brief.parents.map((parent) => parentSection(parent, limits)).join('\n\n'),
+    lineage: lineageSection(brief.notes, limits),
     ideas: ideasSection(brief.notes),
     guidance: guidanceSection(brief.guidance),
     angle: angleSection(brief.draftNumber ?? 0, angles),
@@ -171,7 +186,7 @@ function fenced(info: string, text: string): string {
   return `${fence}${info}\n${text.replace(/\n$/, '')}\n${fence}`;
 }
 
-function parentSection(parent: BriefParent): string {
+function parentSection(parent: BriefParent, limits: BriefLimits): string {
   const score =
     parent.failureReason === undefined
       ? `Score on hidden rows: ${parent.score === '' ? 'unknown' : parent.score}.`
@@ -179,7 +194,7 @@ function parentSection(parent: BriefParent): string {
   const others = parent.files.filter((file) => file !== 'main.py').slice(0, maxFiles);
   const parts = [
     `## Parent ${parent.label}`,
-    `${score} Its clean-slate run took ${seconds(parent.runSeconds)}. Its files are in /work/parents/${parent.label}/.`,
+    `${score} Its clean-slate run took ${seconds(parent.runSeconds)} of the ${seconds(limits.executionSeconds)} allowed. Its files are in /work/parents/${parent.label}/.`,
     fenced('python main.py', keepStart(parent.code, maxCodeBytes)),
   ];
   if (others.length > 0) parts.push(`Other files: ${others.map((file) => `\`${file}\``).join(', ')}`);
@@ -198,6 +213,25 @@ function quoted(text: string): string {
     .split('\n')
     .map((line) => `> ${line}`)
     .join('\n');
+}
+
+/** The parents' parents and those before: what each step brought. */
+function lineageSection(notes: readonly BriefNote[], limits: BriefLimits): string {
+  const earlier = notes.filter(({ generation = 0 }) => generation > 1).slice(0, maxLineage);
+  if (earlier.length === 0) return '';
+  const allowed = seconds(limits.executionSeconds);
+  const lines = earlier.map(({ candidateId, generation, operator, score, runSeconds = 0, text }) => {
+    const head = [
+      `generation −${generation}`,
+      candidateId,
+      operator ?? '',
+      score,
+      `ran ${seconds(runSeconds)} of ${allowed}`,
+    ];
+    const note = keepStart(text.replace(/\s+/g, ' ').trim(), maxLineageBytes);
+    return `- ${head.filter((part) => part !== '').join(' · ')}: ${note}`;
+  });
+  return `## Before the parents\n\n${lines.join('\n')}`;
 }
 
 function ideasSection(notes: readonly BriefNote[]): string {

@@ -2,6 +2,7 @@
 // So whoever has the state can go on, after a restart as well.
 
 import { type Message, render } from './conversation.ts';
+import type { Ranking } from './ranking.ts';
 import type { ToolRequest } from './tool-catalogue.ts';
 import { limitsOf, type Phase, remaining, type Trajectory } from './trajectory.ts';
 import type { Concluded, Failure, StoredArtifacts } from './trajectory-event.ts';
@@ -15,6 +16,8 @@ export type Command =
       readonly overflows: number;
       readonly messages: readonly Message[];
       readonly remainingSeconds: number;
+      /** Set where the answer is to be an object of this kind and no tools are on offer. */
+      readonly ranking?: Ranking['stage'];
     }
   | {
       readonly kind: 'runTool';
@@ -47,6 +50,7 @@ export function commandOf(state: Trajectory): Command | null {
         overflows: state.overflows,
         messages: render(state.head, state.exchanges, state.compaction),
         remainingSeconds: remaining(state, state.elapsedSeconds).seconds,
+        ...(state.ranking === null ? {} : { ranking: state.ranking.stage }),
       };
     case 'nudging':
       return { kind: 'nudge', observation: nudge(state) };
@@ -83,6 +87,7 @@ function act(state: Trajectory, phase: Extract<Phase, { kind: 'acting' }>): Comm
 }
 
 function nudge(state: Trajectory): string {
+  if (state.reply !== null) return state.reply.text;
   const left = remaining(state, state.elapsedSeconds);
   return (
     'You called no tool, so nothing happened. Continue with a tool call; when /work/solution/main.py is ready, call submit. ' +

@@ -266,6 +266,34 @@ test('guidance that comes before the first turn stands behind the brief', () => 
   expect(sent(state).at(-1)).toContain('try trees');
 });
 
+const ranking = { count: 2, sketch: 'sketch 2', judge: 'judge {{count}}: {{sketches}}' };
+
+test('ideas are sketched and judged before the first tool call, and the plan outlives the compaction', () => {
+  let state = resume([planned, { ...begun, ranking } as TrajectoryEvent]);
+  const say = (content: string): void => {
+    [state] = step(state, { ...answered(state.usage.turns, []), content });
+    const command = commandOf(state);
+    if (command?.kind !== 'nudge') throw new Error(`no reply but ${command?.kind}`);
+    [state] = step(state, { kind: 'nudged', observation: command.observation, elapsedSeconds: 3 });
+  };
+  expect(commandOf(state)).toMatchObject({ kind: 'callModel', ranking: 'sketching' });
+  expect(sent(state).at(-1)).toBe('user: sketch 2');
+  say('{"sketches": ["trees", "linear"]}');
+  expect(commandOf(state)).toMatchObject({ kind: 'callModel', turn: 1, ranking: 'judging' });
+  say('hm');
+  say('{"choice": 2, "reason": "simple"}');
+  expect(commandOf(state)).not.toHaveProperty('ranking');
+  expect(sent(state).at(-1)).toContain('linear');
+  expect(state.exchanges.at(-1)?.told).toHaveLength(1);
+  expect(state.usage.turns).toBe(3);
+});
+
+test('calls of tools that were not on offer are not run', () => {
+  const state = resume([planned, { ...begun, ranking } as TrajectoryEvent]);
+  const [next] = step(state, answered(0, [call('bash', { command: 'ls' })]));
+  expect(commandOf(next)).toMatchObject({ kind: 'nudge' });
+});
+
 const anyCall = fc.record({
   id: fc.constantFrom('', 'a', 'b'),
   name: fc.constantFrom('bash', 'python', 'read_file', 'submit', 'nonsense'),
@@ -324,7 +352,8 @@ test('whatever happens in whatever order, the invariants hold and the transcript
     fc.property(fc.array(anyEvent, { maxLength: 60 }), (events) => {
       let [state] = step(newTrajectory, { ...planned, limits });
       const transcript: TrajectoryEvent[] = [{ ...planned, limits }];
-      for (const make of [() => begun, ...events]) {
+      const first = { ...begun, ...(events.length % 2 === 0 ? { ranking } : {}) } as TrajectoryEvent;
+      for (const make of [() => first, ...events]) {
         const event = make(state);
         const [next] = step(state, event);
         if (next !== state) transcript.push(event);

@@ -27,6 +27,7 @@ import {
   type ToolCall,
 } from './conversation.ts';
 import { boundedFailure, failureOf, noteOf } from './outcome.ts';
+import { beginRanking, type RankingPrompts, rank } from './ranking.ts';
 import { parseToolCall } from './tool-catalogue.ts';
 import { limitsOf, newTrajectory, type Trajectory, undecided, type Verdict } from './trajectory.ts';
 import type { Executed, Failure, ModelAnswered, TrajectoryEvent } from './trajectory-event.ts';
@@ -61,8 +62,7 @@ function apply(state: Trajectory, event: TrajectoryEvent): Trajectory {
     case 'planned':
       return state.phase.kind === 'new' ? { ...state, planned: event, phase: { kind: 'preparing' } } : state;
     case 'begun':
-      if (state.phase.kind !== 'preparing') return state;
-      return settle({ ...state, head: event.messages }, []);
+      return state.phase.kind === 'preparing' ? begin(state, event.messages, event.ranking) : state;
     case 'modelAnswered':
       return state.phase.kind === 'thinking' ? answered(state, event) : state;
     case 'modelFailed':
@@ -74,8 +74,7 @@ function apply(state: Trajectory, event: TrajectoryEvent): Trajectory {
     case 'toolRefused':
       return observed(state, event);
     case 'nudged':
-      if (state.phase.kind !== 'nudging') return state;
-      return settle(answer(state, { role: 'user', content: event.observation }), []);
+      return state.phase.kind === 'nudging' ? settle(nudged(state, event.observation), []) : state;
     case 'guided':
       if (!undecided(state) || event.number <= state.guided) return state;
       return { ...state, guided: event.number, untold: [...state.untold, event.guidance] };
@@ -121,8 +120,23 @@ function conclude(state: Trajectory, failure: Failure | null): Trajectory {
   return { ...state, phase: { kind: 'concluding', failure: failure === null ? null : boundedFailure(failure) } };
 }
 
+function begin(state: Trajectory, head: readonly Message[], ranking: RankingPrompts | undefined): Trajectory {
+  if (ranking === undefined) return settle({ ...state, head }, []);
+  const asked: Message = { role: 'user', content: ranking.sketch };
+  return settle({ ...state, head: [...head, asked], ranking: beginRanking(ranking) }, []);
+}
+
+/** What was said to an answer without a call. A plan stays in the conversation whatever is left out of it. */
+function nudged(state: Trajectory, observation: string): Trajectory {
+  const message: Message = { role: 'user', content: observation };
+  const last = state.exchanges.at(-1);
+  const heard = { ...state, reply: null };
+  if (state.reply?.isPlan !== true || last === undefined) return answer(heard, message);
+  return { ...heard, exchanges: [...state.exchanges.slice(0, -1), { ...last, told: [...(last.told ?? []), message] }] };
+}
+
 function answered(state: Trajectory, event: ModelAnswered): Trajectory {
-  const calls = usableCalls(event);
+  const calls = state.ranking === null ? usableCalls(event) : [];
   const said: Message = {
     role: 'assistant',
     content: event.content,
@@ -137,6 +151,10 @@ function answered(state: Trajectory, event: ModelAnswered): Trajectory {
   };
   const heard = { ...state, usage, overflows: 0, rerun: false, exchanges: [...state.exchanges, { said, answers: [] }] };
   if (calls.length > 0) return settle({ ...heard, silentAnswers: 0 }, calls);
+  if (state.ranking !== null) {
+    const { next = null, reply: text, isPlan } = rank(state.ranking, event.content);
+    return spent(heard, false) ?? { ...heard, ranking: next, reply: { text, isPlan }, phase: { kind: 'nudging' } };
+  }
   const silent = { ...heard, silentAnswers: state.silentAnswers + 1 };
   if (silent.silentAnswers >= maxSilentAnswers) {
     return conclude(silent, {

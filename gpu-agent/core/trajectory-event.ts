@@ -6,6 +6,7 @@
 
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { Message, ToolCall } from './conversation.ts';
+import type { RankingPrompts } from './ranking.ts';
 
 /** What a trajectory may use. */
 export interface TrajectoryLimits {
@@ -55,6 +56,8 @@ export interface Planned extends Timed {
 interface Begun extends Timed {
   readonly kind: 'begun';
   readonly messages: readonly Message[];
+  /** Where ideas are sketched and judged before one is worked on. */
+  readonly ranking?: RankingPrompts;
 }
 
 /** One answer of the model. */

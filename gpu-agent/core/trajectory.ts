@@ -2,6 +2,7 @@
 
 import { noUsage, type Usage } from '../../shared/core/vocabulary.ts';
 import { type Compaction, type Exchange, type Message, noCompaction, type ToolCall } from './conversation.ts';
+import type { Ranking } from './ranking.ts';
 import type { ToolRequest } from './tool-catalogue.ts';
 import type { Concluded, Executed, Failure, Planned, StoredArtifacts, TrajectoryLimits } from './trajectory-event.ts';
 
@@ -37,6 +38,10 @@ export interface Trajectory {
   readonly repeat: { readonly signature: string; readonly count: number };
   /** True where the daemon was restarted while the current call ran: it is run again. */
   readonly rerun: boolean;
+  /** While ideas are sketched and judged; null before and afterwards. */
+  readonly ranking: Ranking | null;
+  /** What is said to the answer just given; null where it called no tool though it should have. */
+  readonly reply: { readonly text: string; readonly isPlan: boolean } | null;
   /** Number of the newest guidance that was added to the run and recorded here. */
   readonly guided: number;
   /** Guidance that the model has not been told yet, oldest first. */
@@ -70,6 +75,8 @@ export const newTrajectory: Trajectory = {
   silentAnswers: 0,
   repeat: { signature: '', count: 0 },
   rerun: false,
+  ranking: null,
+  reply: null,
   guided: 0,
   untold: [],
   elapsedSeconds: 0,

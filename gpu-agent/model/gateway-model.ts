@@ -97,6 +97,7 @@ function encode(request: ModelRequest): CompleteRequest {
     model: request.model,
     seed: request.seed,
     maxOutputTokens: 0,
+    answerSchemaJson: request.answerSchemaJson ?? '',
     tools: request.tools.map((tool) => ({ ...tool })),
     messages: request.messages.map((message) => ({
       role: roles[message.role],

@@ -11,6 +11,8 @@ export interface ModelRequest {
   readonly seed: number;
   readonly messages: readonly Message[];
   readonly tools: readonly OfferedTool[];
+  /** JSON Schema that the answer should follow; left out where it is free. */
+  readonly answerSchemaJson?: string;
 }
 
 export type ModelReply =

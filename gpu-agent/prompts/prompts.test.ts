@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { operators } from '../../shared/core/vocabulary.ts';
-import type { Brief, BriefParent } from '../core/brief.ts';
-import { loadPrompts, openingMessages } from './prompts.ts';
+import { type Brief, type BriefParent, promptPlaceholders, promptValues } from '../core/brief.ts';
+import { loadPrompts, openingMessages, rankingPrompts } from './prompts.ts';
 
 const parentA: BriefParent = {
   label: 'A',
@@ -76,6 +79,58 @@ test('drafts that start at the same time are sent on different roads', () => {
   });
   expect(new Set(roads).size).toBe(8);
   expect(roads).not.toContain(undefined);
+});
+
+test('the prompts of the ranking read as agreed', () => {
+  expect(rankingPrompts(prompts, 3)).toMatchSnapshot();
+});
+
+test('ancestors before the parents are told with score, run time against its limit, and note', () => {
+  const notes = [
+    {
+      candidateId: 'c-1',
+      score: '0.4 ± 0.1',
+      text: 'parent',
+      generation: 1,
+      operator: 'mutate' as const,
+      runSeconds: 3,
+    },
+    {
+      candidateId: 'c-0',
+      score: '0.5 ± 0.1',
+      text: 'Idea: a',
+      generation: 2,
+      operator: 'draft' as const,
+      runSeconds: 2,
+    },
+  ];
+  const [, user] = openingMessages(prompts, brief({ operator: 'mutate', parents: [parentA], notes }));
+  expect(user?.content).toContain(
+    '## Before the parents\n\n- generation −2 · c-0 · draft · 0.5 ± 0.1 · ran 2 s of 2 min: Idea: a\n',
+  );
+  expect(user?.content).toContain('took 3.2 s of the 2 min allowed');
+});
+
+test('a directory of prompts replaces the files that it holds, and a mistake in it is told with the file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-prompts-'));
+  writeFileSync(join(directory, 'draft.md'), 'Draft for {{task}}.\n\n{{brief}}');
+  const own = loadPrompts(directory);
+  const [, user] = openingMessages(own, brief({}));
+  expect(user?.content).toMatch(/^Draft for digits\./);
+  expect(own.byOperator.mutate).toBe(prompts.byOperator.mutate);
+  writeFileSync(join(directory, 'repair.md'), '{{parnets}}');
+  expect(() => loadPrompts(directory)).toThrow(
+    /repair\.md uses \{\{parnets\}\}, which does not exist; there are: .*\{\{parents\}\}/,
+  );
+  rmSync(join(directory, 'repair.md'));
+  writeFileSync(join(directory, 'mutation.md'), 'x');
+  expect(() => loadPrompts(directory)).toThrow(/mutation\.md is no prompt; the prompts are: .*mutate\.md/);
+  rmSync(directory, { recursive: true });
+  expect(() => loadPrompts(directory)).toThrow('cannot be read');
+});
+
+test('the placeholders that prompts may use are those that are filled', () => {
+  expect(new Set(promptPlaceholders)).toEqual(new Set(Object.keys(promptValues(brief({})))));
 });
 
 test('the brief is valid JSON in the first fenced block, whatever the description contains', () => {

@@ -5,6 +5,7 @@ import { attemptId, digest, isDigest, isId, runId, slotId } from '../../shared/c
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { failureReasonFromWire, operatorFromWire } from '../../shared/rpc/vocabulary-wire.ts';
 import type { AttemptOrder, OrderedParent } from '../attempt-order.ts';
+import type { BriefNote } from '../core/brief.ts';
 
 const id = z.string().refine(isId, { error: 'is not an id (letters, digits, - and _, at most 128)' });
 const digestText = z.string().refine(isDigest, { error: 'is not a SHA-256 digest in lower-case hex' });
@@ -62,6 +63,20 @@ const parent = z
     };
   });
 
+const note = z
+  .object({
+    candidateId: z.string(),
+    score: z.string(),
+    text: z.string(),
+    generation: count.default(0),
+    operator: z.string().default(''),
+    runSeconds: z.number().nonnegative().default(0),
+  })
+  .transform(({ operator: name, ...rest }): BriefNote => {
+    const known = operatorFromWire(name);
+    return known === undefined ? rest : { ...rest, operator: known };
+  });
+
 const limits = z.object({
   executionSeconds: positive,
   toolSeconds: positive,
@@ -74,6 +89,9 @@ const limits = z.object({
   tokens: count,
 });
 
+/** More sketches than this are no sketches. */
+const mostSketches = 16;
+
 /** How many parents each operator has. */
 const parentCounts = { draft: 0, mutate: 1, crossover: 2, repair: 1, refit: 1 } as const;
 
@@ -85,7 +103,7 @@ export const startSchema = z
     operator,
     task,
     parents: z.array(parent).max(2),
-    notes: z.array(z.object({ candidateId: z.string(), score: z.string(), text: z.string() })).max(1000),
+    notes: z.array(note).max(1000),
     limits,
     seed: count,
     gatewayToken: z.string(),
@@ -94,6 +112,7 @@ export const startSchema = z
     guidanceAdded: count.default(0),
     draftNumber: count.default(0),
     runSeed: count.default(0),
+    rankBeforeRun: count.max(mostSketches).default(0),
   })
   .refine((request) => request.parents.length === parentCounts[request.operator], {
     path: ['parents'],

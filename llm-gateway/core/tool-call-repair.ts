@@ -4,6 +4,8 @@
 // inside a JSON text, text after the object, and calls written as <tool_call>{…}</tool_call> into the content by servers
 // that do not parse them. Anything else goes back to the model with a sentence.
 
+import { endOfObject } from '../../shared/core/json-object.ts';
+
 interface Call {
   readonly id: string;
   readonly name: string;
@@ -58,26 +60,6 @@ function mendArguments(text: string): string | undefined {
   const end = endOfObject(bare);
   const head = end === undefined ? undefined : bare.slice(0, end);
   return head !== undefined && isObject(parse(head)) ? head : undefined;
-}
-
-/** Where the object that the text begins with ends; undefined where it does not. */
-function endOfObject(text: string): number | undefined {
-  if (!text.startsWith('{')) return undefined;
-  let depth = 0;
-  let quoted = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at];
-    if (quoted) {
-      if (character === '\\') at += 1;
-      else if (character === '"') quoted = false;
-    } else if (character === '"') quoted = true;
-    else if (character === '{') depth += 1;
-    else if (character === '}') {
-      depth -= 1;
-      if (depth === 0) return at + 1;
-    }
-  }
-  return undefined;
 }
 
 function callsInText(content: string, turn: number): Call[] {

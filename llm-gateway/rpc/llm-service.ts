@@ -83,7 +83,14 @@ function decodeOrder(request: CompleteRequest): CompletionOrder {
     }),
     seed: request.seed,
     maxOutputTokens: request.maxOutputTokens,
+    ...answerSchema(request.answerSchemaJson),
   };
+}
+
+function answerSchema(answerSchemaJson: string): Pick<CompletionOrder, 'answerSchemaJson'> {
+  if (answerSchemaJson === '') return {};
+  if (!isJsonObject(answerSchemaJson)) throw invalid('answerSchemaJson', 'is not a JSON object');
+  return { answerSchemaJson };
 }
 
 function decodeMessage(message: Message, index: number): ChatMessage {

@@ -57,6 +57,8 @@ async function streaming(
         maxOutputTokens: 500,
         priceKnown: true,
         seed: false,
+        tools: true,
+        jsonSchema: false,
         reasoningEffort: 'low',
       },
     ],

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../shared/clock.ts';
+import { mendCalls } from '../core/tool-call-repair.ts';
 import { createOpenAiUpstream, type OpenAiUpstreamOptions } from './openai-upstream.ts';
 import type { TurnRequest, Upstream } from './upstream.ts';
 
@@ -26,6 +27,8 @@ const model = {
   maxOutputTokens: 500,
   priceKnown: true,
   seed: true,
+  tools: true,
+  jsonSchema: false,
   reasoningEffort: '',
 };
 const usual = {
@@ -266,4 +269,40 @@ test('a key file that is missing or holds more than a key is refused with its pa
   const keyFile = join(mkdtempSync(join(tmpdir(), 'gateway-key-')), 'key');
   writeFileSync(keyFile, 'two words');
   expect(() => createOpenAiUpstream({ ...options, keyFile })).toThrow('the key alone');
+});
+
+test('an endpoint without tool calls is told the tools as text, and never sent what it would refuse', async () => {
+  const sent: Record<string, unknown>[] = [];
+  const said = 'I look.\n<tool_call>\n{"name": "bash", "arguments": {"command": "pwd"}}\n</tool_call>';
+  const upstream = await endpoint(
+    (response, body) => {
+      sent.push(body);
+      const roles = (body['messages'] as { role: string }[]).map(({ role }) => role);
+      const refused = 'tools' in body || roles.includes('tool') || JSON.stringify(body).includes('tool_calls');
+      if (refused) json(response, { error: { message: 'tools are not supported' } }, 400);
+      else json(response, { ...choice({ role: 'assistant', content: said }), ...usage });
+    },
+    { models: [{ ...model, tools: false }] },
+  );
+  const turn = await upstream.complete(request, signal);
+  expect(turn.message.content).toBe(said);
+  const { calls } = mendCalls(turn.message.content, turn.message.toolCalls, ['bash'], 4);
+  expect(calls).toMatchObject([{ name: 'bash', argumentsJson: '{"command":"pwd"}' }]);
+  expect(sent).toHaveLength(1);
+});
+
+test('the schema of an answer is sent only to models that can be held to one', async () => {
+  const sent: Record<string, unknown>[] = [];
+  const answer: Answer = (response, body) => {
+    sent.push(body);
+    json(response, { ...choice({ role: 'assistant', content: '{}' }), ...usage });
+  };
+  const asked = { ...request, tools: [], answerSchemaJson: '{"type":"object"}' };
+  await (await endpoint(answer)).complete(asked, signal);
+  await (await endpoint(answer, { models: [{ ...model, jsonSchema: true }] })).complete(asked, signal);
+  expect(sent[0]).not.toHaveProperty('response_format');
+  expect(sent[1]?.['response_format']).toMatchObject({
+    type: 'json_schema',
+    json_schema: { schema: { type: 'object' } },
+  });
 });

@@ -14,6 +14,7 @@ import { estimateTokens } from '../core/budget.ts';
 import { StreamedCompletion } from './openai-stream.ts';
 import { decodeCompletion, encodeRequest, type WireChoices } from './openai-wire.ts';
 import { type StallWatch, startStallWatch } from './stall-watch.ts';
+import { withTextTools } from './text-tools.ts';
 import {
   type Billed,
   type Turn,
@@ -27,6 +28,9 @@ import {
 /** A model with what its endpoint takes. */
 export interface OpenAiModel extends Omit<UpstreamModel, 'languageModel'> {
   readonly seed: boolean;
+  /** False where tools are told and called as text. */
+  readonly tools: boolean;
+  readonly jsonSchema: boolean;
   /** Sent where it is not empty: low, medium or high. */
   readonly reasoningEffort: string;
 }
@@ -77,7 +81,9 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): Upstream {
     async complete(request, signal) {
       const watch = startStallWatch(options.clock, options.timeoutMs);
       try {
-        const body = encodeRequest(request, choicesFor(options, request.model));
+        const model = options.models.find((one) => one.name === request.model);
+        const asked = model?.tools === false ? withTextTools(request) : request;
+        const body = encodeRequest(asked, { ...options, ...choicesOf(model) });
         watch.expect('first byte', options.stream ? options.firstByteMs : options.timeoutMs);
         const response = await client.chat.completions
           .create(body, { signal: AbortSignal.any([signal, watch.signal]) })
@@ -93,9 +99,9 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): Upstream {
   };
 }
 
-function choicesFor(options: OpenAiUpstreamOptions, wanted: string): WireChoices {
-  const model = options.models.find((one) => one.name === wanted);
-  return { ...options, seed: model?.seed ?? false, reasoningEffort: model?.reasoningEffort ?? '' };
+function choicesOf(model: OpenAiModel | undefined): Pick<WireChoices, 'seed' | 'jsonSchema' | 'reasoningEffort'> {
+  const { seed = false, jsonSchema = false, reasoningEffort = '' } = model ?? {};
+  return { seed, jsonSchema, reasoningEffort };
 }
 
 interface Reading {

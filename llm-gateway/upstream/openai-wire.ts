@@ -15,6 +15,7 @@ export interface WireChoices {
   readonly streamUsage: boolean;
   readonly outputLimitField: 'max_completion_tokens' | 'max_tokens';
   readonly seed: boolean;
+  readonly jsonSchema: boolean;
   readonly reasoningEffort: string;
 }
 
@@ -25,6 +26,7 @@ export function encodeRequest(request: TurnRequest, choices: WireChoices): Body 
     messages: request.messages.map(encodeMessage),
     ...(request.tools.length > 0 ? { tools: request.tools.map(encodeTool) } : {}),
     ...(request.maxOutputTokens > 0 ? { [choices.outputLimitField]: request.maxOutputTokens } : {}),
+    ...(choices.jsonSchema && request.answerSchemaJson !== undefined ? formatOf(request.answerSchemaJson) : {}),
     ...(choices.seed ? { seed: request.seed % 2 ** 31 } : {}),
     ...(choices.reasoningEffort === ''
       ? {}
@@ -32,6 +34,11 @@ export function encodeRequest(request: TurnRequest, choices: WireChoices): Body 
     ...(choices.stream ? { stream: true } : {}),
     ...(choices.stream && choices.streamUsage ? { stream_options: { include_usage: true } } : {}),
   };
+}
+
+function formatOf(answerSchemaJson: string): Pick<Body, 'response_format'> {
+  const schema = JSON.parse(answerSchemaJson) as Record<string, unknown>;
+  return { response_format: { type: 'json_schema', json_schema: { name: 'answer', strict: true, schema } } };
 }
 
 function encodeMessage(message: ChatMessage): OpenAI.ChatCompletionMessageParam {

@@ -37,6 +37,8 @@ export interface TurnRequest {
   readonly seed: number;
   /** Most output tokens; 0 leaves it to the upstream. */
   readonly maxOutputTokens: number;
+  /** JSON Schema, as text, that the answer is to follow where the upstream can see to it; left out where it is free. */
+  readonly answerSchemaJson?: string;
 }
 
 /** Why a turn ended. */

@@ -88,7 +88,7 @@ function partsOf(of) {
     case 'solutionRefused':
       return [part('trouble', String(of['tool'] ?? 'the solution was refused'), of['observation'])];
     case 'nudged':
-      return [part('system', 'told to use a tool', of['observation'])];
+      return [part('system', 'told', of['observation'])];
     case 'guided':
       return [part('system', 'guidance by the researcher', of['guidance'])];
     case 'executed':

@@ -171,6 +171,19 @@ test('different seeds draft different families', () => {
   expect(drafted.size).toBeGreaterThanOrEqual(5);
 });
 
+test('it answers the turns in which ideas are sketched and judged, and then goes on as ever', () => {
+  const say = (content: string): ChatMessage => ({ role: 'user', content, toolCalls: [], toolCallId: '' });
+  const prompt = promptOf({ operator: 'draft' });
+  const sketched = nextMessage([prompt, say('```json sketches\n{"count": 3}\n```')], [], 1);
+  expect((JSON.parse(sketched.content) as { sketches: string[] }).sketches).toHaveLength(3);
+  const judged = nextMessage([prompt, sketched, say('```json choice\n{"choice": 1}\n```')], [], 1);
+  expect(JSON.parse(judged.content)).toMatchObject({ choice: 1 });
+  const plain = nextMessage([prompt], tools, 1);
+  expect(nextMessage([prompt, sketched, say('Your plan: …')], tools, 1).toolCalls[0]?.name).toBe(
+    plain.toolCalls[0]?.name,
+  );
+});
+
 test('drafts that start beside each other differ, whatever their seeds', () => {
   for (const runSeed of [1, 2, 3]) {
     const first = (special = {}) =>

@@ -17,7 +17,7 @@ import { nextVersion } from './flow-draft.ts';
 import { nextExperiment, nextWithoutLab } from './flow-lab.ts';
 import { submission } from './note.ts';
 import { progressOf } from './progress.ts';
-import { describeRecipe } from './recipe.ts';
+import { describeRecipe, families, familyName } from './recipe.ts';
 import type { Action } from './turns.ts';
 import { look } from './turns.ts';
 
@@ -36,6 +36,8 @@ export function nextMessage(messages: readonly ChatMessage[], tools: readonly Ch
       toolCallId: '',
     };
   }
+  const ranked = rankingAnswer(messages.at(-1)?.content ?? '', conversation.brief.operator);
+  if (ranked !== undefined) return { role: 'assistant', content: ranked, toolCalls: [], toolCallId: '' };
   const action = nextAction(conversation, tools, seed);
   return {
     role: 'assistant',
@@ -49,6 +51,21 @@ export function nextMessage(messages: readonly ChatMessage[], tools: readonly Ch
     ],
     toolCallId: '',
   };
+}
+
+/**
+ * Answers the turns in which ideas are sketched and judged. Rules have one plan and no imagination: they name it first,
+ * choose it, and follow it whatever stands there.
+ */
+function rankingAnswer(asked: string, operator: string): string | undefined {
+  if (/^`{3,}json choice$/m.test(asked)) {
+    return JSON.stringify({ choice: 1, reason: 'The first is what my rules do; I cannot judge the others.' });
+  }
+  const count = Number(/^`{3,}json sketches\n\{"count": (\d+)/m.exec(asked)?.[1] ?? 0);
+  if (count === 0) return undefined;
+  const names = families.filter((family) => family !== 'baseline').map(familyName);
+  const others = Array.from({ length: count - 1 }, (_, index) => `Not mine: a ${names[index % names.length]} by hand.`);
+  return JSON.stringify({ sketches: [`What the rules of the offline policy say for a ${operator}.`, ...others] });
 }
 
 function nextAction(conversation: Conversation, tools: readonly ChatTool[], seed: number): Action {

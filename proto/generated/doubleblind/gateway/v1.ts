@@ -57,6 +57,7 @@ export interface CompleteRequest {
   tools: Tool[];
   seed: number;
   maxOutputTokens: number;
+  answerSchemaJson: string;
 }
 
 export interface CompleteResponse {
