@@ -8,6 +8,8 @@ import type { Planned, TrajectoryLimits } from './core/trajectory-event.ts';
 interface OrderedTask extends BriefTask {
   readonly version: string;
   readonly bundleDigest: Digest;
+  /** Image of its sandboxes by digest; empty for the host's own. Absent in orders of versions that did not have it. */
+  readonly sandboxImage?: string;
 }
 
 export interface OrderedParent {

@@ -116,6 +116,7 @@ export class AttemptRoom {
       slotId: order.slotId,
       purpose,
       bundleDirectory: bundle.directory,
+      ...(order.task.sandboxImage ? { image: order.task.sandboxImage } : {}),
       ...(packages === undefined ? {} : { packages: true }),
       ...(device === undefined ? {} : { device }),
       memoryBytes,

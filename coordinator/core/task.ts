@@ -16,6 +16,8 @@ export interface Task {
   // Absent in the journals of versions that did not have them.
   readonly targetColumns?: readonly string[];
   readonly predictionKind?: string;
+  /** The sandbox image of its attempts by digest; empty for the host's own. */
+  readonly sandboxImage?: string;
   readonly bundleDigest: Digest;
   readonly bundleBytes: number;
   readonly description: string;

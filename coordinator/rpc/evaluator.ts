@@ -128,7 +128,7 @@ async function* chunks(messages: AsyncIterable<{ chunk: Buffer }>): AsyncGenerat
 /** The same fields under the same names; what the wire may add is left behind. */
 function toTask({ bundleDigest, ...task }: Omit<Task, 'bundleDigest'> & { readonly bundleDigest: string }): Task {
   const { name, version, title, metric, lowerIsBetter, idColumn, predictionColumns, targetColumn } = task;
-  const { targetColumns = [], predictionKind = '' } = task;
+  const { targetColumns = [], predictionKind = '', sandboxImage = '' } = task;
   const { bundleBytes, description, source, licence, trainRows, testRows, refit, splitStrategy } = task;
   return {
     ...{
@@ -142,6 +142,7 @@ function toTask({ bundleDigest, ...task }: Omit<Task, 'bundleDigest'> & { readon
       targetColumn,
       targetColumns,
       predictionKind,
+      sandboxImage,
     },
     ...{ bundleBytes, description, source, licence, trainRows, testRows, refit, splitStrategy },
     bundleDigest: digest(bundleDigest),

@@ -39,6 +39,8 @@ export interface TaskSettings {
   readonly feedback: FeedbackMode;
   readonly queries?: Partial<QueryBudget>;
   readonly refit: boolean;
+  /** The sandbox image of its attempts, `sha256:…`; the host's own where absent. */
+  readonly image?: string;
   readonly source: string;
   readonly licence: string;
   /** The best plausible score. */
@@ -72,6 +74,8 @@ export interface TaskDescription {
   /** Budgets of queries that differ from the defaults. */
   readonly queries?: Partial<QueryBudget>;
   readonly refit: boolean;
+  /** The sandbox image of its attempts, `sha256:…`; the host's own where absent. */
+  readonly image?: string;
   /** A competition of a benchmark: its winner is never refitted. */
   readonly isBenchmark?: boolean;
   readonly plausible?: number;

@@ -121,6 +121,7 @@ function describeTask(plan: TaskPlan, bundle: Bundle): TaskDescription {
     splitStrategy: plan.strategy,
     feedback: settings.feedback,
     ...(settings.queries === undefined ? {} : { queries: settings.queries }),
+    ...(settings.image === undefined ? {} : { image: settings.image }),
     refit: settings.refit && !plan.folder.isBenchmark,
     ...(plan.folder.isBenchmark ? { isBenchmark: true } : {}),
     ...(settings.plausible === undefined ? {} : { plausible: settings.plausible }),

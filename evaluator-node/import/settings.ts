@@ -15,6 +15,9 @@ export const settingsFile = 'task.yaml';
 /** Names of tasks travel in file names and on command lines. */
 const taskNamePattern = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
+/** An image by its content; a tag could be another one tomorrow, or on another host. */
+const imagePattern = /^sha256:[0-9a-f]{64}$/;
+
 const text = z.coerce.string().trim().min(1);
 const strategies = splitStrategies as readonly [string, ...string[]];
 
@@ -62,6 +65,10 @@ const schema = z.strictObject({
     .strictObject({ run: z.number().int().min(1).optional(), lineage: z.number().int().min(1).optional() })
     .optional(),
   refit: z.boolean().default(false),
+  image: z
+    .string()
+    .regex(imagePattern, 'expected sha256: and 64 lower-case hex digits, as docker image inspect tells the Id')
+    .optional(),
   source: text.default('not stated'),
   licence: text.default('not stated'),
   plausible: z.number().optional(),

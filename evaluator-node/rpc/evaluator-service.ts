@@ -230,6 +230,7 @@ function taskInfo(task: StoredTask): Input<TaskInfo> {
     testRows: description.testRows,
     refit: description.refit,
     splitStrategy: description.splitStrategy,
+    sandboxImage: description.image ?? '',
   };
 }
 

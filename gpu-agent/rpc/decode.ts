@@ -38,6 +38,9 @@ const task = z.object({
   predictionKind: z.string(),
   bundleDigest: digestText.transform(digest),
   description: z.string(),
+  sandboxImage: z.union([z.literal(''), z.string().regex(/^sha256:[0-9a-f]{64}$/)], {
+    error: 'is not an image by digest (sha256:…)',
+  }),
   trainRows: count,
   testRows: count,
 });

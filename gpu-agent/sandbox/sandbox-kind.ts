@@ -15,6 +15,9 @@ const mebibyte = 2 ** 20;
 /** Names and values together; the kernel would take more, a request would not. */
 const longestEnvironment = 32 * 1024;
 
+/** An image by its content: a tag could be another one tomorrow. */
+export const imageIdSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/, { error: 'is no image by digest (sha256:…)' });
+
 /** A spec as it comes over the proxy's socket. */
 export const sandboxSpecSchema = z
   .strictObject({
@@ -23,6 +26,7 @@ export const sandboxSpecSchema = z
     epoch: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
     slotId: idText,
     purpose: z.enum(['explore', 'cleanSlate']),
+    image: imageIdSchema.optional(),
     bundleDirectory: z.string().max(4096),
     device: z
       .string()
@@ -37,13 +41,14 @@ export const sandboxSpecSchema = z
     environment: z.record(z.string(), z.string()),
   })
   .transform(
-    ({ device, packages, ...rest }): SandboxSpec => ({
+    ({ device, packages, image, ...rest }): SandboxSpec => ({
       ...rest,
       runId: runId(rest.runId),
       attemptId: attemptId(rest.attemptId),
       slotId: slotId(rest.slotId),
       ...(device === undefined ? {} : { device }),
       ...(packages === undefined ? {} : { packages }),
+      ...(image === undefined ? {} : { image }),
     }),
   );
 
@@ -59,6 +64,8 @@ export interface SandboxLimits {
 export interface SandboxKindOptions {
   /** Image id (`sha256:…`) or name; resolved to the id before use. */
   readonly image: string;
+  /** Ids of other images that tasks may ask for. */
+  readonly images?: readonly string[];
   /** Names this installation: daemons of different ones on a host leave each other's sandboxes alone. */
   readonly installation: string;
   readonly limits?: SandboxLimits;
@@ -74,6 +81,10 @@ export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxS
   const { image, installation, limits, bundleRoot, packagesDirectory } = options;
   return {
     image,
+    imageFor: ({ image: asked }) => {
+      if (asked !== undefined) checkImage(asked, options.images ?? []);
+      return asked;
+    },
     imageStep: 'build it with: node deploy/docker/main-sandbox-image.ts',
     label: { name: labels.installation, value: installation },
     options: (spec, imageId) => {
@@ -85,6 +96,14 @@ export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxS
     ...(limits === undefined ? {} : { most: limits.containers }),
     ...(options.mountProof === false ? {} : { proveMounts }),
   };
+}
+
+/** Images of other things may hold what no sandbox is to see, so those of sandboxes are listed. */
+function checkImage(asked: string, allowed: readonly string[]): void {
+  if (allowed.includes(asked)) return;
+  throw new SandboxError(
+    `this host does not offer the image ${asked}; its operator allows it by images in sandbox-proxy.yaml`,
+  );
 }
 
 function checkBundle(directory: string, root: string | undefined): void {

@@ -24,6 +24,8 @@ export interface SandboxSpec {
   readonly epoch: number;
   readonly slotId: SlotId;
   readonly purpose: SandboxPurpose;
+  /** Image by digest (`sha256:…`), one that the host allows; the host's own where absent. */
+  readonly image?: string;
   /** Host directory with the task's public bundle; appears at /data. */
   readonly bundleDirectory: string;
   /** Whether the socket of the host's package index appears at /run/doubleblind. */

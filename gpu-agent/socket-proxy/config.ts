@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { logLevelSchema, pathSchema } from '../../shared/daemon/config-pieces.ts';
+import { imageIdSchema } from '../sandbox/sandbox-kind.ts';
 
 const count = z.number().int().positive();
 /** A number, or all that the host has. */
@@ -33,7 +34,11 @@ export const proxyConfigSchema = z.strictObject({
     .string()
     .min(1)
     .default('doubleblind/sandbox-cpu')
-    .describe('The image of every sandbox, by digest or tag; made by deploy/docker.'),
+    .describe('The image of sandboxes whose task names none, by digest or tag; made by deploy/docker.'),
+  images: z
+    .array(imageIdSchema)
+    .default([])
+    .describe('Other images that tasks may ask for, by digest (docs/tasks.md).'),
   agentStateDirectory: pathSchema
     .default('/var/lib/doubleblind/gpu-agent')
     .describe('State of the gpu-agent that is served: its bundles may be mounted, its sandboxes touched.'),

@@ -91,6 +91,9 @@ function otherLimits(spec: Json): HostileRequest[] {
     create(spec, 'more processors than there are', { cpus: 1e9 }),
     create(spec, 'a number that is none', { memoryBytes: '1e9' }),
     create(spec, 'an environment with an option', { environment: { 'LD_PRELOAD=/x\nA': '1' } }),
+    create(spec, 'another image by its id', { image: `sha256:${'0'.repeat(64)}` }),
+    create(spec, 'another image by a tag', { image: 'debian:bookworm-slim' }),
+    create(spec, 'a directory with the index', { packages: '/etc' }),
     create(spec, 'an environment without end', { environment: { A: 'x'.repeat(40_000) } }),
   ];
 }

@@ -19,6 +19,7 @@ await runDaemon({
     const agentDirectory = resolve(config.agentStateDirectory);
     const kind = sandboxKind({
       image: config.image,
+      images: config.images,
       // Two agents on one host differ in their state directories, and must leave each other's sandboxes alone.
       installation: createHash('sha256').update(agentDirectory).digest('hex').slice(0, 16),
       limits: limitsOf(config.limits),

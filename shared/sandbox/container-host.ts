@@ -39,6 +39,8 @@ export interface ContainerHost<Spec> {
 export interface ContainerKind<Spec> {
   /** Image id (`sha256:…`) or name; resolved to the id before use. */
   readonly image: string;
+  /** The image that a spec asks for in its place, by id; throws SandboxError where it may not. */
+  readonly imageFor?: (spec: Spec) => string | undefined;
   /** What to do where there is no such image. */
   readonly imageStep: string;
   readonly label: { readonly name: string; readonly value: string };
@@ -75,7 +77,7 @@ export function createContainerHost<Spec>(engine: DockerEngine, kind: ContainerK
       if (kind.most !== undefined && (await list()).length >= kind.most) {
         throw new SandboxError(`there are ${kind.most} containers already, the most that limits.containers allows`);
       }
-      const options = kind.options(spec, await imageOf(engine, kind));
+      const options = kind.options(spec, await imageOf(engine, kind, kind.imageFor?.(spec)));
       return await createProven(engine, options);
     },
     async start(id) {
@@ -118,10 +120,15 @@ async function check<Spec>(engine: DockerEngine, kind: ContainerKind<Spec>): Ret
   return { engineVersion, imageDigest: await imageOf(engine, kind) };
 }
 
-async function imageOf<Spec>(engine: DockerEngine, kind: ContainerKind<Spec>): Promise<string> {
-  const id = await engine.imageId(kind.image);
-  if (id === undefined) throw new SandboxError(`there is no image ${kind.image}; ${kind.imageStep}`);
-  return id;
+async function imageOf<Spec>(
+  engine: DockerEngine,
+  { image, imageStep }: ContainerKind<Spec>,
+  asked?: string,
+): Promise<string> {
+  const id = await engine.imageId(asked ?? image);
+  if (id !== undefined) return id;
+  const step = asked === undefined ? imageStep : 'load it on this host (docker load)';
+  throw new SandboxError(`there is no image ${asked ?? image}; ${step}`);
 }
 
 async function createProven(engine: DockerEngine, options: ContainerOptions): Promise<string> {

@@ -79,4 +79,5 @@ export interface TaskInfo {
   splitStrategy: string;
   targetColumns: string[];
   predictionKind: string;
+  sandboxImage: string;
 }
