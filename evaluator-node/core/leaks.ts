@@ -1,8 +1,10 @@
 // The leak linter: what in a task's files tells the target without learning. Pure; it gets columns of text.
 //
-// Refused: a feature that is the target, or stands in one-to-one relation to it. Warned about: everything that may be
+// Refused: a feature that is the target, or stands in one-to-one relation to it (copy-leaks.ts has its disguises). Warned about: everything that may be
 // honest (row order and ids, which are replaced anyway, duplicates, columns that say nothing).
 
+import { copyFinding } from './copy-leaks.ts';
+import { averageRanks, correlation } from './rank-correlation.ts';
 import type { Split } from './splits.ts';
 
 export interface LeakInput {
@@ -15,7 +17,12 @@ export interface LeakInput {
   readonly classes: readonly string[];
   /** Ids of the rows; empty where the file has none. */
   readonly ids: readonly string[];
-  readonly features: readonly { readonly name: string; readonly values: readonly string[] }[];
+  readonly features: readonly {
+    readonly name: string;
+    readonly values: readonly string[];
+    /** In the official test rows, where there are any. */
+    readonly official?: readonly string[];
+  }[];
   readonly splits: readonly Split[];
   /** The file of each row, where rows have files. */
   readonly files?: readonly RowFile[];
@@ -45,6 +52,7 @@ export function findLeaks(input: LeakInput): LeakFinding[] {
     ...orderFindings(input),
     ...fileFindings(input),
     ...duplicateFindings(input),
+    ...officialTwins(input),
   ];
   return findings.sort((left, right) => Number(right.severity === 'refuse') - Number(left.severity === 'refuse'));
 }
@@ -74,40 +82,13 @@ function featureFindings(input: LeakInput, feature: Feature): LeakFinding[] {
     const message = `column ${name} is the target under other names: each of its ${byValue.size} values goes with one label`;
     return [{ severity: 'refuse', message }];
   }
-  if (!input.classification && isLinearCopy(feature.values, input.truth)) {
-    return [{ severity: 'refuse', message: `column ${name} is a linear copy of the target (correlation 1)` }];
-  }
+  const copy = copyFinding(feature.name, feature.values, input.truth, input.classification);
+  if (copy !== undefined) return [copy];
   if (input.classification && determines && byValue.size <= rows / 20) {
     const message = `column ${name} determines the target: each of its ${byValue.size} values goes with one label`;
     return [{ severity: 'warn', message }];
   }
   return [];
-}
-
-function isLinearCopy(values: readonly string[], truth: Float64Array): boolean {
-  const numbers = values.map((value) => (value === '' ? Number.NaN : Number(value)));
-  if (numbers.some(Number.isNaN)) return false;
-  return Math.abs(correlationOf(numbers, truth)) > 1 - 1e-10;
-}
-
-function correlationOf(left: readonly number[], right: Float64Array): number {
-  const mean = (values: Iterable<number>): number => {
-    let sum = 0;
-    for (const value of values) sum += value;
-    return sum / right.length;
-  };
-  const leftMean = mean(left);
-  const rightMean = mean(right);
-  let both = 0;
-  let leftSquares = 0;
-  let rightSquares = 0;
-  left.forEach((value, row) => {
-    const other = (right[row] ?? 0) - rightMean;
-    both += (value - leftMean) * other;
-    leftSquares += (value - leftMean) ** 2;
-    rightSquares += other ** 2;
-  });
-  return both / Math.sqrt(leftSquares * rightSquares);
 }
 
 function orderFindings(input: LeakInput): LeakFinding[] {
@@ -188,7 +169,7 @@ export function predictiveness(
 ): number {
   const ranks = averageRanks(values);
   if (!input.classification) {
-    return Math.abs(correlationOf([...ranks], averageRanks(input.truth))) * Math.sqrt(Math.max(0, ranks.length - 1));
+    return Math.abs(correlation(ranks, averageRanks(input.truth))) * Math.sqrt(Math.max(0, ranks.length - 1));
   }
   const rows = ranks.length;
   let strongest = 0;
@@ -208,18 +189,6 @@ export function predictiveness(
   }
   const correction = 2 * Math.log(Math.max(1, input.classes.length / 2));
   return Math.sqrt(Math.max(0, strongest ** 2 - correction));
-}
-
-function averageRanks(values: Float64Array): Float64Array {
-  const order = Array.from(values, (_, row) => row).sort((left, right) => (values[left] ?? 0) - (values[right] ?? 0));
-  const ranks = new Float64Array(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start;
-    while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end += 1;
-    for (let index = start; index < end; index += 1) ranks[order[index] ?? 0] = (start + end + 1) / 2;
-    start = end;
-  }
-  return ranks;
 }
 
 function duplicateFindings(input: LeakInput): LeakFinding[] {
@@ -246,4 +215,34 @@ function duplicateFindings(input: LeakInput): LeakFinding[] {
   const evidence = `${twins} of ${hidden} hidden rows have an exact twin with the same label among the training rows`;
   if (twins > hidden * duplicateLimit) return [{ severity: 'refuse', message: evidence }];
   return [{ severity: 'warn', message: `${evidence}; remove duplicates or split by group` }];
+}
+
+/** Of features that many labelled rows share, the share that must agree on the label for a twin to tell one. */
+const agreeingTwins = 0.9;
+
+/** Official test rows that agents find among the labelled ones. Where equal features have different labels, twins tell nothing. */
+function officialTwins(input: LeakInput): LeakFinding[] {
+  const { features, labels } = input;
+  const rows = features[0]?.official?.length ?? 0;
+  if (rows === 0 || features.some(({ official }) => official?.length !== rows)) return [];
+  const known = new Map<string, Set<string>>();
+  let shared = 0;
+  labels.forEach((label, row) => {
+    const key = features.map(({ values }) => values[row]).join('\u0001');
+    const earlier = known.get(key);
+    if (earlier === undefined) known.set(key, new Set([label]));
+    else {
+      shared += 1;
+      earlier.add(label);
+    }
+  });
+  const disagreeing = [...known.values()].filter((each) => each.size > 1).length;
+  if (shared > 0 && disagreeing > shared * (1 - agreeingTwins)) return [];
+  let twins = 0;
+  for (let row = 0; row < rows; row += 1) {
+    if (known.get(features.map(({ official }) => official?.[row]).join('\u0001'))?.size === 1) twins += 1;
+  }
+  if (twins === 0) return [];
+  const message = `${twins} of ${rows} official test rows have an exact twin among the labelled rows, which tells their label`;
+  return [{ severity: 'warn', message: `${message}; remove duplicates before the data is divided` }];
 }

@@ -102,7 +102,9 @@ function leaksOf(
   columns: TaskColumns,
   { metric, targets, splits }: { metric: Metric; targets: Targets; splits: readonly Split[] },
 ): LeakFinding[] {
-  const features = columns.features.map((name) => ({ name, values: columnOf(folder.train, name) }));
+  const features = columns.features.map((name) => {
+    return { name, values: columnOf(folder.train, name), official: columnOf(folder.test, name) };
+  });
   const ids = columns.trainHasIds ? columnOf(folder.train, columns.id) : [];
   const classification = metric.kind !== 'number' && metric.kind !== 'numbers';
   const { media } = folder;
