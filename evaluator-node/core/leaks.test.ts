@@ -38,7 +38,7 @@ function found(column: (row: number) => number | string, truth = target, classif
     splits: [...truth].map(() => 'train' as const),
     features: [{ name: 'a', values: [...truth.keys()].map((row) => String(column(row))) }],
   })
-    .filter(({ severity, message }) => severity === 'refuse' || message.includes('follows'))
+    .filter(({ severity, message }) => severity === 'refuse' || /follows|remainder/.test(message))
     .map(({ message }) => message)
     .join();
 }

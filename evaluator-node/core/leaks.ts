@@ -3,7 +3,7 @@
 // Refused: a feature that is the target, or stands in one-to-one relation to it (copy-leaks.ts has its disguises). Warned about: everything that may be
 // honest (row order and ids, which are replaced anyway, duplicates, columns that say nothing).
 
-import { copyFinding } from './copy-leaks.ts';
+import { copyFinding, type LeakFinding } from './copy-leaks.ts';
 import { averageRanks, correlation } from './rank-correlation.ts';
 import type { Split } from './splits.ts';
 
@@ -35,10 +35,7 @@ interface RowFile {
   readonly modifiedMs: number;
 }
 
-export interface LeakFinding {
-  readonly severity: 'refuse' | 'warn';
-  readonly message: string;
-}
+export type { LeakFinding };
 
 /** Beyond this many standard errors a relation is not chance. */
 const chanceLimit = 3;

@@ -47,6 +47,16 @@ test('a plain Kaggle folder becomes a task with init and is imported once', asyn
   ]);
 });
 
+test('a state directory that holds the evaluator, or lies in it, is refused with the one that is meant', async () => {
+  const cluster = await temporary();
+  const state = join(cluster, 'evaluator');
+  expect(await run('import', packaged, '--state-dir', state)).toMatchObject({ exitCode: 0 });
+  const above = await run('import', packaged, '--state-dir', cluster);
+  expect(above).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(`${state} is; give that one`) });
+  const below = await run('ls', '--state-dir', join(state, 'evaluator'));
+  expect(below).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(`${state} is; give that one`) });
+});
+
 test('import finds the vault through the configuration of the evaluator', async () => {
   const home = await temporary();
   const config = join(home, 'evaluator.yaml');

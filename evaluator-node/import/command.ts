@@ -1,6 +1,8 @@
 // `task init | validate | import | ls` as functions of arguments: what main-task.ts runs on the evaluator's machine, the
 // only way in for labels.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
 import { configSchema } from '../config.ts';
@@ -129,8 +131,21 @@ async function runValidate(options: Options): Promise<Output> {
   return { stdout: render(options, report, 'Importable; nothing was written.\n') };
 }
 
+/**
+ * The vault of that directory, which may be a new one. `--state-dir` names the evaluator's own directory here and a whole
+ * cluster's elsewhere: the one given for the other would be a second vault that no daemon reads.
+ */
+function vaultIn(stateDirectory = ''): ReturnType<typeof openVault> {
+  const has = (...path: string[]): boolean => existsSync(join(stateDirectory, ...path));
+  const meant = (directory: string): UsageError =>
+    new UsageError(`${stateDirectory} is not the evaluator's state directory: ${directory} is; give that one`);
+  if (!has('vault.sqlite') && has('evaluator', 'vault.sqlite')) throw meant(join(stateDirectory, 'evaluator'));
+  if (!has('vault.sqlite') && has('..', 'vault.sqlite')) throw meant(join(stateDirectory, '..'));
+  return openVault(stateDirectory);
+}
+
 async function runImport(options: Options): Promise<Output> {
-  const vault = openVault(options.stateDirectory ?? '');
+  const vault = vaultIn(options.stateDirectory);
   try {
     const { kind, task, warnings } = await importTask(vault, options.directory);
     const { name } = task.description;
@@ -150,7 +165,7 @@ async function runImport(options: Options): Promise<Output> {
 }
 
 async function runList(options: Options): Promise<Output> {
-  const vault = openVault(options.stateDirectory ?? '');
+  const vault = vaultIn(options.stateDirectory);
   try {
     const tasks = vault.listTasks('', 1000).map(({ version, description }) => {
       const { name, title, metric, trainRows, testRows, licence } = description;

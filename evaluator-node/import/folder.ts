@@ -8,6 +8,7 @@ import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import type { TaskSettings } from '../core/task.ts';
+import { graderImportProblems } from './grader-imports.ts';
 import { findLayout, privateFolder, type TaskLayout } from './layout.ts';
 import { type Media, readMedia } from './media.ts';
 import type { Problem } from './problem.ts';
@@ -68,6 +69,8 @@ export async function readFolder(directory: string, yaml?: string): Promise<Resu
   for (const each of [settings.value.media?.train, settings.value.media?.test]) {
     if (each !== undefined) await files.leadsOut(each, join(directory, layout.publicFolder, each));
   }
+  if (settings.value.grader !== undefined)
+    files.problems.push(...graderImportProblems(settings.value.grader.file, grader ?? ''));
   if (settings.value.grader !== undefined && settings.value.files.includes(settings.value.grader.file)) {
     const message = `files names the grader ${settings.value.grader.file}, which agents must not see`;
     files.problems.push({ file: settingsFile, message, remedy: 'Take it out of files' });

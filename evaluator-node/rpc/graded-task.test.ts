@@ -161,6 +161,17 @@ test.each([
     /other.py: the file is missing/,
   ],
   [
+    'a grader that needs MLE-bench',
+    {
+      'grade.py': [
+        'from mlebench.grade_helpers import InvalidSubmissionError',
+        'from mlebench.competitions.utils import prepare_for_auroc_metric',
+        '',
+      ].join('\n'),
+    },
+    /grade.py.*line 2.*prepare_for_auroc_metric of mlebench.competitions.utils.*Copy what it needs/s,
+  ],
+  [
     'a grader without a direction',
     { 'task.yaml': 'name: graded\ngrader: { file: grade.py }\ntarget: y\n' },
     /grader.better/,
