@@ -69,7 +69,6 @@ export interface StartAttemptRequest {
   draftNumber: number;
   runSeed: number;
   rankBeforeRun: number;
-  scoreQueries: number;
 }
 
 export interface StartAttemptResponse {

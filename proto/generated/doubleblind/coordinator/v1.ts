@@ -61,7 +61,6 @@ export interface RunOptions {
   repair?: boolean;
   priority: number;
   rankBeforeRun: number;
-  scoreQueries: number;
 }
 
 export interface CreateRunRequest {
@@ -153,7 +152,6 @@ export interface Candidate {
   wasBest: boolean;
   duplicateOf: string;
   duplicateBy: string;
-  scoreQueriesUsed: number;
   inheritedFrom: string;
 }
 
