@@ -101,6 +101,15 @@ test('report writes one page, or Markdown to standard output', async () => {
   expect((await run('report', '--format', 'md', '-o', '-')).stdout).toContain('## Verdict');
 });
 
+test('release reaches the coordinator with the whole id and the reason, and needs one', async () => {
+  const { stdout, code } = await run('release', '#3', '--reason', 'read its program');
+  expect({ stdout, code }).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/#3 is scored: .*read its program/),
+  });
+  expect((await run('release', '#3')).code).toBe(2);
+});
+
 test('steer reaches the coordinator with the whole id', async () => {
   expect((await run('steer', 'r-sam', 'try trees')).code).toBe(0);
   expect(stub.requests).toContainEqual({ verb: 'steer', runId: 'r-sample' });

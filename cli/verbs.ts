@@ -15,6 +15,7 @@ import { addLs } from './verbs/ls.ts';
 import { addNode } from './verbs/node.ts';
 import { addPki } from './verbs/pki.ts';
 import { addQuickstart } from './verbs/quickstart.ts';
+import { addRelease } from './verbs/release.ts';
 import { addReplay } from './verbs/replay.ts';
 import { addReport } from './verbs/report.ts';
 import { addResults } from './verbs/results.ts';
@@ -51,6 +52,7 @@ export const verbs: readonly AddVerb[] = [
   addAudit,
   addReplay,
   addSteering,
+  addRelease,
   addFork,
   addTask,
   addNode,

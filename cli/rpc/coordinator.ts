@@ -31,6 +31,8 @@ export interface Coordinator {
   listCandidates(runId: string): Promise<Candidate[]>;
   /** By id or unique prefix. */
   getCandidate(id: string): Promise<Candidate>;
+  /** Lets one go on that was held back. */
+  releaseCandidate(id: string, reason: string): Promise<Candidate>;
   /** Events after a sequence number until the run has ended; survives restarts of the coordinator. */
   watchRun(runId: string, afterSequence: number, signal: AbortSignal): AsyncIterable<RunEvent>;
   transcript(candidateId: string, follow: boolean, signal: AbortSignal): AsyncIterable<TranscriptEntry>;
@@ -144,6 +146,10 @@ function candidateCalls({ search, artifacts }: Clients) {
         const page = await search.listCandidates({ runId, pageSize, pageToken }, { deadlineMs });
         return [page.candidates.map(decodeCandidate), page.nextPageToken];
       }),
+    releaseCandidate: async (candidateId: string, reason: string) => {
+      const { candidate } = await search.releaseCandidate({ candidateId, reason }, { deadlineMs });
+      return decodeCandidate(present(candidate, 'candidate'));
+    },
     getCandidate: async (candidateId: string) => {
       const { candidate } = await search.getCandidate({ candidateId }, { deadlineMs });
       return decodeCandidate(present(candidate, 'candidate'));

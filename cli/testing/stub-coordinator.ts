@@ -212,6 +212,14 @@ function searchHandlers(
       Promise.resolve().then(() => ({
         candidate: encodeCandidate(byPrefix(candidates, (one) => one.candidateId, candidateId, 'candidate')),
       })),
+    releaseCandidate: ({ candidateId, reason }) =>
+      Promise.resolve().then(() => {
+        const found = byPrefix(candidates, (one) => one.candidateId, candidateId, 'candidate');
+        requests.push({ verb: 'release', candidateId: found.candidateId, reason });
+        return {
+          candidate: encodeCandidate({ ...found, state: 'scored', failureMessage: `released by me: ${reason}` }),
+        };
+      }),
     watchTranscript: async function* () {
       for (const [entry, json] of transcriptLines.entries()) yield { entry, json };
     },

@@ -143,6 +143,12 @@ function candidateText(candidate: Candidate, siblings: readonly Candidate[], cli
   if (failure !== null) {
     const head = cli.stdout.style.bad(oneLine(failure));
     parts.push(`${head}\n${indent(harmless(candidate.failureMessage), '  ')}`);
+    if (candidate.state === 'quarantined') {
+      const way = `doubleblind release ${candidate.candidateId} --reason TEXT lets it go on after a look at its program`;
+      parts.push(cli.stdout.style.dim(way));
+    }
+  } else if (candidate.failureMessage !== '') {
+    parts.push(indent(harmless(candidate.failureMessage), '  '));
   }
   if (candidate.note !== '') parts.push(`${cli.stdout.style.dim('note')}\n${indent(harmless(candidate.note), '  ')}`);
   parts.push(

@@ -8,6 +8,7 @@ import type { AttemptEvent, AttemptPlanned, Event, HostEvent, RunEvent } from '.
 import { maySteer } from './guidance.ts';
 import { mayKill } from './kill.ts';
 import type { Budgets } from './options.ts';
+import { mayRelease } from './release.ts';
 import type { Run, State } from './state.ts';
 import { isLeased, openAttempts } from './state.ts';
 
@@ -43,6 +44,7 @@ export function admits(state: State, event: Event): boolean {
     case 'attemptLost':
     case 'candidateScored':
     case 'candidateDuplicated':
+    case 'candidateReleased':
     case 'candidateRefitted':
     case 'candidateRefused':
       return admitsOfAttempt(state, event);
@@ -163,6 +165,8 @@ function admitsOfAttempt(state: State, event: Exclude<AttemptEvent, AttemptPlann
       return attempt.phase === 'evaluating' && attempt.operator === 'refit';
     case 'candidateScored':
       return attempt.phase === 'evaluating' && attempt.operator !== 'refit';
+    case 'candidateReleased':
+      return mayRelease(state.runs.get(event.runId), attempt);
     case 'candidateDuplicated':
       return admitsDuplicate(state, attempt, event);
     case 'candidateRefused':

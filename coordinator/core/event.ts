@@ -148,6 +148,8 @@ export type AttemptEvent =
       readonly duplicateOf: AttemptId;
       readonly by: Duplicate['by'];
     })
+  /** A person lets one go on that was held back. */
+  | (OfAttempt & { readonly kind: 'candidateReleased'; readonly by: string; readonly reason: string })
   | (OfAttempt & { readonly kind: 'candidateRefitted'; readonly finalSubmissionDigest: Digest })
   | (OfAttempt & {
       readonly kind: 'candidateRefused';

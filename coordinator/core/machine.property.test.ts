@@ -78,6 +78,7 @@ function eventOfAttempt(attempt: Attempt, { what, which, value, stale }: Omit<Ac
   const about = { runId: run, attemptId, epoch };
   if (what === 11) return { kind: 'attemptLost', ...about, host, message: 'unknown there' };
   if (what === 12) return { kind: 'attemptStarted', ...about, host };
+  if (what === 13 && value > 0.5) return { kind: 'candidateReleased', ...about, by: 'me', reason: 'looked at' };
   if (what === 13) return { kind: 'candidateRefused', ...about, failureReason: 'badSubmission', message: 'bad' };
   if (what < 17) {
     const score = { value, standardError: 0, feedback: '', quarantined: value > 0.9, quarantineReason: '' };

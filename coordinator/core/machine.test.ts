@@ -136,6 +136,29 @@ test('an implausible score is quarantined and never a parent or a finalist', () 
   expect(outstanding(machine.state)).toMatchObject([{ kind: 'sealRun', finalists: [] }]);
 });
 
+test('a candidate that was held back and released goes on as any other, with its evidence', () => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine, { draftProbability: 0, crossoverProbability: 0 });
+  end(machine, attemptOf(machine, 1));
+  scored(machine, attemptOf(machine, 1), 0.5, true);
+  const { id: attemptId, epoch } = attemptOf(machine, 1);
+  const release = { kind: 'candidateReleased', runId: id, attemptId, epoch, by: 'alice', reason: 'read it' } as const;
+  machine.take(release);
+  expect(attemptOf(machine, 1)).toMatchObject({
+    phase: 'scored',
+    wasBest: true,
+    failureMessage: expect.stringContaining('released by alice: read it'),
+  });
+  expect(audit(machine.state)).toEqual([]);
+  // Twice is once, and another's epoch is nobody's.
+  machine.take(release);
+  machine.take({ ...release, epoch: epoch + 1 });
+  expect(machine.state.runs.get(id)).toMatchObject({ quarantined: 0, population: { ranked: [{ value: 0.5 }] } });
+  end(machine, attemptOf(machine, 2), 'gaveUp');
+  expect(attemptOf(machine, 3)).toMatchObject({ operator: 'mutate', parents: [attemptId] });
+});
+
 test('no more attempts run than could still count', () => {
   const machine = newMachine();
   joinHost(machine, 'alpha', 4);

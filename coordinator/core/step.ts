@@ -16,6 +16,7 @@ import { runOf } from './event.ts';
 import { changeHost, cordonHost, endDrain, joinHost, loseHost, startDrain, suspectHost } from './host-steps.ts';
 import { killRun } from './kill.ts';
 import { endRefit, judgeRun } from './refit.ts';
+import { releaseCandidate } from './release.ts';
 import {
   createRun,
   extendRun,
@@ -46,9 +47,8 @@ function apply(state: State, event: Event, at: number): Command[] {
     case 'runCreated':
       return createRun(state, event, at);
     case 'runPaused':
-      return pauseRun(state, event);
     case 'runResumed':
-      return resumeRun(state, event);
+      return event.kind === 'runPaused' ? pauseRun(state, event) : resumeRun(state, event);
     case 'runSteered':
       return steerRun(state, event);
     case 'runExtended':
@@ -93,6 +93,8 @@ function apply(state: State, event: Event, at: number): Command[] {
       return score(state, event, at);
     case 'candidateDuplicated':
       return markDuplicate(state, event, at);
+    case 'candidateReleased':
+      return releaseCandidate(state, event);
     case 'candidateRefitted':
       return endRefit(state, event, at);
     case 'candidateRefused':

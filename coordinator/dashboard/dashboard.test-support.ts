@@ -79,6 +79,8 @@ export async function createSources(count: number): Promise<TestSources> {
     },
     getCandidate: async ({ candidateId }) =>
       await Promise.resolve({ candidate: known(candidates.find((it) => it.candidateId === candidateId)) }),
+    releaseCandidate: async ({ candidateId }) =>
+      await Promise.resolve({ candidate: known(candidates.find((it) => it.candidateId === candidateId)) }),
     async *watchTranscript({ fromEntry }) {
       for (const [entry, json] of transcript().entries()) if (entry >= fromEntry) yield { entry, json };
     },

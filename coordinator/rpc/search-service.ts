@@ -18,6 +18,7 @@ import type { Evaluator } from './evaluator.ts';
 import { forkRun } from './fork-run.ts';
 import { findCandidate, findRun } from './lookup.ts';
 import { page } from './page.ts';
+import { releaseCandidate } from './release.ts';
 import { watchTranscript } from './transcript.ts';
 import { watchRun } from './watch-run.ts';
 import { candidateToWire, runToWire } from './wire.ts';
@@ -103,6 +104,9 @@ function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steer
       return { candidates, nextPageToken };
     },
     getCandidate: async ({ candidateId }) => ({ candidate: candidateToWire(findCandidate(actor.state, candidateId)) }),
+    releaseCandidate: async (request, { identity }) => ({
+      candidate: candidateToWire(await releaseCandidate(actor, request, identity.name)),
+    }),
     watchTranscript: ({ candidateId, fromEntry, follow }, { signal }) =>
       watchTranscript(options, findCandidate(actor.state, candidateId).id, fromEntry, follow, signal),
     async *getFinalSubmission({ runId }) {

@@ -16,6 +16,7 @@ import type { Verdict } from '../core/task.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Evaluation, Evaluator } from '../rpc/evaluator.ts';
 import { type Gateway, spentRunBudget } from '../rpc/gateway.ts';
+import { examined } from './examine.ts';
 import type { Executors } from './launcher.ts';
 import { type Judgement, judgeByCode, type Retried, retry } from './retry.ts';
 import type { SearchActor } from './search-actor.ts';
@@ -165,7 +166,10 @@ async function evaluate(
   }
   const evaluation = answer.value;
   if (evaluation.kind === 'score') {
-    await actor.post({ kind: 'candidateScored', ...about, score: evaluation.score });
+    const [run, attempt] = [actor.state.runs.get(runId), actor.state.attempts.get(attemptId)];
+    if (run === undefined || attempt === undefined) return;
+    const score = await examined(evaluation.score, { run, attempt, artifacts: options.artifacts, log });
+    await actor.post({ kind: 'candidateScored', ...about, score });
   } else {
     const { failureReason, message } = evaluation;
     await actor.post({ kind: 'candidateRefused', ...about, failureReason, message });

@@ -46,6 +46,7 @@ beforeAll(async () => {
         cancelRun: refuse,
         killRun: refuse,
         forkRun: refuse,
+        releaseCandidate: refuse,
         getFinalSubmission: async function* () {},
       }),
     ],

@@ -238,6 +238,15 @@ export interface KillRunResponse {
   run: Run | null;
 }
 
+export interface ReleaseCandidateRequest {
+  candidateId: string;
+  reason: string;
+}
+
+export interface ReleaseCandidateResponse {
+  candidate: Candidate | null;
+}
+
 export interface ExtendRunRequest {
   runId: string;
   candidates?: number;
@@ -349,6 +358,7 @@ export interface SearchService {
   cancelRun: { kind: 'unary'; request: CancelRunRequest; response: CancelRunResponse };
   forkRun: { kind: 'unary'; request: ForkRunRequest; response: ForkRunResponse };
   killRun: { kind: 'unary'; request: KillRunRequest; response: KillRunResponse };
+  releaseCandidate: { kind: 'unary'; request: ReleaseCandidateRequest; response: ReleaseCandidateResponse };
   getFinalSubmission: { kind: 'serverStream'; request: GetFinalSubmissionRequest; response: GetFinalSubmissionResponse };
 }
 

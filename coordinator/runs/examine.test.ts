@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { type Digest, digest } from '../../shared/core/ids.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { packFiles } from '../../shared/store/tree.ts';
+import type { Attempt, Run, Score } from '../core/state.ts';
+import { examined } from './examine.ts';
+
+const stored = new Map<string, Buffer>();
+const put = (bytes: Buffer): Digest => {
+  const name = createHash('sha256').update(bytes).digest('hex');
+  stored.set(name, bytes);
+  return digest(name);
+};
+const artifacts = {
+  size: async (name: Digest) => await Promise.resolve(stored.get(name)?.length),
+  async *stream(name: Digest) {
+    yield await Promise.resolve(stored.get(name) ?? Buffer.alloc(0));
+  },
+};
+const score: Score = { value: 0.8, standardError: 0.01, feedback: '0.8', quarantined: false, quarantineReason: '' };
+const run = {
+  task: { metric: 'accuracy', lowerIsBetter: false },
+  population: { ranked: [{ value: 0.7 }] },
+} as unknown as Run;
+
+async function look(program: string | Buffer, about: Partial<Score> = {}): Promise<Score> {
+  const file = { path: 'main.py', bytes: Buffer.from(program), executable: false };
+  const solution = put(typeof program === 'string' ? await packFiles([file]) : program);
+  const submission = put(Buffer.from(`id,y\n${Array.from({ length: 9 }, (_, row) => `a7f3c2d${row},1`).join('\n')}\n`));
+  const attempt = { id: 'attempt-1', artifacts: { solution, submission } } as unknown as Attempt;
+  return await examined({ ...score, ...about }, { run, attempt, artifacts, log: silentLogger });
+}
+
+test('a program that names the test rows is held back, with what was seen', async () => {
+  const known = Array.from({ length: 9 }, (_, row) => `'a7f3c2d${row}': 1`).join(', ');
+  expect(await look(`known = {${known}}\n`)).toMatchObject({
+    quarantined: true,
+    quarantineReason: 'hard-coded answers: main.py names 9 of the 9 test rows by their ids',
+  });
+});
+
+test('an honest program keeps its score, and so does what cannot be read', async () => {
+  const honest = "import pandas as pd\npd.read_csv('/data/train.csv')\n";
+  expect(await look(honest)).toEqual(score);
+  expect(await look(Buffer.from('no tar at all'))).toEqual(score);
+  const none = { id: 'attempt-1', artifacts: {} } as unknown as Attempt;
+  expect(await examined(score, { run, attempt: none, artifacts, log: silentLogger })).toEqual(score);
+});
+
+test('what the evaluator holds back keeps its own reason', async () => {
+  const held = { quarantined: true, quarantineReason: 'perfect' };
+  expect(await look("open('/proc/1/environ')", held)).toMatchObject(held);
+});
+
+test('a large text that was made to keep its reader busy is read in time', async () => {
+  const brackets = '['.repeat(20_000) + '1,'.repeat(20_000);
+  const quotes = '"a"+'.repeat(10_000);
+  const reports = 'cv '.repeat(40_000);
+  for (const text of [
+    brackets,
+    quotes,
+    reports,
+    "'".repeat(100_000),
+    `${'\n'.repeat(100_000)}"""`,
+    'x'.repeat(10 ** 6),
+  ]) {
+    await look(text);
+  }
+}, 60_000);
