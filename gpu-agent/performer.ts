@@ -16,6 +16,7 @@ import type { Model } from './model/model.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
+import { performTraced } from './trajectory-trace.ts';
 
 /** Carries out what one trajectory asks for. */
 export interface Performer {
@@ -68,7 +69,7 @@ export function openPerformers(ports: OutsidePorts): OpenPerformer {
     const room = new AttemptRoom({ order, ...ports, ...(device === undefined ? {} : { device }) });
     const work = { ...ports, ...options, room };
     return {
-      perform: (command, signal) => perform(command, work, signal),
+      perform: (command, signal) => performTraced(command, work, () => perform(command, work, signal)),
       adopt: (containerId) => room.adopt(containerId),
       removeSandboxes: () => room.removeSandboxes(),
       removeStaging: () => room.removeStaging(),

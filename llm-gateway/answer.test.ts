@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
+import { startCollector } from '../shared/tracing/collector.test-support.ts';
+import { attemptSpan, runUnder } from '../shared/tracing/context.ts';
+import { startTracing } from '../shared/tracing/tracer.ts';
 import type { BudgetLimits, CompletionOrder } from './answer.ts';
 import { type Book, openBook } from './book.ts';
 import { createGateway, type Gateway } from './gateway.ts';
@@ -221,4 +224,24 @@ test('a model is checked: reachable, calls the tool as told, price known', async
   const away = new UpstreamFailure('connection', 'upstream a could not be reached');
   expect(await checked(away)).toMatchObject({ reachable: false, detail: expect.stringContaining('reached') });
   await expect(gatewayOn([]).check('nobody', signal)).rejects.toMatchObject({ code: 'notFound' });
+});
+
+test('a turn is a span of kind client under its caller, with model and tokens and without a word of it', async () => {
+  const collector = await startCollector();
+  const tracing = startTracing({ service: 'doubleblind-llm-gateway', endpoint: collector.endpoint, log: silentLogger });
+  const gateway = gatewayOn([scriptedUpstream('scripted', [turn('SECRET', 5)])]);
+  const caller = attemptSpan({ runId: 'run', attemptId: 'attempt', epoch: 1 });
+  await runUnder(caller, () => gateway.complete(order(gateway.openAttempt(account), 'r'), 'host-1', signal));
+  await tracing.stop();
+  await collector.stop();
+  const [span] = collector.spans;
+  expect(span).toMatchObject({ traceId: caller.traceId, parentSpanId: caller.spanId, kind: 3 });
+  const attributes = Object.fromEntries(
+    (span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]),
+  );
+  expect(span?.name).toBe(`chat ${String(attributes['gen_ai.request.model'])}`);
+  expect(attributes).toMatchObject({
+    ...{ 'gen_ai.operation.name': 'chat', 'gen_ai.provider.name': 'scripted', 'gen_ai.usage.output_tokens': '5' },
+  });
+  expect(JSON.stringify(collector.spans)).not.toMatch(/SECRET|hello/);
 });

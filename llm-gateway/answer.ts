@@ -11,6 +11,7 @@
 import { type Clock, delay } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import { RpcFault } from '../shared/rpc/fault.ts';
+import { inSpan } from '../shared/tracing/tracer.ts';
 import {
   type Account,
   type AttemptKey,
@@ -113,7 +114,7 @@ export async function answerTurn(
     if (offer.contextTokens <= tooLongFor) continue;
     const begunMs = line.clock.monotonicMs();
     try {
-      const turn = await answerAt(line, offer, errand, { ...order, model: offer.model }, signal);
+      const turn = await asSpan(offer, () => answerAt(line, offer, errand, { ...order, model: offer.model }, signal));
       const { inputTokens, outputTokens, dollars } = costOf(offer, turn, errand.lost);
       const recorded = { turn: { ...turn, inputTokens, outputTokens }, upstream: offer.upstream, dollars };
       line.book.settle(account, order.requestId, recorded, errand.lost, line.clock.now());
@@ -130,6 +131,25 @@ export async function answerTurn(
     }
   }
   throw faultOf(failures);
+}
+
+/** By OpenTelemetry's conventions for generative AI; never a word of the conversation. */
+async function asSpan(offer: Offer, ask: () => Promise<Turn>): Promise<Turn> {
+  const attributes = {
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.provider.name': offer.upstream,
+    'gen_ai.request.model': offer.model,
+  };
+  return await inSpan(`chat ${offer.model}`, { kind: 'client', attributes }, async (span) => {
+    const turn = await ask();
+    span.set({
+      'gen_ai.response.model': turn.model,
+      'gen_ai.response.finish_reasons': [turn.finishReason],
+      'gen_ai.usage.input_tokens': turn.inputTokens,
+      'gen_ai.usage.output_tokens': turn.outputTokens,
+    });
+    return turn;
+  });
 }
 
 function costOf(offer: Offer, turn: Turn, lost: Lost): Lost {

@@ -1,6 +1,6 @@
 // The report as Markdown, for issues, notebooks and terminals. The same facts as the page, without its pictures.
 
-import { endReasonWords, idea, isScored, label, parentLabels, ranking, winnerOf } from '../core/history.ts';
+import { bestSoFar, endReasonWords, idea, isScored, label, parentLabels, ranking, winnerOf } from '../core/history.ts';
 import { lineageLines, lineageText, standing } from '../core/lineage.ts';
 import type { Candidate, Verdict } from '../core/model.ts';
 import { count, dollars, duration, percent, score, scoreWithError } from '../core/quantity.ts';
@@ -111,6 +111,17 @@ function search({ run, candidates }: ReportData): string {
         parentLabels(candidate, candidates),
         standing(candidate),
         duration(candidate.runSeconds),
+        inert(shorten(idea(candidate), 120)),
+      ]),
+    ),
+    '### The best so far',
+    table(
+      ['After', 'Candidate', 'Operator', 'Best search score', 'Idea'],
+      bestSoFar(run, candidates, lowerIsBetter).map(({ seconds, score: best, candidate }) => [
+        duration(seconds),
+        `#${candidate.number}`,
+        candidate.operator ?? '',
+        score(best),
         inert(shorten(idea(candidate), 120)),
       ]),
     ),

@@ -40,6 +40,28 @@ test('it says who won, how sure that is, what the baseline does, and that no lan
   expect(reportPage({ ...data, models: ['some-model'] })).not.toContain('No language model took part');
 });
 
+test('both forms have every part: verdict, curve, tree, program, lessons, cost, how it was hidden, the head of the ledger', () => {
+  const data = sampleReport({ candidates: 40 });
+  const [page, text] = [reportPage(data), reportMarkdown(data)];
+  const parts = [
+    'Verdict',
+    'The search',
+    'Lineage',
+    "The winner's program",
+    'What was tried and what it taught',
+    'What it took',
+  ];
+  for (const part of [...parts, 'How the evaluation was kept hidden']) {
+    expect(page).toContain(`<h2>${part}</h2>`);
+    expect(text).toMatch(new RegExp(`^##+ ${part}$`, 'm'));
+  }
+  expect(page.match(/<svg/g)?.length).toBeGreaterThanOrEqual(4);
+  // Where the page has a curve, Markdown has its steps.
+  const steps = text.split('### The best so far\n')[1]?.split('###')[0] ?? '';
+  expect(steps.match(/^\|.* #\d+ /gm)?.length).toBeGreaterThan(1);
+  for (const form of [page, text]) expect(form).toContain(data.run.verdict?.ledgerHead);
+});
+
 test('a run without candidates, without verdict or without winner makes a page as well', () => {
   const empty = sampleReport({ candidates: 0 });
   expect(reportPage(empty)).toContain('Nobody won');

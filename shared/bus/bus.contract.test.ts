@@ -8,6 +8,7 @@ import { silentLogger } from '../log.ts';
 import { createLocalPki, issueCertificate } from '../pki/authority.ts';
 import { tlsPathsIn } from '../rpc/test-peers.ts';
 import type { TlsPaths } from '../rpc/tls-files.ts';
+import { attemptSpan, currentSpan } from '../tracing/context.ts';
 import { type Bus, connectBus } from './bus.ts';
 import { eventStream, type Heartbeat, inboxPrefix, type ResultEvent, resultSubject } from './messages.ts';
 import { startTestNats, type TestNats } from './test-nats.ts';
@@ -104,12 +105,13 @@ test('heartbeats of a host reach the coordinator', async () => {
   expect(coordinator.status()).toBe('connected');
 });
 
-test('an event comes again until its handler resolves, and then no more', async () => {
+test("an event comes again until its handler resolves, and then no more, each time under its attempt's span", async () => {
   const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
   const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
   const seen: number[] = [];
   coordinator.consumeResults(async ({ seq }) => {
     seen.push(seq);
+    expect(currentSpan()).toEqual(attemptSpan(started(seq)));
     if (seq === 1 && seen.filter((one) => one === 1).length < 3) throw new Error('the journal is busy');
   });
   await publishSurely(agent, started(1));

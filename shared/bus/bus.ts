@@ -14,7 +14,9 @@ import {
   ConsumerEvents,
   type ConsumerMessages,
   connect,
+  headers,
   type JsMsg,
+  type MsgHdrs,
   type NatsConnection,
   NatsError,
   nanos,
@@ -25,6 +27,8 @@ import {
 import { delay, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
+import { attemptSpan, fromTraceparent, toTraceparent, traceHeader } from '../tracing/context.ts';
+import { inSpan } from '../tracing/tracer.ts';
 import {
   eventStream,
   type Heartbeat,
@@ -216,10 +220,17 @@ async function publish(state: BusState, event: ResultEvent, repeat: number): Pro
   try {
     await state.connection
       .jetstream({ timeout: publishTimeoutMs })
-      .publish(resultSubject(event), body, { msgID, timeout: publishTimeoutMs });
+      .publish(resultSubject(event), body, { msgID, timeout: publishTimeoutMs, headers: traceHeaders(event) });
   } catch (error) {
     throw new Error(`the bus did not take the event ${msgID}`, { cause: error });
   }
+}
+
+/** The event belongs to its attempt's trace, however long after the attempt it is published. */
+function traceHeaders(event: ResultEvent): MsgHdrs {
+  const carried = headers();
+  carried.set(traceHeader, toTraceparent(attemptSpan(event)));
+  return carried;
 }
 
 async function consumeForEver(
@@ -312,7 +323,12 @@ async function handle(state: BusState, message: JsMsg, handler: (event: ResultEv
     return;
   }
   try {
-    await handler(parsed.data);
+    const parent = fromTraceparent(message.headers?.get(traceHeader));
+    const attributes = {
+      ...{ 'messaging.system': 'nats', 'messaging.operation.type': 'process' },
+      ...{ 'messaging.destination.name': eventStream, 'messaging.message.id': resultMessageId(parsed.data, 0) },
+    };
+    await inSpan(`process ${eventStream}`, { kind: 'consumer', parent, attributes }, () => handler(parsed.data));
     message.ack();
   } catch (error) {
     log.warn({ error, subject: message.subject, delivery: message.info.redeliveryCount }, 'an event was not taken in');

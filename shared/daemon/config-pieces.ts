@@ -32,6 +32,11 @@ export function peerSchema(daemon: string) {
   return z.strictObject({ address: hostPortSchema.describe(`Where the ${daemon} is.`) });
 }
 
+const tracesEndpointSchema = z.union([
+  z.url({ protocol: /^https?$/, error: 'is not an http or https URL' }).meta({ title: 'URL' }),
+  z.literal(''),
+]);
+
 /** The keys that every daemon has, with the defaults of an installed one. */
 export function daemonShape(role: string, port: number) {
   const certificates = '/etc/doubleblind/pki';
@@ -40,6 +45,9 @@ export function daemonShape(role: string, port: number) {
     stateDirectory: pathSchema.default(`/var/lib/doubleblind/${role}`).describe('Everything that it keeps.'),
     metricsPort: portSchema.default(0).describe('Port of the Prometheus metrics, on loopback; 0 for none.'),
     logLevel: logLevelSchema.default('info').describe('The least urgent lines that are logged.'),
+    tracesEndpoint: tracesEndpointSchema
+      .default('')
+      .describe('Base URL of an OpenTelemetry collector that takes spans (OTLP over HTTP, port 4318); empty for none.'),
     tls: z.strictObject({
       ca: pathSchema.default(`${certificates}/ca.crt`).describe('Certificates of the authority that others must have.'),
       certificate: pathSchema.default(`${certificates}/${role}.crt`).describe('Its own certificate.'),

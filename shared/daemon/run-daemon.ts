@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { type Clock, systemClock } from '../clock.ts';
 import { createLogger, type Logger, type LogLevel, messageChain } from '../log.ts';
+import { startTracing } from '../tracing/tracer.ts';
 import { ConfigError } from './config.ts';
 
 /** Something that runs until it is stopped. */
@@ -14,7 +15,14 @@ export interface Running {
   readonly done?: Promise<void>;
 }
 
-export interface DaemonOptions<Config extends { readonly logLevel?: LogLevel }> {
+/** The keys of a daemon's configuration that the process itself heeds. */
+interface ProcessConfig {
+  readonly logLevel?: LogLevel;
+  /** Where spans go; empty or absent for nowhere. */
+  readonly tracesEndpoint?: string;
+}
+
+export interface DaemonOptions<Config extends ProcessConfig> {
   readonly name: string;
   readonly readConfig: () => Config;
   /** Resolves when ready; undoes what it opened where it fails half-way. */
@@ -29,12 +37,12 @@ type Ending =
   | { readonly why: 'failed'; readonly error: unknown };
 
 /** Runs a daemon and exits the process. */
-export async function runDaemon<Config extends { readonly logLevel?: LogLevel }>(
-  options: DaemonOptions<Config>,
-): Promise<never> {
+export async function runDaemon<Config extends ProcessConfig>(options: DaemonOptions<Config>): Promise<never> {
   const config = readOrExit(options);
   const journald = process.env['JOURNAL_STREAM'] !== undefined;
   const log = createLogger({ name: options.name, level: config.logLevel ?? 'info', journald });
+  const endpoint = config.tracesEndpoint ?? '';
+  const tracing = endpoint === '' ? undefined : startTracing({ service: options.name, endpoint, log });
   const { promise: ending, resolve: end } = Promise.withResolvers<Ending>();
   listenForEnd(end);
 
@@ -58,10 +66,11 @@ export async function runDaemon<Config extends { readonly logLevel?: LogLevel }>
   const { name, stopTimeoutMs: limit } = options;
   const stopTimeoutMs = typeof limit === 'number' ? limit : limit(config);
   const clean = await stopInTime(running, { name, stopTimeoutMs }, log);
+  await tracing?.stop();
   return exit(clean && reason.why !== 'failed' ? 0 : 1);
 }
 
-function readOrExit<Config extends { readonly logLevel?: LogLevel }>(options: DaemonOptions<Config>): Config {
+function readOrExit<Config extends ProcessConfig>(options: DaemonOptions<Config>): Config {
   try {
     return options.readConfig();
   } catch (error) {

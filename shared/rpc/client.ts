@@ -15,6 +15,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { identityOfAlternativeNames, type Role } from '../pki/identity.ts';
+import { currentSpan, toTraceparent, traceHeader } from '../tracing/context.ts';
 import { type Input, messageLimitBytes, type ServiceName, type Services, serviceDefinition } from './definitions.ts';
 import { codeOfNumber, faultFromStatus, RpcFault } from './fault.ts';
 import { openTlsFiles, type TlsMaterial, type TlsPaths } from './tls-files.ts';
@@ -121,6 +122,14 @@ interface Outgoing {
   readonly input: unknown;
 }
 
+/** With the span that the call belongs to, where one is open. */
+function outgoingMetadata(): Metadata {
+  const metadata = new Metadata();
+  const span = currentSpan();
+  if (span !== undefined) metadata.set(traceHeader, toTraceparent(span));
+  return metadata;
+}
+
 function connect(options: RpcClientOptions<ServiceName>, material: TlsMaterial): Client {
   const { expectRole, expectName } = options;
   const secureContext = createSecureContext({ ...material, minVersion: 'TLSv1.3' });
@@ -153,7 +162,7 @@ function ask({ client, details, options, callOptions, input }: Outgoing): Promis
       requestSerialize,
       responseDeserialize,
       input,
-      new Metadata(),
+      outgoingMetadata(),
       deadline(callOptions),
       (error, response) => {
         release();
@@ -182,7 +191,7 @@ async function send({ client, details, options, callOptions, input }: Outgoing):
     details.path,
     (message: unknown) => (message === poison ? poisonBytes : details.requestSerialize(message)),
     details.responseDeserialize,
-    new Metadata(),
+    outgoingMetadata(),
     deadline({ deadlineMs: (callOptions.deadlineMs ?? 0) + 2 * poisonMs }),
     (error, response) => {
       open = false;
@@ -234,7 +243,7 @@ async function* receive({ client, details, options, callOptions, input }: Outgoi
     requestSerialize,
     responseDeserialize,
     input,
-    new Metadata(),
+    outgoingMetadata(),
     deadline(callOptions),
   );
   const release = onAbort(callOptions.signal, () => call.cancel());

@@ -14,6 +14,8 @@ import type {
 } from '@grpc/grpc-js';
 import type { Logger } from '../log.ts';
 import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
+import { fromTraceparent, traceHeader } from '../tracing/context.ts';
+import { inSpan } from '../tracing/tracer.ts';
 import { type Input, type ServiceName, type Services, serviceDefinition } from './definitions.ts';
 import { faultToStatus, RpcFault } from './fault.ts';
 
@@ -82,7 +84,7 @@ function single(handler: Loose, method: string, log: Logger): UntypedHandleCall 
     const input = 'request' in call ? call.request : readMessages(call, context.signal);
     const answer = async (): Promise<void> => {
       try {
-        const response = await (handler(input, context) as Promise<unknown>);
+        const response = await traced(call, method, () => handler(input, context) as Promise<unknown>);
         callback(null, response);
       } catch (error) {
         callback(faultToStatus(toFault(error, context, log)));
@@ -100,8 +102,10 @@ function streaming(handler: Loose, method: string, log: Logger): UntypedHandleCa
     const { context, end } = openContext(call, method, false);
     const answer = async (): Promise<void> => {
       try {
-        const messages = (handler(call.request, context) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-        await pump(messages, call, context.signal);
+        await traced(call, method, async () => {
+          const messages = (handler(call.request, context) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+          await pump(messages, call, context.signal);
+        });
         call.end();
       } catch (error) {
         call.emit('error', faultToStatus(toFault(error, context, log)));
@@ -111,6 +115,16 @@ function streaming(handler: Loose, method: string, log: Logger): UntypedHandleCa
     };
     void answer();
   };
+}
+
+/** As a span under the caller's. Calls that nobody traces (an operator's, a health check) make none. */
+async function traced<Value>(call: AnyCall, method: string, work: () => Promise<Value>): Promise<Value> {
+  const [header] = call.metadata.get(traceHeader);
+  const parent = fromTraceparent(header?.toString());
+  if (parent === undefined) return await work();
+  const [service = '', name = ''] = method.split('/');
+  const attributes = { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': name };
+  return await inSpan(method, { kind: 'server', parent, attributes }, work);
 }
 
 async function pump(

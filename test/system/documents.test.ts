@@ -48,6 +48,7 @@ function makeTask(folder: string): void {
 }
 
 const shells: ChildProcess[] = [];
+const longestPageMs = 840_000;
 
 /** In a process group of its own, so that all of it can be ended. */
 function shell(script: string, env: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
@@ -58,9 +59,14 @@ function shell(script: string, env: Readonly<Record<string, string>>): Promise<{
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     shells.push(child);
+    // Before the test's own time is over, so that what it printed so far is told.
+    const timer = setTimeout(() => child.pid && process.kill(-child.pid, 'SIGTERM'), longestPageMs);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-    child.once('close', (code) => resolve({ code: code ?? 1, output }));
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? 1, output });
+    });
   });
 }
 
