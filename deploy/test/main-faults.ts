@@ -1,0 +1,70 @@
+// `npm run test:faults [-- --only WORD] [--hosts N] [--slots N]`: every row of the table of faults, as often as its figure needs,
+// on a fleet of real processes with networks of their own and the default lease of 10 s. Prints the table; exits 1 unless all held.
+
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { startFleet } from '../../test/faults/fleet.ts';
+import { type Measured, rows, runRows } from '../../test/faults/table.ts';
+import { networkMissing } from '../../test/support/network.ts';
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    hosts: { type: 'string', default: '3' },
+    slots: { type: 'string', default: '4' },
+    times: { type: 'string' },
+    lease: { type: 'string', default: '10000' },
+  },
+});
+
+const missing = networkMissing();
+if (missing === undefined) process.exitCode = await main();
+else {
+  process.stderr.write(`test:faults cannot run here: ${missing}\n`);
+  process.exitCode = 1;
+}
+
+async function main(): Promise<number> {
+  const chosen = rows.filter(({ fault }) => fault.includes(values.only));
+  if (chosen.length === 0) {
+    process.stderr.write(
+      `no fault has the word ${values.only}; there are:\n${rows.map(({ fault }) => `  ${fault}\n`).join('')}`,
+    );
+    return 2;
+  }
+  const fleet = await startFleet({
+    hosts: Number(values.hosts),
+    slots: Number(values.slots),
+    leaseMs: Number(values.lease),
+  });
+  // Ctrl-C must not leave daemons and namespaces behind.
+  process.once('SIGINT', () => void fleet.stop().finally(() => process.exit(130)));
+  try {
+    const timesOf = ({ times }: { times: number }): number =>
+      values.times === undefined ? times : Number(values.times);
+    const table = await runRows(fleet, chosen, timesOf, ({ fault, measured, held }) => {
+      process.stderr.write(`${held ? '✓' : '✗'} ${fault}: ${measured}\n`);
+    });
+    print(table);
+    return table.every(({ held }) => held) ? 0 : 1;
+  } finally {
+    await fleet.stop();
+  }
+}
+
+function print(table: readonly Measured[]): void {
+  const load = loadavg().map((value) => value.toFixed(1));
+  const lines = table.map(
+    ({ fault, measured, held }) => `| ${fault} | ${measured} | ${held ? 'held' : '**did not hold**'} |`,
+  );
+  process.stdout.write(
+    [
+      `${values.hosts} hosts with ${values.slots} slots, lease ${values.lease} ms, ${cpus().length} processors, load ${load.join(' ')}`,
+      '',
+      '| fault | measured | |',
+      '|---|---|---|',
+      ...lines,
+      '',
+    ].join('\n'),
+  );
+}

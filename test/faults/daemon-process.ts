@@ -1,0 +1,57 @@
+// A daemon as a process on a machine of the test's network: started, killed, stopped for a while, started again.
+
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { type Machine, spawnOn } from '../support/network.ts';
+
+export interface DaemonProcess {
+  readonly name: string;
+  readonly machine: Machine;
+  start(): void;
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves with its exit code. */
+  stop(): Promise<number | null>;
+  /** SIGSTOP: the process stands still and notices nothing of it. */
+  freeze(): void;
+  thaw(): void;
+  log(): string;
+}
+
+export interface DaemonSpec {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly command: readonly string[];
+  readonly logFile: string;
+}
+
+export function daemonProcess({ name, machine, command, logFile }: DaemonSpec): DaemonProcess {
+  let child: ChildProcess | undefined;
+  let ended: Promise<number | null> = Promise.resolve(null);
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    // A frozen process would never see another signal than SIGKILL.
+    child?.kill('SIGCONT');
+    child?.kill(signal);
+    return await ended;
+  };
+  return {
+    name,
+    machine,
+    start() {
+      if (child !== undefined && child.exitCode === null && child.signalCode === null) return;
+      const log = openSync(logFile, 'a', 0o600);
+      const started = spawnOn(machine, command, { stdio: ['ignore', log, log] });
+      closeSync(log);
+      ended = new Promise((resolve) => {
+        started.once('exit', (code) => resolve(code));
+        started.once('error', () => resolve(null));
+      });
+      child = started;
+    },
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    log: () => readFileSync(logFile, 'utf8'),
+  };
+}
