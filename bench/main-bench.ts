@@ -5,11 +5,13 @@ import { benchOfflinePolicy } from './offline-policy.ts';
 import type { BenchReport } from './results.ts';
 import { benchScoring } from './scoring.ts';
 import { benchService } from './service.ts';
+import { benchUtilisation } from './utilisation.ts';
 
 const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<BenchReport>>> = {
   'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
   scoring: benchScoring,
   service: benchService,
+  utilisation: benchUtilisation,
 };
 
 const [name = '', ...words] = process.argv.slice(2);

@@ -129,6 +129,11 @@ test('fork goes on from a run: its whole id, how many of the best, and what is t
   expect((await run('fork', '--help')).stdout).toContain('begins with its scored candidates');
 });
 
+test('rm forgets a run by its whole id', async () => {
+  expect((await run('rm', 'r-sam')).stdout).toBe('r-sample\n');
+  expect(stub.requests).toContainEqual({ verb: 'rm', runId: 'r-sample' });
+});
+
 test('kill ends a run at once, and seals it only where that is asked for', async () => {
   expect((await run('kill', 'r-sam')).stdout).toContain('killed');
   expect((await run('kill', 'r-sam', '--seal')).stdout).toContain('sealing');

@@ -19,6 +19,7 @@ import { addRelease } from './verbs/release.ts';
 import { addReplay } from './verbs/replay.ts';
 import { addReport } from './verbs/report.ts';
 import { addResults } from './verbs/results.ts';
+import { addRm } from './verbs/rm.ts';
 import { addRun } from './verbs/run.ts';
 import { addScore } from './verbs/score.ts';
 import { addSetup } from './verbs/setup.ts';
@@ -54,6 +55,7 @@ export const verbs: readonly AddVerb[] = [
   addSteering,
   addRelease,
   addFork,
+  addRm,
   addTask,
   addNode,
   addTop,

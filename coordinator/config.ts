@@ -65,6 +65,16 @@ export const configSchema = z.strictObject({
   dashboard: dashboardSchema,
   lease: leaseSchema,
   limits: limitsSchema,
+  retention: z
+    .strictObject({
+      runDays: z.number().nonnegative().default(0).describe('Days after its end that a run is kept; 0 for ever.'),
+      artifactHours: z
+        .number()
+        .positive()
+        .default(24)
+        .describe('Hours after it was stored that an artifact is kept which no run points to.'),
+    })
+    .prefault({}),
   maxArtifactBytes: bytes.default(2 ** 30).describe('The largest artifact that an agent may store.'),
 });
 

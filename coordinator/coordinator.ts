@@ -12,6 +12,7 @@ import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import { openArtifactDirectory } from '../shared/store/artifacts.ts';
+import { startRetention } from './artifacts/retention.ts';
 import type { CoordinatorConfig } from './config.ts';
 import { startDashboard } from './dashboard/server.ts';
 import { connectAgents, startFleet } from './fleet/fleet.ts';
@@ -94,6 +95,7 @@ export async function startCoordinator(
       const sources = { search, fleet: hosts, artifacts, listLedger: evaluator.listLedger };
       stack.adopt(await startDashboard({ ...config.dashboard, tls, sources, log }), (it) => it.stop());
     }
+    stack.adopt(startRetention({ actor, artifacts, clock, log, ...config.retention }), (it) => it.stop());
     actor.start();
     const bus = stack.adopt(await openBus(), (it) => it.close());
     bus.subscribeHeartbeats((heartbeat) => fleet.hear(heartbeat));

@@ -107,6 +107,9 @@ export const configSchema = z.strictObject({
   cache: z
     .strictObject({
       maxBytes: count.default(4 * 2 ** 30).describe('Artifacts kept on this host, least recently used first to go.'),
+      maxBundleBytes: count
+        .default(16 * 2 ** 30)
+        .describe('Unpacked bundles kept on this host, but for those in use; least recently used first to go.'),
     })
     .prefault({}),
   stopPatienceMs: millisecondsSchema

@@ -6,6 +6,7 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Digest } from '../shared/core/ids.ts';
 import { noUsage } from '../shared/core/vocabulary.ts';
 import { messageChain } from '../shared/log.ts';
 import type { AgentPorts } from './agent-options.ts';
@@ -79,6 +80,12 @@ function condemn(ports: AgentPorts, order: AttemptOrder, message: string): void 
     elapsedSeconds: 0,
   } as const;
   book.end(order, concluded, endedEvent(order, ports, { kind: 'reportEnd', concluded, artifacts: {} }), clock.now());
+}
+
+/** Bundles of attempts that have not ended. */
+export function bundlesInUse(book: Pick<HostBook, 'attempts'>): Set<Digest> {
+  const open = book.attempts().filter(({ ended }) => !ended);
+  return new Set(open.map(({ order }) => order.task.bundleDigest));
 }
 
 /** Removes what attempts that have ended, or that nobody knows any more, left in the staging directory. */

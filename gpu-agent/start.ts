@@ -26,7 +26,7 @@ import { openHostBook } from './outbox/host-book.ts';
 import { openPackages } from './packages/open-packages.ts';
 import { openPerformers } from './performer.ts';
 import { loadPrompts } from './prompts/prompts.ts';
-import { sweepStaging } from './recovery.ts';
+import { bundlesInUse, sweepStaging } from './recovery.ts';
 import { agentService } from './rpc/agent-service.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 import { type SlotWatch, watchSlots } from './slot-watch.ts';
@@ -166,7 +166,12 @@ async function openPorts(
       packages: await openPackages(config, { clock, log }, stack),
       model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
       artifacts,
-      bundles: await openBundles(join(stateDirectory, 'bundles'), artifacts),
+      bundles: await openBundles({
+        directory: join(stateDirectory, 'bundles'),
+        artifacts,
+        maxBytes: config.cache.maxBundleBytes,
+        inUse: () => bundlesInUse(book),
+      }),
       prompts: loadPrompts(config.prompts.directory),
       stagingDirectory,
       environment: config.sandbox.environment,

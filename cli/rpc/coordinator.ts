@@ -42,6 +42,7 @@ export interface Coordinator {
   /** New totals; what is left out stays. */
   extendRun(id: string, budgets: Extension): Promise<Run>;
   cancelRun(id: string): Promise<Run>;
+  deleteRun(id: string): Promise<void>;
   /** Takes longer than other calls: the evaluator records what the fork inherits. */
   forkRun(request: Input<wire.ForkRunRequest>): Promise<Run>;
   killRun(id: string, seal: boolean): Promise<Run>;
@@ -127,6 +128,9 @@ function runCalls({ search }: Clients) {
       run(await search.extendRun({ runId, ...budgets }, { deadlineMs })),
     cancelRun: async (runId: string) => run(await search.cancelRun({ runId }, { deadlineMs })),
     forkRun: async (request: Input<wire.ForkRunRequest>) => run(await search.forkRun(request, { deadlineMs: forkMs })),
+    deleteRun: async (runId: string) => {
+      await search.deleteRun({ runId }, { deadlineMs });
+    },
     killRun: async (runId: string, seal: boolean) => run(await search.killRun({ runId, seal }, { deadlineMs })),
     finalSubmission: (runId: string) => joined(search.getFinalSubmission({ runId }, { deadlineMs: 120_000 })),
     watchRun: (runId: string, afterSequence: number, signal: AbortSignal) =>

@@ -233,6 +233,10 @@ function searchHandlers(
       const forked = { ...run, state: 'running', verdict: null, forkedFrom: run.runId } as const;
       return Promise.resolve({ run: encodeRun(forked) });
     },
+    deleteRun: ({ runId }) => {
+      requests.push({ verb: 'rm', runId });
+      return Promise.resolve({});
+    },
     killRun: ({ runId, seal }) => steer(seal ? 'kill --seal' : 'kill', runId, seal ? 'sealing' : 'killed'),
     getFinalSubmission: async function* () {
       yield { chunk: Buffer.from('id,0\n1,') };

@@ -3,6 +3,7 @@
 
 import { assertNever } from '../../shared/core/assert.ts';
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
+import { mayDelete } from './delete-run.ts';
 import { admitsDuplicate } from './duplicates.ts';
 import type { AttemptEvent, AttemptPlanned, Event, HostEvent, RunEvent } from './event.ts';
 import { maySteer } from './guidance.ts';
@@ -23,6 +24,7 @@ export function admits(state: State, event: Event): boolean {
     case 'runBudgetSpent':
     case 'runSealing':
     case 'runKilled':
+    case 'runDeleted':
     case 'runJudged':
     case 'runSealed':
       return admitsOfRun(state, event);
@@ -80,6 +82,8 @@ function admitsOfRun(state: State, event: RunEvent): boolean {
         run.phase === 'paused' ||
         (run.phase === 'refitting' && run.refit?.cancelled === false)
       );
+    case 'runDeleted':
+      return mayDelete(run);
     case 'runKilled':
       return mayKill(run, event.seal);
     case 'runSealed':

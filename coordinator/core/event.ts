@@ -70,6 +70,8 @@ export type RunEvent =
   | { readonly kind: 'runSealing'; readonly runId: RunId; readonly endReason: EndReason }
   /** The end at once, with or without a verdict. */
   | { readonly kind: 'runKilled'; readonly runId: RunId; readonly seal: boolean }
+  /** Nothing of it is to be kept but its events. */
+  | { readonly kind: 'runDeleted'; readonly runId: RunId }
   /** The verdict is there, and the winner is to be refitted before the run is sealed. */
   | {
       readonly kind: 'runJudged';

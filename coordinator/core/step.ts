@@ -11,6 +11,7 @@ import { assertNever } from '../../shared/core/assert.ts';
 import { admits } from './admission.ts';
 import { endAttempt, lease, loseAttempt, markDuplicate, plan, refuse, score, start } from './attempt-steps.ts';
 import type { Command } from './command.ts';
+import { deleteRun } from './delete-run.ts';
 import type { Event, StampedEvent } from './event.ts';
 import { runOf } from './event.ts';
 import { changeHost, cordonHost, endDrain, joinHost, loseHost, startDrain, suspectHost } from './host-steps.ts';
@@ -57,6 +58,8 @@ function apply(state: State, event: Event, at: number): Command[] {
       return spendBudget(state, event, at);
     case 'runSealing':
       return startSealing(state, event, at);
+    case 'runDeleted':
+      return deleteRun(state, event);
     case 'runKilled':
       return killRun(state, event, at);
     case 'runJudged':

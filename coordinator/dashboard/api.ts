@@ -14,7 +14,7 @@ import { toJson } from './json.ts';
 
 /** Where the API gets everything from. */
 export interface DashboardSources {
-  readonly search: Omit<SearchHandlers, 'createRun' | 'forkRun' | 'listTasks'>;
+  readonly search: Omit<SearchHandlers, 'createRun' | 'forkRun' | 'deleteRun' | 'listTasks'>;
   readonly fleet: Pick<FleetHandlers, 'listHosts'>;
   readonly artifacts: ArtifactDirectory;
   /** A page of the evaluator's ledger. */

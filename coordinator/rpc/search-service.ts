@@ -5,6 +5,7 @@ import { type RunId, runId as toRunId } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import type { ArtifactDirectory } from '../../shared/store/artifacts.ts';
+import { mayDelete } from '../core/delete-run.ts';
 import type { Event } from '../core/event.ts';
 import { maySteer, mostGuidanceCharacters } from '../core/guidance.ts';
 import type { Budgets } from '../core/options.ts';
@@ -55,7 +56,8 @@ type Steering =
   | 'resumeRun'
   | 'cancelRun'
   | 'killRun'
-  | 'forkRun';
+  | 'forkRun'
+  | 'deleteRun';
 
 function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers, Steering> {
   const { actor, evaluator } = options;
@@ -68,6 +70,10 @@ function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers,
     listTasks: async ({ pageSize, pageToken }) => await evaluator.listTasks(pageSize, pageToken),
     createRun: async (request) => ({ run: wholeRun(options, await createRun(options, request)) }),
     forkRun: async (request) => ({ run: wholeRun(options, await forkRun(options, request, freshRunId)) }),
+    async deleteRun({ runId }) {
+      await actor.post({ kind: 'runDeleted', runId: ended(findRun(actor.state, runId)).id });
+      return {};
+    },
     pauseRun: async ({ runId }) =>
       await steer(runId, (run) => ({ kind: 'runPaused', runId: notEnding(run, 'paused').id })),
     resumeRun: async ({ runId }) =>
@@ -152,6 +158,13 @@ function notEnding(run: Run, verb: string): Run {
   });
 }
 
+function ended(run: Run): Run {
+  if (mayDelete(run)) return run;
+  throw new RpcFault('failedPrecondition', `run ${run.id} is ${run.phase}; end it with: doubleblind cancel, or kill`, {
+    reason: 'runGoesOn',
+  });
+}
+
 function steerable(run: Run, guidance: string): Run {
   notEnding(run, 'steered');
   if (guidance === run.steering.at(-1) || maySteer(run, guidance)) return run;
@@ -206,7 +219,7 @@ async function unknownTask(evaluator: Evaluator, taskName: string, cause: RpcFau
 
 /** The bundle must be here before an agent asks for it. */
 async function storeBundle({ artifacts, evaluator }: SearchServiceOptions, task: Task): Promise<void> {
-  if (await artifacts.has(task.bundleDigest)) return;
+  if (await artifacts.touch(task.bundleDigest)) return;
   await artifacts.put(evaluator.fetchBundle(pinnedName(task)), task.bundleDigest);
 }
 

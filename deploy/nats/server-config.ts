@@ -49,7 +49,7 @@ export function renderNatsServerConfig(options: NatsServerOptions): string {
 listen: ${text(options.listen)}
 server_name: ${text(options.serverName ?? 'doubleblind')}
 ${options.cluster === undefined ? '' : cluster(options.cluster, options.tls)}${options.pidFile === undefined ? '' : `pid_file: ${text(options.pidFile)}\n`}max_payload: ${longestMessageBytes}
-max_connections: 1024
+max_connections: 8192
 ping_interval: "10s"
 ping_max: 2
 write_deadline: "5s"

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -93,10 +93,35 @@ test('a bundle is unpacked once, readable by everybody and writable by nobody in
   const remote = new MemoryArtifacts();
   const file = (path: string, text: string) => ({ path, bytes: Buffer.from(text), executable: false });
   const digest = remote.add(await packFiles([file('train.csv', 'id\n1\n'), file('images/a.txt', 'a')]));
-  const bundles = await openBundles(join(directory, 'bundles'), await client(remote, 100_000));
+  const bundles = await bundlesOver(remote, 2 ** 20);
   const [bundle] = await Promise.all([bundles.get(digest), bundles.get(digest)]);
   expect(bundle.files).toEqual(['images/a.txt (1 kB)', 'train.csv (1 kB)']);
   expect(statSync(bundle.directory).mode & 0o777).toBe(0o755);
   expect(statSync(join(bundle.directory, 'images')).mode & 0o777).toBe(0o755);
   expect(statSync(join(bundle.directory, 'images/a.txt')).mode & 0o777).toBe(0o444);
 });
+
+test('unpacked bundles keep their bound: the least recently used go, but for those that attempts need', async () => {
+  const remote = new MemoryArtifacts();
+  const pack = async (letter: string): Promise<Digest> =>
+    remote.add(await packFiles([{ path: 'train.csv', bytes: Buffer.alloc(400, letter), executable: false }]));
+  const [a, b, c, d] = [await pack('a'), await pack('b'), await pack('c'), await pack('d')];
+  const needed = new Set<Digest>();
+  const bundles = await bundlesOver(remote, 1000, needed);
+  const there = () => [a, b, c, d].map((digest) => existsSync(join(directory, 'bundles', digest)));
+  await bundles.get(a);
+  await bundles.get(b);
+  await bundles.get(a);
+  await bundles.get(c);
+  expect(there()).toEqual([true, false, true, false]);
+  // Also what an earlier daemon unpacked counts.
+  needed.add(a);
+  needed.add(c);
+  await (await bundlesOver(remote, 1000, needed)).get(d);
+  expect(there()).toEqual([true, false, true, true]);
+});
+
+async function bundlesOver(remote: RemoteArtifacts, maxBytes: number, needed: ReadonlySet<Digest> = new Set()) {
+  const artifacts = await client(remote, 100_000);
+  return await openBundles({ directory: join(directory, 'bundles'), artifacts, maxBytes, inUse: () => needed });
+}

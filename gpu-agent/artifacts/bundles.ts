@@ -1,11 +1,12 @@
 // Bundles of tasks, unpacked once per digest, ready to be mounted into sandboxes.
 //
 // Invariants: 1. a directory under its final name is whole (written elsewhere, then renamed); 2. everyone may read it and
-// nobody in a sandbox may write it: files 0444, directories 0755.
+// nobody in a sandbox may write it: files 0444, directories 0755; 3. before another one is unpacked, the least recently used go
+// until all together hold at most `maxBytes`, but for those that attempts in the book still need.
 
 import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Digest } from '../../shared/core/ids.ts';
+import { type Digest, digest, isDigest } from '../../shared/core/ids.ts';
 import { type TreeLimits, unpackTree } from '../../shared/store/tree.ts';
 import type { ArtifactClient } from './artifact-client.ts';
 
@@ -22,11 +23,20 @@ export interface Bundles {
   get(digest: Digest): Promise<Bundle>;
 }
 
-export async function openBundles(directory: string, artifacts: ArtifactClient): Promise<Bundles> {
+export interface BundlesOptions {
+  readonly directory: string;
+  readonly artifacts: ArtifactClient;
+  readonly maxBytes: number;
+  /** Bundles of attempts that have not ended; asked for when something is about to be removed. */
+  readonly inUse: () => ReadonlySet<Digest>;
+}
+
+export async function openBundles({ directory, artifacts, maxBytes, inUse }: BundlesOptions): Promise<Bundles> {
   const incoming = join(directory, 'incoming');
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   const unpacking = new Map<Digest, Promise<void>>();
+  const kept = await unpackedBundles(directory);
 
   async function unpack(digest: Digest, target: string): Promise<void> {
     const tar = await artifacts.get(digest);
@@ -35,11 +45,31 @@ export async function openBundles(directory: string, artifacts: ArtifactClient):
     await unpackTree(tar, temporary, bundleLimits);
     await openToReaders(temporary);
     await rename(temporary, target);
+    kept.set(digest, await bytesIn(target));
+    await makeRoom(digest);
+  }
+
+  async function makeRoom(newest: Digest): Promise<void> {
+    let total = [...kept.values()].reduce((sum, bytes) => sum + bytes, 0);
+    const needed = inUse();
+    for (const [digest, bytes] of kept) {
+      if (total <= maxBytes) return;
+      if (digest === newest || needed.has(digest)) continue;
+      kept.delete(digest);
+      total -= bytes;
+      await rm(join(directory, digest), { recursive: true, force: true });
+    }
   }
 
   return {
     async get(digest) {
       const target = join(directory, digest);
+      // A Map keeps the order of insertion, so the least recently used comes first.
+      const bytes = kept.get(digest);
+      if (bytes !== undefined) {
+        kept.delete(digest);
+        kept.set(digest, bytes);
+      }
       if (!(await exists(target))) {
         const running = unpacking.get(digest) ?? unpack(digest, target).finally(() => unpacking.delete(digest));
         unpacking.set(digest, running);
@@ -65,6 +95,20 @@ async function openToReaders(directory: string): Promise<void> {
     if (entry.isDirectory()) await openToReaders(path);
     else await chmod(path, 0o444);
   }
+}
+
+/** What an earlier daemon unpacked, with sizes. */
+async function unpackedBundles(directory: string): Promise<Map<Digest, number>> {
+  const found = (await readdir(directory)).filter((name) => isDigest(name)).map((name) => digest(name));
+  return new Map(await Promise.all(found.map(async (name) => [name, await bytesIn(join(directory, name))] as const)));
+}
+
+async function bytesIn(directory: string): Promise<number> {
+  let sum = 0;
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size;
+  }
+  return sum;
 }
 
 async function listFiles(directory: string): Promise<string[]> {

@@ -177,7 +177,12 @@ async function startRigAgent({ directory, root, artifacts, bus, model, clock, ..
         engine,
         model,
         artifacts: client,
-        bundles: await openBundles(join(directory, 'bundles'), client),
+        bundles: await openBundles({
+          directory: join(directory, 'bundles'),
+          artifacts: client,
+          maxBytes: 2 ** 30,
+          inUse: () => new Set(),
+        }),
         packages: rest.packages,
         prompts: loadPrompts(),
         clock,

@@ -26,6 +26,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'doubleblind.coordinator.v1.SearchService/KillRun': operators,
   'doubleblind.coordinator.v1.SearchService/ForkRun': operators,
   'doubleblind.coordinator.v1.SearchService/ReleaseCandidate': operators,
+  'doubleblind.coordinator.v1.SearchService/DeleteRun': operators,
   'doubleblind.coordinator.v1.SearchService/GetFinalSubmission': operators,
   'doubleblind.coordinator.v1.FleetService/ListHosts': operators,
   'doubleblind.coordinator.v1.FleetService/CordonHost': operators,

@@ -45,6 +45,7 @@ beforeAll(async () => {
         extendRun: refuse,
         cancelRun: refuse,
         killRun: refuse,
+        deleteRun: refuse,
         forkRun: refuse,
         releaseCandidate: refuse,
         getFinalSubmission: async function* () {},

@@ -4,8 +4,8 @@
 // 2. What is stored under a digest never changes; storing the same bytes again does nothing.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, rmSync, statSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digest, isDigest } from '../core/ids.ts';
 
@@ -28,6 +28,10 @@ export interface ArtifactDirectory {
   stream(digest: Digest, chunkBytes?: number): AsyncIterable<Buffer>;
   /** Where the file is, for mounts; it may not be there. */
   pathOf(digest: Digest): string;
+  /** Takes it as if it were stored now; false where it is not there. */
+  touch(digest: Digest): Promise<boolean>;
+  /** Removes it where it was last stored before that moment; true where it did. In one go, so that nobody stores it meanwhile. */
+  removeStale(digest: Digest, storedBeforeMs: number): boolean;
   /** Removes it where it is there. */
   remove(digest: Digest): Promise<void>;
   /** All digests, sorted. */
@@ -63,6 +67,8 @@ export async function openArtifactDirectory(directory: string): Promise<Artifact
     get: (name) => readFile(pathOf(name)).catch((error: unknown) => missing(name, error)),
     stream: (name, chunkBytes) => readPieces(name, pathOf(name), chunkBytes ?? 65_536),
     pathOf,
+    touch: (name) => touch(pathOf(name)),
+    removeStale: (name, storedBeforeMs) => removeStale(pathOf(name), storedBeforeMs),
     remove: (name) => rm(pathOf(name), { force: true }),
     list: () => listDigests(directory),
   };
@@ -84,6 +90,8 @@ async function put({ directory, incoming, source, expected, pathOf, size }: Put)
     if (expected !== undefined && written.digest !== expected) {
       throw new DigestMismatch(`the bytes hash to ${written.digest}, not to ${expected}`);
     }
+    // Touched first, then looked at: what was removed in between is written again.
+    await touch(pathOf(written.digest));
     const alreadyStored = (await size(written.digest)) !== undefined;
     if (!alreadyStored) {
       const target = pathOf(written.digest);
@@ -96,6 +104,24 @@ async function put({ directory, incoming, source, expected, pathOf, size }: Put)
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+async function touch(path: string): Promise<boolean> {
+  const now = new Date();
+  try {
+    await utimes(path, now, now);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function removeStale(path: string, storedBeforeMs: number): boolean {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined || status.mtimeMs >= storedBeforeMs) return false;
+  rmSync(path);
+  return true;
 }
 
 async function writeSynced(

@@ -229,6 +229,13 @@ export interface ForkRunResponse {
   run: Run | null;
 }
 
+export interface DeleteRunRequest {
+  runId: string;
+}
+
+export interface DeleteRunResponse {
+}
+
 export interface KillRunRequest {
   runId: string;
   seal: boolean;
@@ -357,6 +364,7 @@ export interface SearchService {
   extendRun: { kind: 'unary'; request: ExtendRunRequest; response: ExtendRunResponse };
   cancelRun: { kind: 'unary'; request: CancelRunRequest; response: CancelRunResponse };
   forkRun: { kind: 'unary'; request: ForkRunRequest; response: ForkRunResponse };
+  deleteRun: { kind: 'unary'; request: DeleteRunRequest; response: DeleteRunResponse };
   killRun: { kind: 'unary'; request: KillRunRequest; response: KillRunResponse };
   releaseCandidate: { kind: 'unary'; request: ReleaseCandidateRequest; response: ReleaseCandidateResponse };
   getFinalSubmission: { kind: 'serverStream'; request: GetFinalSubmissionRequest; response: GetFinalSubmissionResponse };
