@@ -11,12 +11,13 @@ import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
-import { openArtifactDirectory } from '../shared/store/artifacts.ts';
+import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { startRetention } from './artifacts/retention.ts';
 import type { CoordinatorConfig } from './config.ts';
 import { startDashboard } from './dashboard/server.ts';
 import { connectAgents, startFleet } from './fleet/fleet.ts';
-import { openJournal, stateHash } from './journal/journal.ts';
+import { type Journal, openJournal, stateHash } from './journal/journal.ts';
+import { startSnapshots } from './journal/snapshots.ts';
 import { newCoordinatorMetrics } from './metrics.ts';
 import { artifactService } from './rpc/artifact-service.ts';
 import { connectEvaluator } from './rpc/evaluator.ts';
@@ -25,7 +26,7 @@ import { connectGateway } from './rpc/gateway.ts';
 import { searchHandlers, searchService } from './rpc/search-service.ts';
 import { newExecutors } from './runs/executors.ts';
 import { newLauncher } from './runs/launcher.ts';
-import { openSearchActor } from './runs/search-actor.ts';
+import { openSearchActor, type SearchActor } from './runs/search-actor.ts';
 
 /** Calls that run may end by themselves for so long; watchers of runs never do. */
 const graceMs = 2000;
@@ -95,7 +96,7 @@ export async function startCoordinator(
       const sources = { search, fleet: hosts, artifacts, listLedger: evaluator.listLedger };
       stack.adopt(await startDashboard({ ...config.dashboard, tls, sources, log }), (it) => it.stop());
     }
-    stack.adopt(startRetention({ actor, artifacts, clock, log, ...config.retention }), (it) => it.stop());
+    keepHouse(stack, config, { actor, journal, artifacts, clock, log });
     actor.start();
     const bus = stack.adopt(await openBus(), (it) => it.close());
     bus.subscribeHeartbeats((heartbeat) => fleet.hear(heartbeat));
@@ -110,4 +111,20 @@ export async function startCoordinator(
     await stack.disposeAsync();
     throw error;
   }
+}
+
+interface House {
+  readonly actor: SearchActor;
+  readonly journal: Journal;
+  readonly artifacts: ArtifactDirectory;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What goes on beside the work: snapshots of the journal, and old things that go. */
+function keepHouse(stack: AsyncDisposableStack, { stateDirectory, retention }: CoordinatorConfig, house: House): void {
+  const { actor, journal, artifacts, clock, log } = house;
+  const about = { stateDirectory, sequence: () => actor.state.sequence, snapshotAt: journal.snapshotAt() };
+  stack.adopt(startSnapshots({ ...about, clock, log }), (it) => it.stop());
+  stack.adopt(startRetention({ actor, artifacts, clock, log, ...retention }), (it) => it.stop());
 }

@@ -14,6 +14,7 @@ import { snapshot } from '../core/snapshot.ts';
 import type { State } from '../core/state.ts';
 import { newState } from '../core/state.ts';
 import { step } from '../core/step.ts';
+import { readSnapshot, writeSnapshot } from './snapshot-file.ts';
 
 const migrations = [
   `CREATE TABLE event (
@@ -29,8 +30,12 @@ export interface Journal {
   append(events: readonly StampedEvent[]): void;
   /** All events, oldest first. */
   events(): Iterable<StampedEvent>;
-  /** The state after all events. */
+  /** The state after all events; folds only those after the newest snapshot that fits. */
   fold(): State;
+  /** Place of the event up to which the last fold was spared by a snapshot; 0 where it was not. */
+  snapshotAt(): number;
+  /** Writes a snapshot of the state after all events. */
+  writeSnapshot(): void;
   /** At most `limit` events of a run after a sequence number, oldest first. */
   readRun(runId: string, afterSequence: number, limit: number): StampedEvent[];
   close(): void;
@@ -39,6 +44,9 @@ export interface Journal {
 /** Opens the journal in the coordinator's state directory. */
 export function openJournal(stateDirectory: string): Journal {
   const database = openDatabase({ path: join(stateDirectory, 'journal.db'), migrations });
+  const bodyAt = (sequence: number): string | undefined =>
+    database.get<{ body: string }>('SELECT body FROM event WHERE sequence = ?', sequence)?.body;
+  let snapshotAt = 0;
   return {
     append: (events) =>
       database.transaction(() => {
@@ -55,9 +63,17 @@ export function openJournal(stateDirectory: string): Journal {
       }),
     events: () => readAll(database),
     fold() {
-      const state = newState();
-      for (const event of readAll(database)) step(state, event);
+      const known = readSnapshot(stateDirectory, bodyAt);
+      snapshotAt = known?.sequence ?? 0;
+      const state = known ?? newState();
+      for (const event of readAll(database, snapshotAt)) step(state, event);
       return state;
+    },
+    snapshotAt: () => snapshotAt,
+    writeSnapshot() {
+      const state = this.fold();
+      const body = bodyAt(state.sequence);
+      if (body !== undefined) writeSnapshot(stateDirectory, state, body);
     },
     readRun: (runId, afterSequence, limit) =>
       database
@@ -72,8 +88,9 @@ export function openJournal(stateDirectory: string): Journal {
   };
 }
 
-function* readAll(database: Database): Generator<StampedEvent> {
-  for (const { body } of database.iterate<{ body: string }>('SELECT body FROM event ORDER BY sequence')) {
+function* readAll(database: Database, afterSequence = 0): Generator<StampedEvent> {
+  const sql = 'SELECT body FROM event WHERE sequence > ? ORDER BY sequence';
+  for (const { body } of database.iterate<{ body: string }>(sql, afterSequence)) {
     yield JSON.parse(body) as StampedEvent;
   }
 }
