@@ -8,7 +8,7 @@
 import { createSlotLock } from '../gpu-agent/core/slot-lock.ts';
 import { nextFloat, nextNormal, type Rng, seedRng } from '../shared/core/rng.ts';
 import { Timeline } from '../test/sim/timeline.ts';
-import { barChart, textTable, writeResults } from './results.ts';
+import { type BenchReport, barChart, textTable, writeResults } from './results.ts';
 
 const thinkRatios = [0.25, 1, 4];
 const lanes = [1, 2, 3, 4];
@@ -78,7 +78,7 @@ function busyByTheory(think: number, count: number): number {
 }
 
 /** `npm run bench -- utilisation`. */
-export async function benchUtilisation(): Promise<string> {
+export async function benchUtilisation(): Promise<BenchReport> {
   const results: Utilisation[] = [];
   for (const spread of spreads) {
     for (const think of thinkRatios) {
@@ -106,5 +106,8 @@ export async function benchUtilisation(): Promise<string> {
     barChart('Busy share of a slot where thinking takes as long as computing', '%', bars),
   );
   const head = ['times', 'think', 'a slot', 'busy', 'theory', '1:1, slot held'];
-  return `Share of the time that a slot computes, over ${hours} hours of virtual time.\n${textTable([head, ...rows])}${path}\n`;
+  const text = `Share of the time that a slot computes, over ${hours} hours of virtual time.\n${textTable([head, ...rows])}${path}\n`;
+  const promised = results.find(({ spread, think, lanes: count }) => spread === 'even' && think === 1 && count === 2);
+  const holds = promised !== undefined && promised.busy >= 0.95;
+  return { text, broken: holds ? [] : ['two trajectories with even times keep a slot busy for less than 95 %'] };
 }
