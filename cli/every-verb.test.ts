@@ -61,6 +61,7 @@ const verbs: Readonly<Record<string, Tried | TriedElsewhere>> = {
   cancel: { words: ['r-s'], shows: /r-sample: / },
   kill: { words: ['r-s'], shows: /r-sample: / },
   steer: { words: ['r-s', 'try trees'], shows: /r-sample: / },
+  release: { file: 'cli/verbs.test.ts', words: "run('release'" },
   fork: { words: ['r-s', '--candidates', '30', '--detach'], shows: /^r-/ },
   extend: { words: ['r-s', '--candidates', '50'], shows: /r-sample: / },
   'task ls': { words: [], shows: /digits/ },
