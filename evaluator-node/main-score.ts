@@ -8,6 +8,7 @@ import { messageChain } from '../shared/core/message-chain.ts';
 import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { columnsText } from './core/metrics/columns-text.ts';
 import { findMetric, listedMetrics, metricNames, nearestMetric } from './core/metrics/registry.ts';
+import { fileProblem } from './submission/readable-file.ts';
 import { scoreFiles } from './submission/score-files.ts';
 
 endQuietlyWithoutReader();
@@ -131,6 +132,8 @@ async function byGrader(reference: string, { answers, submission, output, config
 
 const given = readArguments();
 try {
+  const problem = fileProblem(given.answers) ?? fileProblem(given.submission);
+  if (problem !== undefined) fail(1, `${problem}\n`);
   process.stdout.write(await (given.grader === undefined ? byMetric(given) : byGrader(given.grader, given)));
 } catch (error) {
   fail(1, `${messageChain(error)}\n`);

@@ -1,10 +1,12 @@
 // What a folder may not do: fetch files from elsewhere on the evaluator's machine, or exhaust it with its settings.
 
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readFolder } from './folder.ts';
+import { readTable } from './table.ts';
 
 async function folder(settings: string): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'doubleblind-folder-'));
@@ -62,6 +64,38 @@ test('settings that unfold without bound, and a description that is no text, are
   const binary = await folder('');
   await writeFile(join(binary, 'description.md'), Buffer.from([0xff, 0xfe, 0x00, 0x41]));
   expect(await problemsOf(binary)).toMatchObject([{ file: 'description.md', message: 'it is no UTF-8 text' }]);
+});
+
+test('a pointer of Git LFS in place of a file is told with the command that fetches it', async () => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 123456\n`;
+  const message = 'this is a pointer of Git LFS, not the file itself';
+  const remedy = expect.stringContaining('git lfs pull');
+  const directory = await folder('files: [a.parquet]\n');
+  await writeFile(join(directory, 'train.csv'), pointer);
+  await writeFile(join(directory, 'a.parquet'), pointer);
+  expect(await problemsOf(directory)).toMatchObject([
+    { file: 'train.csv', message, remedy },
+    { file: 'a.parquet', message, remedy },
+  ]);
+  const pictures = await folder('media: { column: x, train: pictures }\n');
+  await mkdir(join(pictures, 'pictures'));
+  await writeFile(join(pictures, 'pictures/2.png'), pointer);
+  expect(await problemsOf(pictures)).toContainEqual({ file: 'pictures/2.png', message, remedy });
+});
+
+test('a pipe in place of a file is refused and not waited for', async () => {
+  const directory = await folder('files: [a.txt]\n');
+  execFileSync('mkfifo', [join(directory, 'a.txt')]);
+  expect(await problemsOf(directory)).toMatchObject([
+    { file: 'a.txt', message: expect.stringMatching(/no regular file/) },
+  ]);
+});
+
+test('a field of 20 MB is refused with its line, its column and what to look for', async () => {
+  const rows = ['{"id":1,"x":"2"}', `{"id":2,"x":"${'z'.repeat(20e6)}"}`, '{"id":3,"x":"4"}'];
+  expect(await readTable('train.jsonl', Buffer.from(rows.join('\n')))).toMatchObject({
+    error: [{ file: 'train.jsonl', line: 2, message: expect.stringMatching(/column "x" has 20000000 characters/) }],
+  });
 });
 
 test('the grader cannot be a public file', async () => {

@@ -7,6 +7,7 @@ import { basename, extname, join, normalize, sep } from 'node:path';
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { sha256 } from '../../shared/store/digest.ts';
+import { isLfsPointer, lfsPointerMessage, lfsPointerRemedy } from '../core/lfs-pointer.ts';
 import type { TaskSettings } from '../core/task.ts';
 import { graderImportProblems } from './grader-imports.ts';
 import { findLayout, privateFolder, type TaskLayout } from './layout.ts';
@@ -169,7 +170,12 @@ class FolderFiles {
     if (await this.leadsOut(file, path)) return;
     const bytes = await readOptional(path);
     if (bytes === undefined) {
-      this.problems.push({ file, message: 'the file is missing or cannot be read', remedy: missingRemedy(file) });
+      const message = 'the file is missing, is no regular file, or cannot be read';
+      this.problems.push({ file, message, remedy: missingRemedy(file) });
+      return;
+    }
+    if (isLfsPointer(bytes)) {
+      this.problems.push({ file, message: lfsPointerMessage, remedy: lfsPointerRemedy });
       return;
     }
     this.digests[file] = sha256(bytes);
@@ -184,9 +190,10 @@ function missingRemedy(file: string): string {
   return 'Add it to the folder';
 }
 
+/** The bytes of a regular file; a pipe would be waited for without end. */
 async function readOptional(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path);
+    return (await stat(path)).isFile() ? await readFile(path) : undefined;
   } catch {
     return;
   }

@@ -6,6 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join, normalize, sep } from 'node:path';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { sha256 } from '../../shared/store/digest.ts';
+import { isLfsPointer, lfsPointerMessage, lfsPointerRemedy } from '../core/lfs-pointer.ts';
 import type { TaskSettings } from '../core/task.ts';
 import { firstOf, type Problem } from './problem.ts';
 import { settingsFile } from './settings.ts';
@@ -62,6 +63,7 @@ export async function readMedia(
     }
     const names = await namesIn(join(directory, folder));
     const missing: Problem[] = [];
+    const pointers: Problem[] = [];
     const paths: string[] = [];
     for (const [row, value] of columnOf(table, column).entries()) {
       const name = names.get(value);
@@ -76,10 +78,11 @@ export async function readMedia(
       if (files.has(path) || bytes > mostBytes) continue;
       const content = await readFile(join(directory, folder, name));
       bytes += content.length;
+      if (isLfsPointer(content)) pointers.push({ file: path, message: lfsPointerMessage, remedy: lfsPointerRemedy });
       files.set(path, content);
       modifiedMs.set(path, (await stat(join(directory, folder, name))).mtimeMs);
     }
-    problems.push(...firstOf(missing));
+    problems.push(...firstOf(missing), ...firstOf(pointers));
     return paths;
   };
   const sides = { train: await readSide(train, settings.train), test: await readSide(test, settings.test) };

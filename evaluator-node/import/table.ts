@@ -25,8 +25,31 @@ export function columnOf(table: Table, name: string): string[] {
   return table.rows.map((row) => row[index] ?? '');
 }
 
+/** Longest field; what is longer is a quote that nobody closed, or content that belongs into a file of its own. */
+const longestField = 16 * 1024 * 1024;
+
 /** Parses the bytes of a table. */
 export async function readTable(file: string, bytes: Buffer): Promise<Result<Table, Problem[]>> {
+  const table = await parseTable(file, bytes);
+  if (!table.ok) return table;
+  const long = longFields(table.value);
+  return long.length > 0 ? err(firstOf(long)) : table;
+}
+
+function longFields({ file, columns, rows, lines }: Table): Problem[] {
+  const problems: Problem[] = [];
+  for (const [index, row] of rows.entries()) {
+    const column = row.findIndex((field) => field.length > longestField);
+    if (column < 0) continue;
+    const name = JSON.stringify(columns[column] ?? '');
+    const message = `the field of column ${name} has ${row[column]?.length} characters, and ${longestField} is the most`;
+    const remedy = 'Close the quote that is open there, or put such content into files that a column names (media)';
+    problems.push({ file, line: lines[index] ?? 0, message, remedy });
+  }
+  return problems;
+}
+
+async function parseTable(file: string, bytes: Buffer): Promise<Result<Table, Problem[]>> {
   if (/\.parquet$/i.test(file)) return readColumns(file, bytes);
   const unreadable = textProblem(file, bytes);
   if (unreadable !== undefined) return err([unreadable]);

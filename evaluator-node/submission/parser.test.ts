@@ -180,6 +180,23 @@ test('a file larger than it can need is refused before it is read whole', () => 
   expect(!result.ok && result.error.kind).toBe('tooLarge');
 });
 
+test('a field of 60 MB ends the reading long before it was seen whole, whatever the kind', () => {
+  const text = { ...numbers, kind: 'text' as const, metric: 'levenshtein' };
+  const piece = Buffer.alloc(1_000_000, 'z');
+  for (const shape of [numbers, labels, text]) {
+    const parser = createSubmissionParser(shape, ids);
+    let pieces = 0;
+    for (let going = parser.push(Buffer.from('id,y\nr1,')); going && pieces < 60; pieces += 1)
+      going = parser.push(piece);
+    const result = parser.finish();
+    expect(result.ok ? 'accepted' : result.error, shape.kind).toMatchObject({ kind: 'malformedCsv', line: 2 });
+    expect(result.ok ? '' : result.error.message).toMatch(
+      /^line 2 is longer than \d+ bytes, more than a row can need$/,
+    );
+    expect(pieces).toBeLessThan(5);
+  }
+});
+
 test('a number of any double reads back as that double', () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (double) => {

@@ -9,6 +9,7 @@
 //    goes the careful way, and so does whatever that pass does not like. Both ways give the same records and refusals.
 
 import { isUtf8 } from 'node:buffer';
+import { isLfsPointer, lfsPointerMessage, lfsPointerRemedy } from '../core/lfs-pointer.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
 
 const lineFeed = 10;
@@ -166,6 +167,7 @@ const magics: readonly { readonly bytes: readonly number[]; readonly what: strin
 ];
 
 function magicFailure(line: Buffer): Refusal | undefined {
+  if (isLfsPointer(line)) return refusal('notText', `${lfsPointerMessage}. ${lfsPointerRemedy}`, 1);
   const isTar = line.length > 262 && line.toString('latin1', 257, 262) === 'ustar';
   const what = isTar
     ? 'is a tar archive'

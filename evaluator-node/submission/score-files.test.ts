@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { fileProblem } from './readable-file.ts';
 import { scoreFiles } from './score-files.ts';
 
 async function score(
@@ -117,6 +118,23 @@ test('bad files are refused with a sentence that names the file', async () => {
   expect(await score('rmse', 'id,y\n1,1\n', 'id,y,z\n1,1,2\n')).toMatch(/unknown column "z"/);
 });
 
+test('a pointer of Git LFS is told as such, for answers and submission alike', async () => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 123456\n`;
+  expect(await score('rmse', pointer, 'id,y\n1,1\n')).toMatch(/answers.csv: .*pointer of Git LFS.*git lfs pull/);
+  expect(await score('rmse', 'id,y\n1,1\n', pointer)).toMatch(/submission.csv: .*pointer of Git LFS.*git lfs pull/);
+});
+
+test('a pipe or a directory in place of a file is told before anything waits for it', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'doubleblind-score-'));
+  execFileSync('mkfifo', [join(directory, 'pipe.csv')]);
+  await writeFile(join(directory, 'real.csv'), 'id,y\n1,1\n');
+  expect(fileProblem(join(directory, 'real.csv'))).toBeUndefined();
+  expect(fileProblem(join(directory, 'pipe.csv'))).toMatch(/pipe\.csv: this is a pipe, .*regular file first$/);
+  expect(fileProblem(directory)).toMatch(/this is a directory/);
+  expect(fileProblem('/dev/null')).toMatch(/this is a device/);
+  expect(fileProblem(join(directory, 'none.csv'))).toMatch(/none\.csv: there is no such file/);
+});
+
 test('the command prints JSON with stable names and exits 0, 1 and 2', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'doubleblind-score-'));
   await writeFile(join(directory, 'a.csv'), 'id,y\n1,1\n2,3\n');
@@ -133,11 +151,12 @@ test('the command prints JSON with stable names and exits 0, 1 and 2', async () 
     code: 2,
     stderr: expect.stringMatching(/known are .*Did you mean rmse/),
   });
-  expect(await run('--metric', 'mae', 'a.csv', 'none.csv')).toMatchObject({
-    code: 1,
-    stderr: expect.stringMatching(/none\.csv/),
-  });
   expect(await run('--metric', 'mae', 'a.csv')).toMatchObject({ code: 2 });
+  execFileSync('mkfifo', [join(directory, 'pipe.csv')]);
+  expect(await run('--metric', 'mae', 'a.csv', 'pipe.csv')).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/pipe\.csv: this is a pipe/),
+  });
   const listed = await run('--list', '-o', 'json');
   expect(JSON.parse(listed.stdout)).toContainEqual({
     name: 'log-loss',
