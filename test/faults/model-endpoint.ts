@@ -17,8 +17,9 @@ export interface ModelEndpoint {
 }
 
 /** No two are alike: a program that repeats another one would be noticed as such. */
-const program = (): string => `# ${randomUUID()}
-import csv, random
+const program = (): string => `import csv, random
+name = "${randomUUID()}"
+print(name)
 guess = random.SystemRandom().random
 with open("/out/submission.csv", "w") as out:
     out.write("id,token\\n")
