@@ -60,6 +60,7 @@ const verbs: Readonly<Record<string, Tried | TriedElsewhere>> = {
   resume: { words: ['r-s'], shows: /r-sample: / },
   cancel: { words: ['r-s'], shows: /r-sample: / },
   kill: { words: ['r-s'], shows: /r-sample: / },
+  rm: { words: ['r-s'], shows: /^r-sample\n$/ },
   steer: { words: ['r-s', 'try trees'], shows: /r-sample: / },
   release: { file: 'cli/verbs.test.ts', words: "run('release'" },
   fork: { words: ['r-s', '--candidates', '30', '--detach'], shows: /^r-/ },

@@ -44,6 +44,37 @@ export function step(state: State, event: StampedEvent): Command[] {
 }
 
 function apply(state: State, event: Event, at: number): Command[] {
+  return isOfHost(event) ? applyToHost(state, event, at) : applyToRun(state, event, at);
+}
+
+type HostEvent = Extract<Event, { kind: `host${string}` }>;
+
+const isOfHost = (event: Event): event is HostEvent => event.kind.startsWith('host');
+
+function applyToHost(state: State, event: HostEvent, at: number): Command[] {
+  switch (event.kind) {
+    case 'hostJoined':
+      return joinHost(state, event, at);
+    case 'hostChanged':
+      return changeHost(state, event, at);
+    case 'hostSuspected':
+    case 'hostRecovered':
+      return suspectHost(state, event, at);
+    case 'hostLost':
+      return loseHost(state, event, at);
+    case 'hostCordoned':
+    case 'hostUncordoned':
+      return cordonHost(state, event, at);
+    case 'hostDrainStarted':
+      return startDrain(state, event, at);
+    case 'hostDrainDue':
+      return endDrain(state, event);
+    default:
+      return assertNever(event);
+  }
+}
+
+function applyToRun(state: State, event: Exclude<Event, HostEvent>, at: number): Command[] {
   switch (event.kind) {
     case 'runCreated':
       return createRun(state, event, at);
@@ -66,22 +97,6 @@ function apply(state: State, event: Event, at: number): Command[] {
       return judgeRun(state, event);
     case 'runSealed':
       return sealRun(state, event, at);
-    case 'hostJoined':
-      return joinHost(state, event, at);
-    case 'hostChanged':
-      return changeHost(state, event, at);
-    case 'hostSuspected':
-    case 'hostRecovered':
-      return suspectHost(state, event, at);
-    case 'hostLost':
-      return loseHost(state, event, at);
-    case 'hostCordoned':
-    case 'hostUncordoned':
-      return cordonHost(state, event, at);
-    case 'hostDrainStarted':
-      return startDrain(state, event, at);
-    case 'hostDrainDue':
-      return endDrain(state, event);
     case 'attemptPlanned':
       return plan(state, event, at);
     case 'attemptLeased':

@@ -29,7 +29,7 @@ function folder(yaml: string, targets: readonly string[], labels: LabelsOf, samp
 }
 
 const bits: LabelsOf = (row) => [String(Number(row % 2 === 0)), String(Number(row % 3 === 0))];
-const numbers: LabelsOf = (row) => [String(row ** 2 / 100), String((row % 17) * 3)];
+const numbers: LabelsOf = (row) => [String(((row * 7) % 211) ** 2 / 100), String((row % 17) * 3)];
 const words: LabelsOf = (row) => [`word${row % 7} and, "again" ${row % 5}`.replaceAll('"', "'")];
 const winners = ['winner_model_a', 'winner_model_b', 'winner_tie'];
 const winner: LabelsOf = (row) => winners.map((_, index) => String(Number((row * 7) % 3 === index)));
