@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 // Two sets. `fast` is what `npm run check` runs at every change: no Docker, no cluster. `system` starts real daemons,
 // NATS and containers. `npm test` runs both; the system set runs file by file, because it shares one Docker engine. The set
-// `package` builds the Debian package and boots it: `npm run test:package`.
+// `long` does what takes minutes, `npm run test:long`; the set `package` builds the Debian package and boots it,
+// `npm run test:package`.
 const elsewhere = ['node_modules/**', '.runtime/**', '.doubleblind/**'];
 const systemTests = [
   '**/*.system.test.ts',
@@ -11,6 +12,8 @@ const systemTests = [
   'test/attacks/**/*.test.ts',
 ];
 
+// Every command of README and docs as printed; real faults of a fleet in network namespaces.
+const longTests = ['test/system/documents.test.ts', 'test/system/faults.test.ts'];
 const packageTests = ['test/package/**/*.test.ts'];
 
 export default defineConfig({
@@ -31,9 +34,18 @@ export default defineConfig({
         test: {
           name: 'system',
           include: systemTests,
-          exclude: elsewhere,
+          exclude: [...elsewhere, ...longTests],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: longTests,
+          testTimeout: 900_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

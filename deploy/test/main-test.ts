@@ -1,5 +1,6 @@
 // `npm test`: does the set-up that the tests need (nats-server, Docker engine, sandbox image), then runs every test that
-// gates a change. Words after `--` go to vitest, so `npm test -- coordinator` runs the tests whose path has that word.
+// gates a change; `npm run test:long` those that take minutes. Words after `--` go to vitest, so `npm test -- coordinator` runs
+// the tests whose path has that word.
 // DOUBLEBLIND_TEST_RESULTS names a file for the results as JSON.
 
 import { spawnSync } from 'node:child_process';
@@ -38,6 +39,9 @@ function bringPromtool(): void {
   run('sh', ['-c', unpack, folder]);
 }
 
+const [first, ...others] = process.argv.slice(2);
+const long = first === '--long';
+const words = long || first === undefined ? others : [first, ...others];
 const setup = run('sh', ['deploy/bin/doubleblind', 'setup']);
 if (setup === 0) {
   bringTestPrograms();
@@ -47,14 +51,11 @@ if (setup === 0) {
   const reporters = ['--reporter=default', '--reporter=./deploy/test/unsteady-reporter.ts', ...(results ? json : [])];
   process.exitCode = run('vitest', [
     'run',
-    '--project',
-    'fast',
-    '--project',
-    'system',
+    ...(long ? ['--project=long'] : ['--project=fast', '--project=system']),
     ...reporters,
     // A moment in which the machine stood still must not keep a change from landing; what passed so is named.
     ...(process.env['CI'] === 'true' ? ['--retry=1'] : []),
-    ...process.argv.slice(2),
+    ...words,
   ]);
 } else {
   process.stderr.write('npm test: the set-up did not succeed, see above; no test was run\n');

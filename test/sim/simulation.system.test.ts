@@ -21,13 +21,13 @@ test('a seed gives the same history twice', async () => {
 test.each(sabotageKinds)(
   'the simulation finds a deliberate bug: %s',
   async (sabotage) => {
-    for (let seed = 1; seed <= 300; seed += 1) {
+    for (let seed = 1; seed <= 1000; seed += 1) {
       const { problems } = await simulate(seed, { sabotage });
       if (problems.length === 0) continue;
       console.info(`${sabotage}: found by seed ${seed}: ${problems[0]}`);
       return;
     }
-    expect.unreachable(`300 seeds did not find ${sabotage}`);
+    expect.unreachable(`1000 seeds did not find ${sabotage}`);
   },
   120_000,
 );

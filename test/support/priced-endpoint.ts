@@ -14,9 +14,9 @@ export interface PricedEndpoint {
 /** Tokens of each answer, read and written. */
 export const tokensPerCall = 1000;
 
-/** Probabilities that differ with the seed of the attempt, so that no two candidates are the same. */
-const program = `import csv, os, random
-rng = random.Random(os.environ["DOUBLEBLIND_SEED"])
+/** Probabilities that differ from program to program, so that no two candidates are the same. */
+const program = (number: number): string => `import csv, random
+rng = random.Random(${number})
 with open("/data/sample_submission.csv") as source, open("/out/submission.csv", "w") as out:
     head, *rows = csv.reader(source)
     shares = [1 + rng.random() for _ in head[1:]]
@@ -25,7 +25,10 @@ with open("/data/sample_submission.csv") as source, open("/out/submission.csv", 
     writer.writerows([row[0], *[share / sum(shares) for share in shares]] for row in rows)
 `;
 
-const write = { name: 'write_file', arguments: { path: '/work/solution/main.py', content: program } };
+const write = (number: number) => ({
+  name: 'write_file',
+  arguments: { path: '/work/solution/main.py', content: program(number) },
+});
 const submit = { name: 'submit', arguments: { idea: 'guess', changes: 'none', expectation: 'little' } };
 
 export async function startPricedEndpoint(): Promise<PricedEndpoint> {
@@ -35,7 +38,7 @@ export async function startPricedEndpoint(): Promise<PricedEndpoint> {
     request.on('data', (chunk) => (asked += String(chunk)));
     request.on('end', () => {
       calls += 1;
-      const { name, arguments: input } = asked.includes('"write_file","arguments"') ? submit : write;
+      const { name, arguments: input } = asked.includes('"write_file","arguments"') ? submit : write(calls);
       const call = {
         index: 0,
         id: `c${calls}`,
