@@ -28,6 +28,7 @@ const folders = [
   'deploy/bin/main-show-config.ts',
   'deploy/docker',
   'deploy/nats',
+  'deploy/network',
 ];
 const leftOut =
   /\.test\.ts$|\.test-support\.ts$|(^|\/)(testing|__pycache__|baseline)(\/|$)|(^|\/)(generate|main-simulated)\.ts$/;
