@@ -12,8 +12,13 @@ const systemTests = [
   'test/attacks/**/*.test.ts',
 ];
 
-// Every command of README and docs as printed; real faults of a fleet in network namespaces.
-const longTests = ['test/system/documents.test.ts', 'test/system/faults.test.ts'];
+// Every verb, every command of README and docs as printed; networks and real faults of a fleet in name spaces.
+const longTests = [
+  'cli/every-verb.test.ts',
+  'test/system/documents.test.ts',
+  'test/system/evaluator-segment.test.ts',
+  'test/system/faults.test.ts',
+];
 const packageTests = ['test/package/**/*.test.ts'];
 
 export default defineConfig({
@@ -25,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['**/*.test.ts'],
-          exclude: [...elsewhere, ...systemTests, ...packageTests],
+          exclude: [...elsewhere, ...systemTests, ...longTests, ...packageTests],
           testTimeout: 60_000,
           maxWorkers: 2,
         },
