@@ -2,7 +2,7 @@
 // Exits with 1 where a benchmark failed, or where what we promise did not hold in it.
 
 import { benchOfflinePolicy } from './offline-policy.ts';
-import type { BenchReport } from './results.ts';
+import { type BenchReport, headLines } from './results.ts';
 import { benchScoring } from './scoring.ts';
 import { benchService } from './service.ts';
 import { benchUtilisation } from './utilisation.ts';
@@ -22,7 +22,7 @@ if (run === undefined) {
 } else {
   try {
     const { text, broken } = await run(words);
-    process.stdout.write(text);
+    process.stdout.write(`${headLines()}${text}`);
     for (const promise of broken) process.stderr.write(`bench ${name}: ${promise}\n`);
     if (broken.length > 0) process.exitCode = 1;
   } catch (error) {

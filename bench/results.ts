@@ -1,7 +1,7 @@
 // Where a benchmark's outcome goes: a table for people, JSON and an SVG chart in bench/results/.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 /** What a benchmark found. */
@@ -29,12 +29,51 @@ export function resultPath(file: string): string {
   return join(directory, file);
 }
 
+/** What a benchmark runs on. The load is the mean number of processes that wanted a processor in the last minute. */
+interface Machine {
+  readonly processor: string;
+  readonly processors: number;
+  readonly memoryGiB: number;
+  readonly system: string;
+  readonly node: string;
+  readonly loadAtStart: number;
+}
+
+const machine: Machine = {
+  processor: cpus()[0]?.model ?? 'unknown',
+  processors: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  system: systemName(),
+  node: process.version,
+  loadAtStart: Number((loadavg()[0] ?? 0).toFixed(2)),
+};
+
+function systemName(): string {
+  try {
+    return /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'unknown';
+  } catch {
+    return process.platform;
+  }
+}
+
+/** The command as it was typed. */
+function commandLine(): string {
+  return ['npm run bench --', ...process.argv.slice(2)].join(' ');
+}
+
+/** The lines that stand above every table: machine, versions, command. */
+export function headLines(): string {
+  const { processor, processors, memoryGiB, system, node, loadAtStart } = machine;
+  const on = `${processors} × ${processor}, ${memoryGiB} GiB, ${system}, Node ${node.slice(1)}`;
+  return `${commandLine()}\n${on}, load at the start ${loadAtStart}\n`;
+}
+
 /** Writes the measurements with what they were made on, and the chart where there is one; gives the path. */
 export function writeResults(name: string, results: object, svg?: string): string {
   mkdirSync(directory, { recursive: true });
-  const machine = { processor: cpus()[0]?.model ?? 'unknown', processors: cpus().length, node: process.version };
   const path = join(directory, `${name}.json`);
-  writeFileSync(path, `${JSON.stringify({ name, machine, ...results }, undefined, 2)}\n`);
+  const about = { name, command: commandLine(), machine: { ...machine, loadAtEnd: loadavg()[0] ?? 0 } };
+  writeFileSync(path, `${JSON.stringify({ ...about, ...results }, undefined, 2)}\n`);
   if (svg !== undefined) writeFileSync(join(directory, `${name}.svg`), svg);
   return path;
 }
