@@ -43,7 +43,11 @@ export class SimEvaluator {
           await this.pause(300);
           return { kind: 'score' as const, score: plainScore(this.evaluate(attemptId, epoch, digest)) };
         }, signal),
-      forkRun: () => Promise.reject(new Error('no run of the simulation is forked')),
+      forkRun: (_runId, { candidates }) =>
+        call(async () => {
+          await this.pause(300);
+          for (const { id, from } of candidates) this.inherit(id, from);
+        }),
       sealRun: (runId, _task, finalists, signal) =>
         call(async () => {
           await this.pause(300);
@@ -74,6 +78,16 @@ export class SimEvaluator {
     this.scores.set(key, value);
     this.newest.set(attemptId, { epoch, digest });
     return value;
+  }
+
+  private inherit(attemptId: string, from: string): void {
+    const origin = this.newest.get(from);
+    const score = origin === undefined ? undefined : this.scores.get(`${from} ${origin.digest}`);
+    if (origin === undefined || score === undefined) {
+      throw new RpcFault('failedPrecondition', `${from} has no score in the vault`);
+    }
+    this.scores.set(`${attemptId} ${origin.digest}`, score);
+    this.newest.set(attemptId, { epoch: 0, digest: origin.digest });
   }
 
   private seal(runId: string, finalists: readonly string[]): Verdict {

@@ -3,6 +3,7 @@
 //
 // 1. Epochs only grow. 2. A report is taken only from the newest lease, once, and with the products of that epoch.
 // 3. A candidate is scored once, with the number in the evaluator's vault. 4. A slot never has more leases than lanes.
+// 5. A fork begins with scored candidates of its origin and their numbers. 6. Nothing of a killed run is taken any more.
 
 import type { StampedEvent } from '../../coordinator/core/event.ts';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
@@ -11,6 +12,7 @@ import { productOf } from './performer.ts';
 type Phase = 'planned' | 'leased' | 'evaluating' | 'done';
 
 interface Known {
+  readonly runId: string;
   phase: Phase;
   epoch: number;
   lane: string;
@@ -18,6 +20,15 @@ interface Known {
   score: number | undefined;
   submission: string | undefined;
 }
+
+const fresh: Omit<Known, 'runId'> = {
+  phase: 'planned',
+  epoch: 0,
+  lane: '',
+  host: '',
+  score: undefined,
+  submission: undefined,
+};
 
 export interface HistoryOptions {
   /** Lanes of a slot of this host. */
@@ -34,8 +45,10 @@ export class History {
   events = 0;
   leases = 0;
   lost = 0;
-  sealed = 0;
-  private readonly runs = new Set<string>();
+  forks = 0;
+  kills = 0;
+  /** Every run, and whether it goes on. */
+  private readonly runs = new Map<string, 'open' | 'ended'>();
   /** Reports of an older epoch that reached a coordinator; none of them may be taken. */
   staleReports = 0;
   private epoch = 0;
@@ -61,6 +74,16 @@ export class History {
     return this.runs.has(runId);
   }
 
+  /** Every run that was created. */
+  get runIds(): readonly string[] {
+    return [...this.runs.keys()];
+  }
+
+  /** Runs that were neither sealed nor killed. */
+  get open(): number {
+    return [...this.runs.values()].filter((stage) => stage === 'open').length;
+  }
+
   /** The scored candidates. */
   scored(): Map<string, Known> {
     return new Map([...this.attempts].filter(([, known]) => known.score !== undefined));
@@ -84,18 +107,14 @@ export class History {
   private take(event: StampedEvent): void {
     switch (event.kind) {
       case 'runCreated':
-        this.runs.add(event.runId);
+        this.create(event);
+        return;
+      case 'runKilled':
+        this.kill(event);
         return;
       case 'attemptPlanned':
         if (this.attempts.has(event.attemptId)) this.options.fail(`${event.attemptId} was planned twice`);
-        this.attempts.set(event.attemptId, {
-          phase: 'planned',
-          epoch: 0,
-          lane: '',
-          host: '',
-          score: undefined,
-          submission: undefined,
-        });
+        this.attempts.set(event.attemptId, { ...fresh, runId: event.runId });
         return;
       case 'attemptLeased':
         this.lease(event);
@@ -117,9 +136,36 @@ export class History {
         this.options.fail(`the submission of ${event.attemptId} was refused: ${event.message}`);
         return;
       case 'runSealed':
-        this.sealed += 1;
+        this.runs.set(event.runId, 'ended');
         return;
       default:
+    }
+  }
+
+  private create({ runId, fork }: Extract<StampedEvent, { kind: 'runCreated' }>): void {
+    this.runs.set(runId, 'open');
+    if (fork === undefined) return;
+    this.forks += 1;
+    for (const { id, from, score, artifacts } of fork.candidates) {
+      const { submission } = artifacts;
+      const origin = this.attempts.get(from);
+      if (origin?.runId !== fork.from || origin.score !== score.value) {
+        this.options.fail(`${id} begins with another score than ${from} has`);
+      }
+      if (this.options.vaultScore(id, submission ?? '') !== score.value) {
+        this.options.fail(`${id} has another score than the vault`);
+      }
+      this.attempts.set(id, { ...fresh, runId, phase: 'done', score: score.value, submission });
+    }
+  }
+
+  private kill({ runId, seal }: Extract<StampedEvent, { kind: 'runKilled' }>): void {
+    this.kills += 1;
+    this.runs.set(runId, seal ? 'open' : 'ended');
+    for (const known of this.attempts.values()) {
+      if (known.runId !== runId) continue;
+      if (known.phase === 'leased') this.free(known, 'done');
+      else known.phase = 'done';
     }
   }
 

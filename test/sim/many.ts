@@ -19,7 +19,17 @@ export async function simulateMany(
 ): Promise<Summary> {
   const failures: string[] = [];
   const strikes = new Map<string, number>();
-  const sums = { virtualMs: 0, steps: 0, events: 0, leases: 0, lost: 0, scored: 0, staleReports: 0 };
+  const sums = {
+    virtualMs: 0,
+    steps: 0,
+    events: 0,
+    leases: 0,
+    lost: 0,
+    scored: 0,
+    forks: 0,
+    kills: 0,
+    staleReports: 0,
+  };
   for (let seed = first; seed < first + count; seed += 1) {
     const outcome = await simulate(seed);
     for (const problem of outcome.problems) failures.push(`seed ${seed}: ${problem}`);
@@ -32,7 +42,7 @@ export async function simulateMany(
   const faults = [...strikes.values()].reduce((sum, times) => sum + times, 0);
   const text =
     `seeds ${first}–${first + count - 1}: ${(sums.virtualMs / 3_600_000).toFixed(1)} virtual hours, ${sums.steps} steps, ` +
-    `${faults} faults, ${sums.leases} leases of which ${sums.lost} were lost, ${sums.scored} candidates scored, ` +
+    `${faults} faults, ${sums.leases} leases of which ${sums.lost} were lost, ${sums.scored} candidates scored, ${sums.forks} forks, ${sums.kills} kills, ` +
     `${sums.staleReports} stale reports and none taken, ${failures.length} problems`;
   return { failures, strikes, staleReports: sums.staleReports, lost: sums.lost, text };
 }

@@ -1,7 +1,7 @@
 // What goes wrong. Each period draws a random subset of the faults, each strikes at a random moment of the period and is
 // mended at a later one; when the time is over everything is mended.
 
-import { hostName, runId } from '../../shared/core/ids.ts';
+import { hostName, type RunId, runId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import type { SimHost } from './host.ts';
 import { SimProcess } from './process.ts';
@@ -29,14 +29,20 @@ export const faults: Readonly<Record<string, Fault>> = {
   cordon: (nemesis) => nemesis.cordon(),
   drain: (nemesis) => nemesis.drain(),
   pause: (nemesis) => nemesis.pause(),
+  cancelRun: (nemesis) => nemesis.cancelRun(),
+  killRun: (nemesis) => nemesis.killRun(),
 };
+
+/** How probable a fault is in a period. An end of a run is rarer, or little would be left to disturb. */
+const [share, endShare] = [0.18, 0.05];
 
 export class Nemesis {
   /** How often each fault struck. */
   readonly strikes = new Map<string, number>();
   private readonly world: World;
   private readonly rng: Rng;
-  private over: boolean = false;
+  /** True once everything was mended. */
+  over: boolean = false;
 
   constructor(world: World, seed: number) {
     this.world = world;
@@ -48,7 +54,7 @@ export class Nemesis {
   start(periods: number): void {
     for (let period = 0; period < periods; period += 1) {
       for (const [name, strike] of Object.entries(faults)) {
-        if (nextFloat(this.rng) >= 0.18) continue;
+        if (nextFloat(this.rng) >= (name.endsWith('Run') ? endShare : share)) continue;
         this.world.timeline.after(period * periodMs + nextFloat(this.rng) * periodMs, () => {
           this.strikes.set(name, (this.strikes.get(name) ?? 0) + 1);
           strike(this);
@@ -165,9 +171,28 @@ export class Nemesis {
   }
 
   pause(): void {
-    const run = runId(`run-${nextInt(this.rng, this.world.runs)}`);
+    const run = this.run();
+    if (run === undefined) return;
     this.post({ kind: 'runPaused', runId: run });
     this.later(1000, 20_000, () => this.post({ kind: 'runResumed', runId: run }));
+  }
+
+  cancelRun(): void {
+    const run = this.run();
+    if (run === undefined) return;
+    this.world.tell(`${run} is cancelled`);
+    this.post({ kind: 'runSealing', runId: run, endReason: 'cancelled' });
+  }
+
+  /** At once, with a seal, or without one, and then perhaps sealed later. */
+  killRun(): void {
+    const run = this.run();
+    if (run === undefined) return;
+    const seal = nextFloat(this.rng) < 0.5;
+    this.world.tell(`${run} is killed ${seal ? 'with' : 'without'} a seal`);
+    this.post({ kind: 'runKilled', runId: run, seal });
+    if (nextFloat(this.rng) < 0.3)
+      this.later(500, 8000, () => this.post({ kind: 'runKilled', runId: run, seal: true }));
   }
 
   /** Everything works again, and stays so. */
@@ -188,9 +213,7 @@ export class Nemesis {
       this.start_(host);
       this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
     }
-    for (let number = 0; number < world.runs; number += 1) {
-      this.post({ kind: 'runResumed', runId: runId(`run-${number}`) });
-    }
+    for (const run of world.history.runIds) this.post({ kind: 'runResumed', runId: runId(run) });
   }
 
   private stop(process: SimProcess | undefined, what: string, mostMs: number): void {
@@ -209,6 +232,12 @@ export class Nemesis {
 
   private post(event: Parameters<NonNullable<World['coordinator']['actor']>['post']>[0]): void {
     this.world.coordinator.actor?.post(event).catch(() => undefined);
+  }
+
+  /** Any run that there is. */
+  private run(): RunId | undefined {
+    const { runIds } = this.world.history;
+    return runIds.length === 0 ? undefined : runId(runIds[nextInt(this.rng, runIds.length)] ?? '');
   }
 
   private host(): SimHost {

@@ -1,4 +1,4 @@
-// Runs one seed: faults for a while, then peace until every run is sealed or patience ends.
+// Runs one seed: faults for a while, then peace until every run has ended and no host holds anything, or patience ends.
 
 import { Nemesis } from './nemesis.ts';
 import type { SabotageKind } from './sabotage.ts';
@@ -20,6 +20,8 @@ export interface Outcome {
   readonly leases: number;
   readonly lost: number;
   readonly scored: number;
+  readonly forks: number;
+  readonly kills: number;
   readonly staleReports: number;
 }
 
@@ -36,9 +38,12 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     await world.open();
     nemesis.start(periods);
     const untilMs = (periods + 1) * 12_000 + patienceMs;
-    while (world.problems.length === 0 && world.history.sealed < world.runs) {
+    const isOver = (): boolean => world.researchers.done && nemesis.over && world.leftOvers().length === 0;
+    while (world.problems.length === 0 && !isOver()) {
       if (world.timeline.nowMs > untilMs || !world.timeline.advance()) {
-        world.fail(`${world.runs - world.history.sealed} runs did not end after everything was mended`);
+        const { open, runIds } = world.history;
+        const left = world.leftOvers().join(', ');
+        world.fail(`after everything was mended ${open} of ${runIds.length} runs did not end; ${left}`);
       }
       await everythingSettled();
     }
@@ -52,6 +57,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       leases: world.history.leases,
       lost: world.history.lost,
       scored: world.history.scored().size,
+      forks: world.history.forks,
+      kills: world.history.kills,
       staleReports: world.history.staleReports,
     };
   } finally {

@@ -1,13 +1,10 @@
 // One simulated world: hosts, a bus, a coordinator, an evaluator and a gateway over one timeline and one seed.
 
 import { audit } from '../../coordinator/core/audit.ts';
-import { limits, task } from '../../coordinator/core/machine.test-support.ts';
-import { defaultOptions } from '../../coordinator/core/options.ts';
 import type { State } from '../../coordinator/core/state.ts';
 import type { Gateway } from '../../coordinator/rpc/gateway.ts';
 import type { ExecutorOptions } from '../../coordinator/runs/executors.ts';
 import type { Digest, HostName } from '../../shared/core/ids.ts';
-import { runId } from '../../shared/core/ids.ts';
 import { nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
 import { SimBus } from './bus.ts';
@@ -17,6 +14,7 @@ import { History } from './history.ts';
 import { SimHost } from './host.ts';
 import { Network, type Node } from './network.ts';
 import { SimProcess } from './process.ts';
+import { Researchers } from './researchers.ts';
 import { Sabotage, type SabotageKind } from './sabotage.ts';
 import { Timeline } from './timeline.ts';
 
@@ -38,7 +36,7 @@ export class World {
   readonly history: History;
   readonly sabotage: Sabotage;
   readonly problems: string[] = [];
-  readonly runs: number;
+  readonly researchers: Researchers;
   evaluatorProcess: SimProcess | undefined;
   gatewayProcess: SimProcess | undefined;
   wallOffsetMs = 0;
@@ -57,7 +55,7 @@ export class World {
     this.hosts = [0, 1, 2].map(
       (index) => new SimHost(this, `h${index}`, 1 + nextInt(this.rng, 2), 1 + nextInt(this.rng, 2)),
     );
-    this.runs = 1 + nextInt(this.rng, 2);
+    this.researchers = new Researchers(this, options.seed);
     this.history = new History({
       capacityOf: (name) => this.host(name).capacity,
       vaultScore: (attemptId, submission) => this.evaluator.scores.get(`${attemptId} ${submission}`),
@@ -72,7 +70,7 @@ export class World {
     this.gatewayProcess = new SimProcess(this.timeline);
     this.coordinator.start();
     for (const host of this.hosts) await host.start();
-    for (let number = 0; number < this.runs; number += 1) this.createRun(number);
+    this.researchers.begin();
   }
 
   close(): void {
@@ -112,6 +110,14 @@ export class World {
     this.problems.push(`${problem} (at ${Math.round(this.timeline.nowMs)} ms)`);
   }
 
+  /** What hosts still hold; empty where every sandbox is gone and every report has its receipt. */
+  leftOvers(): string[] {
+    return this.hosts.flatMap(({ name, containers, book }) => {
+      const [sandboxes, reports] = [containers.size, book.pendingCount()];
+      return sandboxes + reports === 0 ? [] : [`${name} holds ${sandboxes} sandboxes and ${reports} reports`];
+    });
+  }
+
   audit(state: Readonly<State>): void {
     for (const problem of audit(state as State)) this.fail(problem);
   }
@@ -146,25 +152,6 @@ export class World {
     for (const event of host.book.pendingEvents(0, 10_000)) {
       if (sequences.includes(event.seq)) this.history.receipt(event);
     }
-  }
-
-  private createRun(number: number): void {
-    const id = runId(`run-${number}`);
-    const options = {
-      ...defaultOptions,
-      limits,
-      seed: this.options.seed,
-      candidates: 6 + nextInt(this.rng, 8),
-      wallSeconds: 0,
-    };
-    const post = (): void => {
-      const { actor, process } = this.coordinator;
-      if (this.history.has(id)) return;
-      actor?.post({ kind: 'runCreated', runId: id, requestId: id, task, options }).catch(() => undefined);
-      // The researcher asks again until the run is there.
-      this.timeline.after(process === undefined ? 500 : 2000, post);
-    };
-    post();
   }
 
   /** A lease is out on one host: no other host may work under an older one that it was given or that was renewed. */
