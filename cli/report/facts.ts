@@ -91,9 +91,18 @@ export function optimismSentence(outcome: Outcome): string {
   const rosier = verdict.lowerIsBetter ? gap < 0 : gap > 0;
   const size = score(Math.abs(gap));
   if (Math.abs(gap) < 1e-12) return "The winner's search score was the same.";
-  return rosier
-    ? `The winner's search score was ${score(finalist.searchScore)}, rosier by ${size}: that is what being selected on it does.`
-    : `The winner's search score was ${score(finalist.searchScore)}, no rosier than its validation score.`;
+  const seen = rosier
+    ? `The winner's search score was ${score(finalist.searchScore)}, rosier by ${size} than the ${score(finalist.validationScore)} of its validation rows: that is what being selected on it does.`
+    : `The winner's search score was ${score(finalist.searchScore)}, no rosier than the ${score(finalist.validationScore)} of its validation rows.`;
+  return `${seen}${luckSentence(outcome)}`;
+}
+
+/** Why the result is not the score that the winner has on the validation rows; empty where it is, or where an ensemble is handed in. */
+function luckSentence(outcome: Outcome): string {
+  const { finalist, verdict } = outcome;
+  const final = finalScoreOf(outcome);
+  if (verdict.ensemble?.selected === true || Math.abs(final - finalist.validationScore) < 1e-12) return '';
+  return ` The result of ${score(final)} leaves out the luck of being chosen among ${verdict.finalists.length} finalists on those same rows.`;
 }
 
 /** Why the offline policy's results are what they are. */

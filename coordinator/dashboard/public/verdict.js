@@ -51,6 +51,7 @@ export function verdictPanel(verdict, byId) {
       ),
       h('p', { class: 'soft' }, byId.get(winnerId)?.idea ?? ''),
       ensembleLine(verdict.ensemble, named),
+      luckLine(verdict),
       searchChoiceLine(verdict, named),
       h('p', { class: 'soft' }, `Baseline: ${score(baselineValidationScore)}, ${baselineName}.`),
       testScore === undefined ? null : h('p', {}, 'Official test score ', h('b', {}, score(testScore))),
@@ -100,6 +101,15 @@ function ensembleLine(ensemble, named) {
   const words = `${ensemble.rule}: ${score(ensemble.validationScore)}, ${sure}`;
   const fate = ensemble.selected ? 'handed in' : 'not sure enough, so the winner alone is handed in';
   return h('p', { class: ensemble.selected ? '' : 'soft' }, 'Ensemble of ', ...members, `, ${words}; ${fate}.`);
+}
+
+/** Why the result is not the winner's score on the validation rows. @param {any} verdict */
+function luckLine(verdict) {
+  const own = verdict.finalists?.find((/** @type {any} */ it) => it.candidateId === verdict.winnerId)?.validationScore;
+  const final = finalScore(verdict);
+  if (verdict.ensemble?.selected || own === undefined || Math.abs(final - own) < 1e-12) return null;
+  const words = `On those rows it scores ${score(own)}; the result leaves out the luck of being chosen among ${verdict.finalists.length} finalists on them.`;
+  return h('p', { class: 'soft' }, words);
 }
 
 /** What the search score alone would have taken. @param {any} verdict @param {(id: string) => Node} named */
