@@ -2,6 +2,7 @@
 // the state of its own; what it adds is files of candidates, the ledger and server-sent events.
 
 import { type Context, Hono } from 'hono';
+import { z } from 'zod';
 import { type Digest, digest, isDigest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { CallContext } from '../../shared/rpc/handlers.ts';
@@ -66,6 +67,13 @@ function addRuns(routes: Hono, { search }: DashboardSources, streams: EventStrea
   routes.post('/runs/:run/cancel', async (context) =>
     json(context, await search.cancelRun({ runId: runId(context) }, call(context))),
   );
+  routes.post('/runs/:run/kill', async (context) =>
+    json(context, await search.killRun({ runId: runId(context), seal: false }, call(context))),
+  );
+  routes.post('/runs/:run/steer', async (context) => {
+    const guidance = await textOf(context, 'guidance');
+    return json(context, await search.steerRun({ runId: runId(context), guidance }, call(context)));
+  });
 }
 
 function addCandidates(routes: Hono, { search, artifacts }: DashboardSources, streams: EventStreams): void {
@@ -73,6 +81,10 @@ function addCandidates(routes: Hono, { search, artifacts }: DashboardSources, st
     await search.getCandidate({ candidateId: context.req.param('candidate') ?? '' }, call(context));
   const digestsOf = async (context: Context) => (await read(context)).candidate?.artifacts ?? {};
   routes.get('/candidates/:candidate', async (context) => json(context, await read(context)));
+  routes.post('/candidates/:candidate/release', async (context) => {
+    const request = { candidateId: context.req.param('candidate'), reason: await textOf(context, 'reason') };
+    return json(context, await search.releaseCandidate(request, call(context)));
+  });
   routes.get('/candidates/:candidate/files', async (context) => {
     const { solutionDigest } = await digestsOf(context);
     return json(context, { files: await solutionFiles(artifacts, digestOrNone(solutionDigest)) });
@@ -102,6 +114,15 @@ async function* eventsOf<Message>(
 function resumeAt(context: Context): number | undefined {
   const text = context.req.header('last-event-id') ?? context.req.query('after');
   return text === undefined || text === '' ? undefined : wholeNumber(text, 'after');
+}
+
+/** A text of the body, which is JSON. */
+async function textOf(context: Context, field: string): Promise<string> {
+  const body = z.record(z.string(), z.unknown()).safeParse(await context.req.json().catch(() => undefined));
+  const text = z.string().safeParse(body.data?.[field]);
+  if (text.success) return text.data;
+  const description = 'must be a text in a JSON body';
+  throw new RpcFault('invalidArgument', `${field} ${description}`, { violations: [{ field, description }] });
 }
 
 function pageOf(context: Context): { readonly pageSize: number; readonly pageToken: string } {

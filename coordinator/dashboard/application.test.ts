@@ -86,7 +86,23 @@ test('a transcript goes on after the last entry that the reader has', async () =
   expect(ids(await (await ask(path, { 'last-event-id': '1' })).text())).toEqual(['2']);
 });
 
-test('a run is paused, resumed and cancelled by a page of ours alone', async () => {
+test('a hint and a reason are texts of the body, and anything else is refused by its name', async () => {
+  const post = async (path: string, body: unknown) =>
+    await openApplication().request(`${here}/api/v1${path}`, {
+      method: 'POST',
+      headers: { ...intent, host: new URL(here).host },
+      body: JSON.stringify(body),
+    });
+  expect((await post('/runs/digits-0001/steer', { guidance: 'try trees' })).status).toBe(200);
+  expect((await post('/candidates/digits-0001-00001/release', { reason: 'seen' })).status).toBe(200);
+  expect(parts.changes.splice(0)).toEqual(['steer digits-0001 try trees', 'release digits-0001-00001 seen']);
+  for (const body of [undefined, 7, [], { guidance: 7 }, { reason: 'x' }]) {
+    const refused = await post('/runs/digits-0001/steer', body);
+    expect([refused.status, JSON.stringify(await refused.json())]).toEqual([400, expect.stringContaining('guidance')]);
+  }
+});
+
+test('a run is paused, resumed and ended by a page of ours alone', async () => {
   const path = '/api/v1/runs/digits-0001/pause';
   const refused = [
     {},
@@ -98,10 +114,11 @@ test('a run is paused, resumed and cancelled by a page of ours alone', async () 
   ];
   for (const headers of refused) expect((await ask(path, headers as Record<string, string>, 'POST')).status).toBe(403);
   expect(parts.changes).toEqual([]);
-  for (const verb of ['pause', 'resume', 'cancel']) {
+  for (const verb of ['pause', 'resume', 'cancel', 'kill']) {
     expect((await ask(`/api/v1/runs/digits-0001/${verb}`, intent, 'POST')).status).toBe(200);
   }
-  expect(parts.changes).toEqual(['pause digits-0001', 'resume digits-0001', 'cancel digits-0001']);
+  const verbs = ['pause', 'resume', 'cancel', 'kill'];
+  expect(parts.changes).toEqual(verbs.map((verb) => `${verb} digits-0001`));
   expect((await ask(path)).status).toBe(404);
 });
 

@@ -79,14 +79,17 @@ export async function createSources(count: number): Promise<TestSources> {
     },
     getCandidate: async ({ candidateId }) =>
       await Promise.resolve({ candidate: known(candidates.find((it) => it.candidateId === candidateId)) }),
-    releaseCandidate: async ({ candidateId }) =>
-      await Promise.resolve({ candidate: known(candidates.find((it) => it.candidateId === candidateId)) }),
+    releaseCandidate: async ({ candidateId, reason }) => {
+      changes.push(`release ${candidateId} ${reason}`);
+      return await Promise.resolve({ candidate: known(candidates.find((it) => it.candidateId === candidateId)) });
+    },
     async *watchTranscript({ fromEntry }) {
       for (const [entry, json] of transcript().entries()) if (entry >= fromEntry) yield { entry, json };
     },
     pauseRun: async (request) => await steer(request, 'pause', 'RUN_STATE_PAUSED'),
     resumeRun: async (request) => await steer(request, 'resume', 'RUN_STATE_RUNNING'),
-    steerRun: async (request) => await steer(request, 'steer', 'RUN_STATE_RUNNING'),
+    steerRun: async ({ runId, guidance }) =>
+      await steer({ runId: `${runId} ${guidance}` }, 'steer', 'RUN_STATE_RUNNING'),
     extendRun: async (request) => await steer(request, 'extend', 'RUN_STATE_RUNNING'),
     cancelRun: async (request) => await steer(request, 'cancel', 'RUN_STATE_SEALING'),
     killRun: async (request) => await steer(request, 'kill', 'RUN_STATE_KILLED'),

@@ -1,7 +1,7 @@
 // One candidate: code, what changed against a parent or the best, its log, how it came about, and what it used.
 
 import { go } from './address.js';
-import { follow, get } from './client.js';
+import { ApiError, follow, get, post } from './client.js';
 import { codeView } from './code-view.js';
 import { diffView } from './diff-view.js';
 import { candidateLink, fill, h, runLink } from './dom.js';
@@ -129,6 +129,16 @@ function followRun(run, candidate, signal, changed) {
 
 /** @param {HTMLElement} head @param {any} candidate @param {any} run @param {{ role: string, candidate: any }[]} relatives */
 function drawHead(head, candidate, run, relatives) {
+  const release = async () => {
+    const reason = prompt(`Why may #${candidate.number} go on? The reason is kept with it.`)?.trim();
+    if (!reason) return;
+    try {
+      const path = `/candidates/${encodeURIComponent(candidate.candidateId)}/release`;
+      drawHead(head, (await post(path, { reason })).candidate, run, relatives);
+    } catch (error) {
+      alert(error instanceof ApiError ? error.message : 'The coordinator cannot be reached.');
+    }
+  };
   const state = word(candidate.state);
   const failure = candidate.failureReason === 'FAILURE_REASON_UNSPECIFIED' ? '' : word(candidate.failureReason);
   const inTree = `/runs/${encodeURIComponent(candidate.runId)}/tree?at=${encodeURIComponent(candidate.candidateId)}`;
@@ -144,6 +154,8 @@ function drawHead(head, candidate, run, relatives) {
       candidate.candidateId === run.verdict?.winnerId && h('span', { class: 'pill won' }, 'winner'),
       candidate.candidateId === run.bestCandidateId && h('span', { class: 'pill best' }, 'best search score'),
       h('span', { class: 'space' }),
+      state === 'quarantined' &&
+        h('button', { title: 'Let it be a parent and a finalist', onclick: release }, 'release'),
       h('a', { class: 'button', href: inTree }, 'in the lineage'),
     ),
     h(

@@ -18,9 +18,15 @@ export async function get(path, signal) {
   return await answer(await fetch(`/api/v1${path}`, signal === undefined ? {} : { signal }));
 }
 
-/** Changes something; the header shows that no foreign page asks. @param {string} path @returns {Promise<any>} */
-export async function post(path) {
-  return await answer(await fetch(`/api/v1${path}`, { method: 'POST', headers: { 'x-doubleblind-request': '1' } }));
+/**
+ * Changes something; the header shows that no foreign page asks.
+ * @param {string} path
+ * @param {Record<string, string>} [body]
+ * @returns {Promise<any>}
+ */
+export async function post(path, body = {}) {
+  const headers = { 'x-doubleblind-request': '1', 'content-type': 'application/json' };
+  return await answer(await fetch(`/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) }));
 }
 
 /** @param {Response} response */

@@ -103,8 +103,16 @@ function legend() {
 function drawHead(head, model) {
   const { run } = model;
   const path = `/runs/${encodeURIComponent(run.runId)}`;
-  const steer = (/** @type {string} */ verb, /** @type {string} */ question = '') =>
-    h('button', { onclick: () => void change(`${path}/${verb}`, question, model) }, verb);
+  const button = (/** @type {string} */ verb, /** @type {string} */ title, /** @type {string} */ question = '') =>
+    h(
+      'button',
+      { title, onclick: () => (question === '' || confirm(question)) && void change(`${path}/${verb}`, {}, model) },
+      verb,
+    );
+  const steer = () => {
+    const guidance = prompt(`A hint for the attempts of ${run.runId}, running ones included:`)?.trim();
+    if (guidance) void change(`${path}/steer`, { guidance }, model);
+  };
   const state = run.state;
   const info = run.taskInfo ?? {};
   const focused = document.activeElement?.closest('.title') === head ? document.activeElement.textContent : undefined;
@@ -125,19 +133,27 @@ function drawHead(head, model) {
     ),
     h('span', { class: 'space' }),
     h('a', { href: `${path}/tree`, class: 'button' }, 'lineage'),
-    state === 'RUN_STATE_RUNNING' && steer('pause'),
-    state === 'RUN_STATE_PAUSED' && steer('resume'),
-    (state === 'RUN_STATE_RUNNING' || state === 'RUN_STATE_PAUSED') &&
-      steer('cancel', `Stop all attempts of ${run.runId} and seal it with what there is?`),
+    state === 'RUN_STATE_RUNNING' && button('pause', 'Begin no more attempts'),
+    state === 'RUN_STATE_PAUSED' && button('resume', 'Begin attempts again'),
+    ...(state === 'RUN_STATE_RUNNING' || state === 'RUN_STATE_PAUSED'
+      ? [
+          h('button', { title: 'Give every attempt a hint', onclick: steer }, 'steer'),
+          button(
+            'cancel',
+            'End it early, with a winner',
+            `Stop all attempts of ${run.runId} and seal it with what there is?`,
+          ),
+          button('kill', 'End it at once, without a winner', `Kill ${run.runId} at once, without a verdict?`),
+        ]
+      : []),
   );
   if (focused) for (const button of head.querySelectorAll('button')) if (button.textContent === focused) button.focus();
 }
 
-/** @param {string} path @param {string} question @param {RunModel} model */
-async function change(path, question, model) {
-  if (question !== '' && !confirm(question)) return;
+/** @param {string} path @param {Record<string, string>} body @param {RunModel} model */
+async function change(path, body, model) {
   try {
-    const { run } = await post(path);
+    const { run } = await post(path, body);
     model.run = run;
     model.changed();
   } catch (error) {
