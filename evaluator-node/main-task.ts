@@ -2,12 +2,15 @@
 
 import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { messageChain } from '../shared/log.ts';
+import { commandRehearsal } from './grader/command-rehearsal.ts';
 import { runTaskCommand } from './import/command.ts';
 
 endQuietlyWithoutReader();
 
 try {
-  const { exitCode, stdout, stderr } = await runTaskCommand(process.argv.slice(2), process.env);
+  const { exitCode, stdout, stderr } = await runTaskCommand(process.argv.slice(2), process.env, (config) =>
+    commandRehearsal(config, process.env),
+  );
   process.stderr.write(stderr);
   process.stdout.write(stdout);
   process.exitCode = exitCode;

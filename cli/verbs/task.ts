@@ -25,8 +25,8 @@ const columns: readonly Column<Task>[] = [
 
 const passedOn: Readonly<Record<string, string>> = {
   import: 'import a task directory into the evaluator on this machine: task import DIR',
-  init: 'make a task of a Kaggle folder or a prepared MLE-bench competition: task init DIR --metric NAME [--target COLUMN]…',
-  validate: 'check a task directory without importing it: task validate DIR',
+  init: 'make a task of a Kaggle folder or a prepared MLE-bench competition: task init DIR --metric NAME | --grader grade.py --better lower|higher [--target COLUMN]…',
+  validate: 'check a task directory, and run its own grader, without importing it: task validate DIR',
 };
 
 export function addTask(program: Command, cli: CliContext): void {
@@ -59,11 +59,11 @@ const installedConfig = '/etc/doubleblind/evaluator.yaml';
 function withEvaluator(cli: CliContext, verb: string, words: readonly string[]): string[] {
   const { given, stateDir } = takeStateDir(words);
   const named = given.some((word) => /^--(config|help)\b/.test(word) || word === '-h');
-  if (verb !== 'import' || named) return given;
+  if ((verb !== 'import' && verb !== 'validate') || named) return given;
   const place = findPlace(cli, { stateDir });
   const config = configPath(place, 'evaluator');
   if (existsSync(config)) return [...given, '--config', config];
-  if (stateDir === undefined && existsSync(installedConfig)) return given;
+  if (verb === 'validate' || (stateDir === undefined && existsSync(installedConfig))) return given;
   return [...given, '--state-dir', dataPath(place, 'evaluator')];
 }
 

@@ -1,7 +1,7 @@
 // A task's own grader where others have a metric: what is known of it without running it. It scores files of text, so it is
 // a metric of texts; its value comes from a container (grader/), never from `prepare`.
 
-import type { Metric } from './metrics/metric.ts';
+import type { Metric, PredictionKind } from './metrics/metric.ts';
 import { findMetric } from './metrics/registry.ts';
 
 /** What task.yaml says of a grader. */
@@ -12,7 +12,19 @@ export interface GraderSettings {
   readonly lowerIsBetter: boolean;
   /** The best score there is, where the author says so; it is quarantined. */
   readonly perfect?: number;
+  /** What a row of a submission holds, for those who write one; nothing here is checked by it. */
+  readonly predicts?: PredictionKind;
 }
+
+/** What `predicts` may be. */
+export const graderPredictions = [
+  'label',
+  'probability',
+  'probabilities',
+  'number',
+  'numbers',
+  'text',
+] as const satisfies readonly PredictionKind[];
 
 /** The name that stands where others have a metric's. */
 export const graderMetricName = 'grader';

@@ -9,14 +9,15 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../shared/clock.ts';
-import { err, type Result } from '../../shared/core/result.ts';
+import { err, ok, type Result } from '../../shared/core/result.ts';
 import { newLimiter } from '../../shared/limiter.ts';
 import { type ContainerHost, createContainerHost } from '../../shared/sandbox/container-host.ts';
 import { type ContainerPipe, pipeOf } from '../../shared/sandbox/container-pipe.ts';
 import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
 import { type GraderPlaces, graderContainer, installationLabel } from './container-spec.ts';
-import type { Grader, GraderCall, GraderFailure, GraderScore } from './grader.ts';
-import { readHarnessAnswer } from './harness-answer.ts';
+import type { Grader, GraderCall, GraderFailure } from './grader.ts';
+import { readHarnessAnswer, readHarnessWords } from './harness-answer.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 export interface DockerGraderConfig {
   /** Image id (`sha256:…`) or name; it has python3 with pandas. */
@@ -45,11 +46,25 @@ export function createDockerGrader(config: DockerGraderConfig): Grader {
   const host = graderHost(config);
   const limiter = newLimiter(config.atOnce);
   return {
-    grade: (call) => limiter.run(() => gradeOnce(host, config, call)),
+    grade: (call) =>
+      limiter.run(async () => {
+        const output = await runOnce(host, config, call);
+        return output.ok ? readHarnessAnswer(output.value) : output;
+      }),
     sweep: () => sweep(host, config),
     async check() {
       await host.check();
     },
+  };
+}
+
+/** Runs graders for their author, in the container of every call. */
+export function createRehearsal(config: DockerGraderConfig): Rehearsal {
+  const host = graderHost(config);
+  return async (call) => {
+    const output = await runOnce(host, config, { ...call, explain: true });
+    if (!output.ok) return { outcome: output, words: '' };
+    return { outcome: readHarnessAnswer(output.value), words: readHarnessWords(output.value) };
   };
 }
 
@@ -71,11 +86,16 @@ async function sweep(host: ContainerHost<GraderPlaces>, { directory }: DockerGra
   return left.length;
 }
 
-async function gradeOnce(
+/** What is handed into the container. */
+interface ContainerCall extends GraderCall {
+  readonly explain?: boolean;
+}
+
+async function runOnce(
   host: ContainerHost<GraderPlaces>,
   config: DockerGraderConfig,
-  call: GraderCall,
-): Promise<Result<GraderScore, GraderFailure>> {
+  call: ContainerCall,
+): Promise<Result<Buffer, GraderFailure>> {
   // mkdtemp gives mode 0700: nobody else on this host comes to the answers below it.
   await mkdir(config.directory, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(config.directory, 'call-'));
@@ -87,7 +107,7 @@ async function gradeOnce(
   }
 }
 
-async function writeCall(directory: string, config: DockerGraderConfig, call: GraderCall): Promise<GraderPlaces> {
+async function writeCall(directory: string, config: DockerGraderConfig, call: ContainerCall): Promise<GraderPlaces> {
   const places = {
     grader: join(directory, 'grader'),
     answers: join(directory, 'answers'),
@@ -95,11 +115,11 @@ async function writeCall(directory: string, config: DockerGraderConfig, call: Gr
   };
   const seconds = config.timeoutMs / 1000;
   const limits = { seconds, bootstrapSeconds: seconds * bootstrapShare };
-  const { functionName, seed } = call;
+  const { functionName, seed, explain = false } = call;
   const files: [string, string | Uint8Array][] = [
     [join(places.grader, 'harness.py'), await readFile(harness)],
     [join(places.grader, 'grade.py'), call.program],
-    [join(places.grader, 'call.json'), JSON.stringify({ functionName, seed, replicates, ...limits })],
+    [join(places.grader, 'call.json'), JSON.stringify({ functionName, seed, replicates, explain, ...limits })],
     [join(places.answers, 'answers.csv'), call.answers],
     [join(places.submission, 'submission.csv'), call.submission],
   ];
@@ -119,7 +139,7 @@ async function runContainer(
   host: ContainerHost<GraderPlaces>,
   config: DockerGraderConfig,
   places: GraderPlaces,
-): Promise<Result<GraderScore, GraderFailure>> {
+): Promise<Result<Buffer, GraderFailure>> {
   const id = await host.create(places);
   try {
     const pipe = pipeOf(await host.attach(id));
@@ -129,7 +149,7 @@ async function runContainer(
     pipe.close();
     if (ended === 'timeout') return err('timeout');
     if ((await host.state(id))?.outOfMemory === true) return err('outOfMemory');
-    return ended === 'tooMuch' ? err('crashed') : readHarnessAnswer(ended);
+    return ended === 'tooMuch' ? err('crashed') : ok(ended);
   } finally {
     await host.remove(id);
   }

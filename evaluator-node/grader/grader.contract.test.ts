@@ -10,7 +10,7 @@ import { ensureSandboxImage } from '../../deploy/docker/sandbox-image.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
 import { graderContainer, installationLabel } from './container-spec.ts';
-import { createDockerGrader } from './docker-grader.ts';
+import { createDockerGrader, createRehearsal } from './docker-grader.ts';
 import { createFakeGrader } from './fake-grader.ts';
 import { gradeFiles, graderReference } from './grade-files.ts';
 import type { Grader, GraderCall } from './grader.ts';
@@ -104,6 +104,23 @@ def grade(s, a):
   expect(await grader.grade(callOf(probe))).toMatchObject({ ok: true, value: { value: 0 } });
   const hungry = 'def grade(s, a):\n  x = bytearray(2 ** 30)\n  x[::4096] = b"x" * len(x[::4096])\n  return 1';
   expect(await grader.grade(callOf(hungry))).toEqual({ ok: false, error: 'outOfMemory' });
+}, 120_000);
+
+test('only a rehearsal by its author tells what a grader raised', async (context) => {
+  const grader = await dockerGrader();
+  if (grader === undefined) return context.skip();
+  const { imageId: image } = await ensureSandboxImage({ log: (line) => process.stderr.write(`${line}\n`) });
+  const raising = callOf('def grade(s, a):\n  return s["nowhere"]');
+  expect(await grader.grade(raising)).toEqual({ ok: false, error: 'invalidSubmission' });
+  const limits = { memoryBytes: 2 ** 28, cpus: 1, timeoutMs: 30_000, atOnce: 1, clock: systemClock };
+  const rehearse = createRehearsal({ ...limits, image, installation, directory: callFiles });
+  const told = await rehearse(raising);
+  expect(told.outcome).toEqual({ ok: false, error: 'invalidSubmission' });
+  expect(told.words).toMatch(/File "\/grader\/grade.py", line 2, in grade[\s\S]*KeyError: 'nowhere'$/);
+  expect(told.words).not.toContain('harness.py');
+  const broken = await rehearse(callOf('def grade(s, a:'));
+  expect(broken).toMatchObject({ outcome: { error: 'unreadable' }, words: expect.stringContaining('SyntaxError') });
+  expect(await rehearse(callOf())).toMatchObject({ outcome: { ok: true }, words: '' });
 }, 120_000);
 
 test('a grader that does not end is ended, and nothing of any call is left', async (context) => {

@@ -20,6 +20,19 @@ export function readHarnessAnswer(bytes: Buffer): Result<GraderScore, GraderFail
   return ok(scores === undefined ? { value } : { value, standardError: spreadOf(scores), replicates: scores });
 }
 
+/** Most characters of what a grader raised. */
+const mostWords = 4000;
+
+/** What the grader raised in a rehearsal, fit for a terminal; empty where it raised nothing. */
+export function readHarnessWords(bytes: Buffer): string {
+  const words = parsed(bytes)?.['words'];
+  if (typeof words !== 'string') return '';
+  return words
+    .slice(-mostWords)
+    .replace(/[^\P{Cc}\n\t]/gu, '\ufffd')
+    .trim();
+}
+
 function parsed(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(bytes.toString('utf8'));

@@ -1,7 +1,8 @@
 """Runs a task's grader once, and a few times more over rows drawn with replacement; writes one line of JSON.
 
 Reads /grader/call.json, /grader/grade.py, /answers/answers.csv and /submission/submission.csv. What the grader prints goes
-nowhere: the answer has a descriptor of its own. An answer is {"value", "replicates"} or {"failure"}; nothing else.
+nowhere: the answer has a descriptor of its own. An answer is {"value", "replicates"} or {"failure"}; nothing else, but for
+{"words"} of what was raised, where the call is a rehearsal by the task's author.
 """
 import importlib.util
 import json
@@ -11,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import types
 
 answer = os.fdopen(os.dup(1), "w")
@@ -23,6 +25,16 @@ def end(**fields):
     answer.write(json.dumps(fields) + "\n")
     answer.flush()
     os._exit(0)
+
+
+def raised(call):
+    """What the grader raised, from its own file on; nothing where the call is no rehearsal."""
+    if not call.get("explain"):
+        return {}
+    kind, error, trace = sys.exc_info()
+    while trace is not None and trace.tb_frame.f_code.co_filename != "/grader/grade.py":
+        trace = trace.tb_next
+    return {"words": "".join(traceback.format_exception(kind, error, trace))[-4000:]}
 
 
 def stand_in_for_mlebench():
@@ -107,7 +119,7 @@ def main():
     try:
         grade = load(call["functionName"])
     except BaseException:
-        end(failure="unreadable")
+        end(failure="unreadable", **raised(call))
     answers = pandas.read_csv("/answers/answers.csv")
     try:
         submission = pandas.read_csv("/submission/submission.csv")
@@ -115,7 +127,7 @@ def main():
     except MemoryError:
         end(failure="outOfMemory")
     except BaseException:
-        end(failure="invalidSubmission")
+        end(failure="invalidSubmission", **raised(call))
     if value is None:
         end(failure="noNumber")
     end(value=value, replicates=replicates(grade, submission, answers, call))

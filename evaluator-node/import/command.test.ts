@@ -19,7 +19,9 @@ async function plainFolder(): Promise<string> {
 }
 
 async function run(...argv: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  return runTaskCommand(argv, {});
+  return runTaskCommand(argv, {}, () => async () => {
+    throw new Error('no grader is to be run');
+  });
 }
 
 test('a plain Kaggle folder becomes a task with init and is imported once', async () => {

@@ -7,9 +7,12 @@ import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
 import { configSchema } from '../config.ts';
 import { metricNames } from '../core/metrics/registry.ts';
+import type { Rehearsal } from '../grader/rehearsal.ts';
 import { openVault } from '../vault/vault.ts';
+import { checkGrader, type GraderCheck } from './grader-check.ts';
 import { checkFolder, importTask } from './import-task.ts';
 import { AlreadyInitialised, initTask } from './init.ts';
+import type { TaskPlan } from './plan.ts';
 import { describeProblem, ImportError } from './problem.ts';
 import { reportOf, reportText, type TaskReport } from './report.ts';
 
@@ -21,7 +24,8 @@ export interface CommandResult {
 }
 
 const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--name NAME] [-o json|table]
-       task validate DIR [-o json|table]
+       task init DIR --grader FILE.py[:FUNCTION] --better lower|higher [--target COLUMN]… [--id COLUMN] [--name NAME]
+       task validate DIR [--no-grader] [--config FILE] [-o json|table]
        task import DIR [--config FILE | --state-dir DIR] [-o json|table]
        task ls [--config FILE | --state-dir DIR] [-o json|table]
 metrics: ${metricNames.join(', ')}
@@ -32,6 +36,11 @@ interface Options {
   readonly directory: string;
   readonly targets?: readonly string[];
   readonly metric?: string;
+  readonly grader?: string;
+  readonly better?: 'lower' | 'higher';
+  /** False where a task's own grader is not to be run. */
+  readonly runsGrader: boolean;
+  readonly config?: string;
   readonly id?: string;
   readonly name?: string;
   readonly stateDirectory?: string;
@@ -39,16 +48,20 @@ interface Options {
 
 class UsageError extends Error {}
 
+/** How graders are run, by the configuration file that is named, if any. */
+export type RehearsalOf = (config: string | undefined) => Rehearsal;
+
 /** Runs one command. */
 export async function runTaskCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  rehearsalOf: RehearsalOf,
 ): Promise<CommandResult> {
   try {
     const [verb = '', ...rest] = argv;
     if (argv.some((word) => word === '-h' || word === '--help')) return { exitCode: 0, stdout: usage, stderr: '' };
     const options = readOptions(verb, rest, env);
-    return { exitCode: 0, stderr: '', ...(await commands[verb]?.(options)) } as CommandResult;
+    return { exitCode: 0, stderr: '', ...(await commands[verb]?.(options, rehearsalOf)) } as CommandResult;
   } catch (error) {
     return failed(error);
   }
@@ -56,7 +69,7 @@ export async function runTaskCommand(
 
 type Output = Pick<CommandResult, 'stdout'> & { readonly stderr?: string };
 
-const commands: Readonly<Record<string, (options: Options) => Promise<Output>>> = {
+const commands: Readonly<Record<string, (options: Options, rehearsalOf: RehearsalOf) => Promise<Output>>> = {
   init: runInit,
   validate: runValidate,
   import: runImport,
@@ -80,13 +93,23 @@ function readOptions(
   if (output !== 'json' && output !== 'table') throw new UsageError(`-o takes json or table, not ${output}`);
   const wanted = verb === 'ls' ? 0 : 1;
   if (positionals.length !== wanted) throw new UsageError(`${verb} takes ${wanted === 0 ? 'no' : 'one'} directory`);
-  if (verb === 'init' && values.metric === undefined) throw new UsageError('init needs --metric');
+  if (verb === 'init') initNeeds(values);
   const needsState = verb === 'import' || verb === 'ls';
   const stateDirectory = values['state-dir'] ?? (needsState ? configuredState(values.config, env) : undefined);
-  const { target: targets, metric, id, name } = values;
-  return JSON.parse(
-    JSON.stringify({ output, directory: positionals[0] ?? '', targets, metric, id, name, stateDirectory }),
-  ) as Options;
+  const { target: targets, metric, grader, better, config, id, name } = values;
+  const runsGrader = values['no-grader'] !== true;
+  const directory = positionals[0] ?? '';
+  const options = { output, directory, targets, metric, grader, better, runsGrader, config, id, name, stateDirectory };
+  return JSON.parse(JSON.stringify(options)) as Options;
+}
+
+function initNeeds({ metric, grader, better }: ReturnType<typeof parseTaskArgs>['values']): void {
+  if ((metric === undefined) === (grader === undefined))
+    throw new UsageError('init needs one of --metric and --grader');
+  if (grader === undefined && better === undefined) return;
+  if (grader === undefined) throw new UsageError('--better is of a grader; a metric has a direction of its own');
+  if (better !== 'lower' && better !== 'higher')
+    throw new UsageError('--grader needs --better lower or --better higher');
 }
 
 /** The state directory of the evaluator's configuration, as the daemon would read it. */
@@ -103,6 +126,9 @@ function parseTaskArgs(argv: readonly string[]) {
     options: {
       target: { ...text, multiple: true },
       metric: text,
+      grader: text,
+      better: text,
+      'no-grader': { type: 'boolean' },
       id: text,
       name: text,
       'state-dir': text,
@@ -113,22 +139,38 @@ function parseTaskArgs(argv: readonly string[]) {
 }
 
 async function runInit(options: Options): Promise<Output> {
-  const { directory, targets, metric = '', id, name } = options;
+  const { directory, targets, metric = '', grader, better, id, name } = options;
   const optional = {
     ...(targets === undefined ? {} : { targets }),
     ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { name }),
   };
-  const { path, plan } = await initTask({ directory, metric, ...optional });
-  const report = reportOf(plan);
-  if (options.output === 'json') return { stdout: json({ path, ...report }) };
-  const next = `Wrote ${path}. Next: \`doubleblind task import ${directory}\`\n`;
-  return { stdout: `${reportText(report)}${next}` };
+  const scoring = grader === undefined ? { metric } : { grader, lowerIsBetter: better === 'lower' };
+  const made = await initTask({ directory, scoring, ...optional });
+  const report = reportOf(made.plan);
+  const { grader: own } = made;
+  const written = own?.content === undefined ? [] : [join(directory, own.file)];
+  if (options.output === 'json') return { stdout: json({ path: made.path, grader: own?.file ?? null, ...report }) };
+  const words = `Wrote ${[made.path, ...written].join(' and ')}.`;
+  const change = own?.isScaffold === true ? ` Change ${own.file} to what the task is about.` : '';
+  const verb = grader === undefined ? 'import' : 'validate';
+  return { stdout: `${reportText(report)}${words}${change} Next: \`doubleblind task ${verb} ${directory}\`\n` };
 }
 
-async function runValidate(options: Options): Promise<Output> {
-  const report = reportOf(await checkFolder(options.directory));
-  return { stdout: render(options, report, 'Importable; nothing was written.\n') };
+async function runValidate(options: Options, rehearsalOf: RehearsalOf): Promise<Output> {
+  const plan = await checkFolder(options.directory);
+  const check = await graderCheck(plan, options, rehearsalOf);
+  if (check?.problem !== undefined) throw new ImportError(options.directory, [check.problem]);
+  return { stdout: render(options, reportOf(plan, check), 'Importable; nothing was written.\n') };
+}
+
+/** What the grader of a task does, where it has one that is to be run. */
+async function graderCheck(
+  plan: TaskPlan,
+  { runsGrader, config }: Options,
+  rehearsalOf: RehearsalOf,
+): Promise<GraderCheck | undefined> {
+  return plan.folder.grader === undefined || !runsGrader ? undefined : checkGrader(plan, rehearsalOf(config));
 }
 
 /**
@@ -144,10 +186,13 @@ function vaultIn(stateDirectory = ''): ReturnType<typeof openVault> {
   return openVault(stateDirectory);
 }
 
-async function runImport(options: Options): Promise<Output> {
+async function runImport(options: Options, rehearsalOf: RehearsalOf): Promise<Output> {
   const vault = vaultIn(options.stateDirectory);
   try {
-    const { kind, task, warnings } = await importTask(vault, options.directory);
+    const { kind, task, plan, ...imported } = await importTask(vault, options.directory);
+    const check = kind === 'unchanged' ? undefined : await graderCheck(plan, options, rehearsalOf);
+    const unfit = check?.problem === undefined ? [] : [describeProblem(check.problem)];
+    const warnings = [...imported.warnings, ...unfit, ...(check?.warnings ?? [])];
     const { name } = task.description;
     const told = {
       imported: `Imported the task ${name}.`,

@@ -7,6 +7,7 @@ import type { StoredTask, TaskDescription } from '../core/task.ts';
 import { type HiddenRows, type OfficialRow, splitCodes, type Vault } from '../vault/vault.ts';
 import { type Bundle, buildBundle } from './bundle.ts';
 import { readFolder } from './folder.ts';
+import { graderPredicts } from './grader-predictions.ts';
 import { planTask, type TaskPlan } from './plan.ts';
 import { ImportError } from './problem.ts';
 import { columnOf } from './table.ts';
@@ -16,6 +17,7 @@ export interface ImportOutcome {
   readonly kind: 'imported' | 'newVersion' | 'restored' | 'unchanged';
   readonly task: StoredTask;
   readonly warnings: readonly string[];
+  readonly plan: TaskPlan;
 }
 
 /** Reads, checks and splits a folder without writing anything; throws `ImportError` with all problems. */
@@ -41,7 +43,7 @@ export async function importTask(
   if (known !== undefined) {
     const kind = known === current?.version ? 'unchanged' : 'restored';
     vault.makeCurrent(name, known);
-    return { kind, task: stored(vault, known), warnings: plan.warnings };
+    return { kind, task: stored(vault, known), warnings: plan.warnings, plan };
   }
   const bundle = buildBundle(plan, secret);
   const tar = await packFiles(bundle.files);
@@ -63,7 +65,7 @@ export async function importTask(
     },
   });
   const kind = current === undefined ? 'imported' : 'newVersion';
-  return { kind, task: stored(vault, version), warnings: plan.warnings };
+  return { kind, task: stored(vault, version), warnings: plan.warnings, plan };
 }
 
 /** The official test rows in the order of the sample submission. */
@@ -108,7 +110,9 @@ function describeTask(plan: TaskPlan, bundle: Bundle): TaskDescription {
     name: settings.name,
     title: settings.title,
     metric: metric.name,
-    ...(settings.grader === undefined ? {} : { grader: settings.grader }),
+    ...(settings.grader === undefined
+      ? {}
+      : { grader: { ...settings.grader, predicts: graderPredicts(plan.folder, columns) } }),
     lowerIsBetter: metric.lowerIsBetter,
     kind: metric.kind,
     targetColumn: columns.targets[0] ?? '',

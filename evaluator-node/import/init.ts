@@ -1,10 +1,11 @@
-// `task init`: writes a task.yaml for a plain Kaggle folder, after a look at its columns.
+// `task init`: writes a task.yaml for a plain Kaggle folder, after a look at its columns; and a grade.py where one is asked for.
 
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { findMetric } from '../core/metrics/registry.ts';
 import { readFolder } from './folder.ts';
 import { findLayout, type TaskLayout } from './layout.ts';
+import { type NewGrader, newGrader } from './new-grader.ts';
 import { planTask, type TaskPlan } from './plan.ts';
 import { ImportError } from './problem.ts';
 import { settingsFile, unknownMetric, writeSettings } from './settings.ts';
@@ -14,7 +15,8 @@ export interface InitRequest {
   readonly directory: string;
   /** Taken from the sample submission where absent: its columns besides the id. */
   readonly targets?: readonly string[];
-  readonly metric: string;
+  /** A metric's name, or a grader of the task's own. */
+  readonly scoring: { readonly metric: string } | { readonly grader: string; readonly lowerIsBetter: boolean };
   readonly id?: string;
   readonly name?: string;
 }
@@ -24,23 +26,60 @@ export class AlreadyInitialised extends Error {
   override readonly name = 'AlreadyInitialised';
 }
 
-/** Checks the folder and writes its task.yaml; gives its path and the plan. Throws `ImportError` and writes nothing where it would not import. */
-export async function initTask(request: InitRequest): Promise<{ path: string; plan: TaskPlan }> {
+export interface Initialised {
+  readonly path: string;
+  readonly plan: TaskPlan;
+  readonly grader?: NewGrader;
+}
+
+/** Checks the folder and writes its task.yaml and its grader. Throws `ImportError` and leaves nothing where it would not import. */
+export async function initTask(request: InitRequest): Promise<Initialised> {
   const path = join(request.directory, settingsFile);
   const exists = await stat(path).then(
     () => true,
     () => false,
   );
   if (exists) throw new AlreadyInitialised(`${path} is there already; edit it, or remove it first`);
-  if (findMetric(request.metric) === undefined) {
-    throw new ImportError(request.directory, [{ ...unknownMetric(request.metric), file: '--metric' }]);
+  const { scoring } = request;
+  if ('metric' in scoring && findMetric(scoring.metric) === undefined) {
+    throw new ImportError(request.directory, [{ ...unknownMetric(scoring.metric), file: '--metric' }]);
   }
-  const content = settingsText(request, await guess(request));
+  const guessed = await guess(request);
+  const grader = await graderOf(request, guessed);
+  if (grader?.content === undefined) return { ...(await writeTask(request, guessed, grader)), ...known(grader) };
+  const goal = join(request.directory, grader.file);
+  // 'wx' in both places: whoever wrote one in the meantime keeps it.
+  await writeFile(goal, grader.content, { flag: 'wx' });
+  try {
+    return { ...(await writeTask(request, guessed, grader)), ...known(grader) };
+  } catch (error) {
+    await rm(goal);
+    throw error;
+  }
+}
+
+function known(grader: NewGrader | undefined): { grader?: NewGrader } {
+  return grader === undefined ? {} : { grader };
+}
+
+async function graderOf({ scoring, directory }: InitRequest, guessed: Guess): Promise<NewGrader | undefined> {
+  if ('metric' in scoring) return;
+  const grader = await newGrader(scoring.grader, directory, guessed.targets, scoring.lowerIsBetter);
+  if ('message' in grader) throw new ImportError(directory, [grader]);
+  return grader;
+}
+
+async function writeTask(
+  request: InitRequest,
+  guessed: Guess,
+  grader: NewGrader | undefined,
+): Promise<{ path: string; plan: TaskPlan }> {
+  const path = join(request.directory, settingsFile);
+  const content = settingsText(request, guessed, grader);
   const folder = await readFolder(request.directory, content);
   if (!folder.ok) throw new ImportError(request.directory, folder.error);
   const plan = planTask(folder.value);
   if (Array.isArray(plan)) throw new ImportError(request.directory, plan);
-  // 'wx': whoever wrote one in the meantime keeps it.
   const file = await open(path, 'wx');
   await file.writeFile(content);
   await file.close();
@@ -81,12 +120,12 @@ async function readNamed(directory: string, file: string): Promise<Table> {
   return table.value;
 }
 
-function settingsText(request: InitRequest, guessed: Guess): string {
+function settingsText(request: InitRequest, guessed: Guess, grader: NewGrader | undefined): string {
   const name = request.name ?? guessed.name;
   return writeSettings({
     name,
     title: guessed.title ?? name,
-    metric: request.metric,
+    ...scoringOf(request, grader),
     target: guessed.targets.length === 1 ? guessed.targets[0] : guessed.targets,
     ...(request.id === undefined ? {} : { id: request.id }),
     files: [],
@@ -96,6 +135,13 @@ function settingsText(request: InitRequest, guessed: Guess): string {
     source: 'not stated',
     licence: 'not stated',
   });
+}
+
+function scoringOf({ scoring }: InitRequest, grader: NewGrader | undefined): Record<string, unknown> {
+  if ('metric' in scoring) return { metric: scoring.metric };
+  const { file = '', functionName = 'grade' } = grader ?? {};
+  const named = functionName === 'grade' ? {} : { function: functionName };
+  return { grader: { file, ...named, better: scoring.lowerIsBetter ? 'lower' : 'higher' } };
 }
 
 /** A directory's name as a task name. */

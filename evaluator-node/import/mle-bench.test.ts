@@ -54,7 +54,9 @@ async function competition(changes: Readonly<Record<string, string>> = {}): Prom
 }
 
 async function task(...words: string[]) {
-  return runTaskCommand(words, {});
+  return runTaskCommand(words, {}, () => async () => {
+    throw new Error('no grader is to be run');
+  });
 }
 
 test('a prepared competition is recognised, and its metric is never taken from the name of its grader', async () => {

@@ -9,6 +9,8 @@ export interface Problem {
   readonly message: string;
   /** What to do, without a full stop. */
   readonly remedy: string;
+  /** What a program said, on lines of its own. */
+  readonly words?: string;
 }
 
 /** Most problems of one kind that are listed one by one. */
@@ -28,10 +30,11 @@ export class ImportError extends Error {
   }
 }
 
-/** One line of text. */
+/** One line of text; more where a program said something. */
 export function describeProblem(problem: Problem): string {
   const where = problem.line === undefined ? problem.file : `${problem.file}, line ${problem.line}`;
-  return `${where}: ${problem.message}. ${problem.remedy}.`;
+  const words = problem.words === undefined ? '' : `\n${problem.words.replace(/^/gm, '    ')}`;
+  return `${where}: ${problem.message}. ${problem.remedy}.${words}`;
 }
 
 /** The first few of many problems of one kind, and how many more there are. */

@@ -1,5 +1,9 @@
 // What `task validate` and `task import` tell: data with stable names, and a text for people.
 
+import { graderMetricName } from '../core/grader-metric.ts';
+import type { PredictionKind } from '../core/metrics/metric.ts';
+import type { GraderCheck } from './grader-check.ts';
+import { graderPredicts } from './grader-predictions.ts';
 import type { TaskPlan } from './plan.ts';
 
 export interface TaskReport {
@@ -12,6 +16,8 @@ export interface TaskReport {
   readonly targets: readonly string[];
   readonly id: string;
   readonly predictionColumns: readonly string[];
+  /** What a row of a submission holds. */
+  readonly predictionKind: PredictionKind;
   readonly classes: readonly string[];
   readonly features: readonly string[];
   readonly rows: {
@@ -25,10 +31,12 @@ export interface TaskReport {
   /** Files of the public bundle. */
   readonly agentsSee: readonly string[];
   readonly warnings: readonly string[];
+  /** What the task's own grader did, where it was run. */
+  readonly grader?: Omit<GraderCheck, 'problem' | 'warnings'>;
 }
 
-/** The report of a plan. */
-export function reportOf(plan: TaskPlan): TaskReport {
+/** The report of a plan, and of its grader where that was run. */
+export function reportOf(plan: TaskPlan, check?: GraderCheck): TaskReport {
   const { settings, extras, media, test } = plan.folder;
   const count = (split: string): number => plan.splits.filter((each) => each === split).length;
   return {
@@ -40,6 +48,7 @@ export function reportOf(plan: TaskPlan): TaskReport {
     targets: plan.columns.targets,
     id: plan.columns.id,
     predictionColumns: plan.columns.predictionColumns,
+    predictionKind: settings.grader === undefined ? plan.metric.kind : graderPredicts(plan.folder, plan.columns),
     classes: plan.columns.classes,
     features: plan.columns.features,
     rows: { train: count('train'), search: count('search'), validation: count('validation'), test: test.rows.length },
@@ -53,13 +62,35 @@ export function reportOf(plan: TaskPlan): TaskReport {
       ...extras.map((extra) => extra.path),
       ...(media === undefined ? [] : [`${media.folder}/ (${media.files.size} files under opaque names)`]),
     ],
-    warnings: plan.warnings,
+    warnings: [...plan.warnings, ...(check?.warnings ?? [])],
+    ...(check === undefined ? {} : { grader: toldOf(check) }),
   };
+}
+
+function toldOf({
+  rows,
+  sampleScore,
+  sampleStandardError,
+  answersScore,
+}: GraderCheck): NonNullable<TaskReport['grader']> {
+  return { rows, sampleScore, sampleStandardError, answersScore };
+}
+
+function graderText({
+  rows,
+  sampleScore,
+  sampleStandardError,
+  answersScore,
+}: NonNullable<TaskReport['grader']>): string {
+  const spread = sampleStandardError === null ? '' : ` ± ${sampleStandardError.toPrecision(2)}`;
+  const perfect = answersScore === null ? '' : `, the answers themselves ${answersScore}`;
+  return `over ${rows} search rows the sample submission got ${sampleScore ?? 'no number'}${spread}${perfect}`;
 }
 
 /** The report as lines for a terminal. */
 export function reportText(report: TaskReport): string {
-  const { rows } = report;
+  const { rows, grader } = report;
+  const ran = grader !== undefined && (grader.sampleScore !== null || grader.answersScore !== null);
   const hidden = rows.search + rows.validation + rows.test;
   const goal = report.lowerIsBetter ? 'lower is better' : 'higher is better';
   const lines = [
@@ -69,6 +100,10 @@ export function reportText(report: TaskReport): string {
     ...(report.classes.length === 0 ? [] : [`Labels      ${shortList(report.classes)}`]),
     `Split       ${report.split}: ${rows.train} training, ${rows.search} search, ${rows.validation} validation, ${rows.test} official test rows`,
     `Agents see  train.csv with ${rows.train} labelled rows; test.csv with ${hidden} rows, shuffled, under opaque ids; ${report.agentsSee.slice(2).join(', ')}`,
+    ...(report.metric === graderMetricName
+      ? [`Predictions ${report.predictionKind}; say so in task.yaml (grader.predicts) where that is wrong`]
+      : []),
+    ...(ran ? [`Grader      ${graderText(grader)}`] : []),
     `Test labels ${report.testLabels ? 'known; used for the final report only' : 'not known'}`,
     ...report.warnings.map((warning) => `Warning     ${warning}`),
   ];

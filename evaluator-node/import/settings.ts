@@ -4,7 +4,7 @@ import { type Document, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { feedbackModes } from '../core/feedback.ts';
-import { graderMetricName } from '../core/grader-metric.ts';
+import { graderMetricName, graderPredictions } from '../core/grader-metric.ts';
 import { findMetric, metricNames, nearestMetric } from '../core/metrics/registry.ts';
 import { splitStrategies } from '../core/splits.ts';
 import type { TaskSettings } from '../core/task.ts';
@@ -31,6 +31,7 @@ const schema = z.strictObject({
       function: text.default('grade'),
       better: z.enum(['lower', 'higher']),
       perfect: z.number().optional(),
+      predicts: z.enum(graderPredictions).optional(),
     })
     .transform(({ function: functionName, better, ...rest }) => ({
       ...rest,

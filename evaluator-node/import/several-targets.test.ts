@@ -193,7 +193,7 @@ test.each([
 
 test('init takes all columns of the sample submission as targets where the training table has them', async () => {
   const { 'task.yaml': _, ...rest } = errors;
-  const { plan } = await initTask({ directory: await writeFolder(rest), metric: 'mcrmse' });
+  const { plan } = await initTask({ directory: await writeFolder(rest), scoring: { metric: 'mcrmse' } });
   expect(plan.columns.targets).toEqual(['y', 'x']);
   expect(plan.strategy).toBe('stratified');
 });

@@ -220,7 +220,7 @@ function taskInfo(task: StoredTask): Input<TaskInfo> {
     predictionColumns: description.predictionColumns,
     targetColumn: description.targetColumn,
     targetColumns: description.targetColumns ?? [],
-    predictionKind: description.kind,
+    predictionKind: description.grader?.predicts ?? description.kind,
     bundleDigest: task.bundleDigest,
     bundleBytes: task.bundleBytes,
     description: description.description,

@@ -4,6 +4,7 @@ import type { Desk } from './desk.ts';
 import { experimentOf, labOf } from './experiment.ts';
 import { choose } from './lab.ts';
 import { describeMember, describeRecipe } from './recipe.ts';
+import { hasStandIn } from './task.ts';
 import { type Action, submit } from './turns.ts';
 
 /** Submits the last version with its note. */
@@ -22,9 +23,14 @@ export function submission(desk: Desk, thought: string): Action {
   return submit(
     thought,
     clip(`${tag(desk)}: ${summary}`, 300),
-    clip(`${changes(desk)}${members}${mended}`, 1200),
+    clip(`${changes(desk)}${members}${mended}${standIn(desk)}`, 1200),
     clip(expectation(desk, operator), 300),
   );
+}
+
+function standIn({ conversation }: Desk): string {
+  const { task } = conversation.brief;
+  return hasStandIn(task) ? ` These rules do not know ${task.metric}: the figures are of a metric that stands in.` : '';
 }
 
 function tag(desk: Desk): string {

@@ -342,6 +342,28 @@ test('a task of several targets gets one plain program, constants where that fai
   expect(broken.programs[1]).toContain('MODEL, LEAF, SEED = "constants"');
 });
 
+test('a grader of the task’s own gets programs by what it has predicted, with a stand-in that is turned its way', () => {
+  const task = (predictionKind: string, lowerIsBetter: boolean) => ({
+    metric: 'grader',
+    predictionKind,
+    lowerIsBetter,
+  });
+  const stands = [
+    ['label', true, 'np.mean(y != predicted)'],
+    ['label', false, 'np.mean(y == predicted)'],
+    ['probability', false, 'roc_auc_score(hit, predicted)'],
+    ['probability', true, '-np.log(np.clip(np.where(hit'],
+    ['number', false, 'return -np.sqrt('],
+  ] as const;
+  for (const [kind, lower, score] of stands) {
+    const played = play({ operator: 'draft', task: task(kind, lower) }, healthy());
+    expect(played.programs[0], kind).toContain(score);
+    expect(played.note['changes'], kind).toContain('do not know grader: the figures are of a metric that stands in');
+  }
+  expect(play({ operator: 'draft' }, healthy()).note['changes']).not.toContain('stands in');
+  expect(play({ operator: 'draft', task: task('text', true) }, () => 'wrote 90 answers').tools).toHaveLength(3);
+});
+
 test('without a brief it says what it is', () => {
   const answer = nextMessage([{ role: 'user', content: 'hi', toolCalls: [], toolCallId: '' }], tools, 1);
   expect(answer.content).toContain('not a language model');

@@ -4,7 +4,7 @@
 
 import { type Imports, literal } from './python-models.ts';
 import type { Recipe } from './recipe.ts';
-import { isRegression, type Shape, type Task } from './task.ts';
+import { hasStandIn, isRegression, type Shape, type Task } from './task.ts';
 
 interface Context {
   readonly task: Task;
@@ -60,21 +60,22 @@ export function scoreCode(context: Context, imports: Imports): string[] {
 }
 
 function scoreFunction({ task, shape }: Context, imports: Imports): string {
-  const head = `def score(y, predicted):\n    """${task.metric}: ${task.lowerIsBetter ? 'lower' : 'higher'} is better."""\n`;
-  return head + scoreBody(task.metric, shape, imports);
+  const name = hasStandIn(task) ? `A stand-in for ${task.metric}, which is not known` : task.metric;
+  const head = `def score(y, predicted):\n    """${name}: ${task.lowerIsBetter ? 'lower' : 'higher'} is better."""\n`;
+  return head + scoreBody(task, shape, imports);
 }
 
 const logLossOfClasses = `    chosen = predicted[np.arange(len(y)), np.searchsorted(CLASSES, y)]
     return -np.log(np.clip(chosen, 1e-15, 1)).mean()`;
 const logLossOfHit = '    return -np.log(np.clip(np.where(hit, predicted, 1 - predicted), 1e-15, 1)).mean()';
 
-function scoreBody(metric: string, shape: Shape, imports: Imports): string {
+function scoreBody(task: Task, shape: Shape, imports: Imports): string {
   const from = (name: string): string => {
     imports.add('sklearn.metrics', name);
     return name;
   };
   const positive = '    hit = y == np.unique(y)[-1]\n';
-  switch (metric) {
+  switch (task.metric) {
     case 'log-loss':
       return shape === 'classes' ? logLossOfClasses : `${positive}${logLossOfHit}`;
     case 'average-precision':
@@ -95,7 +96,7 @@ function scoreBody(metric: string, shape: Shape, imports: Imports): string {
       return `    return ${from('r2_score')}(y, predicted)`;
     case 'spearman':
     case 'pearson':
-      return `    return pd.Series(y).corr(pd.Series(predicted), method="${metric}")`;
+      return `    return pd.Series(y).corr(pd.Series(predicted), method="${task.metric}")`;
     case 'f1-macro':
       return `    return ${from('f1_score')}(y, predicted, average="macro")`;
     case 'f1':
@@ -107,22 +108,25 @@ function scoreBody(metric: string, shape: Shape, imports: Imports): string {
     case 'qwk':
       return `    return ${from('cohen_kappa_score')}(y.astype(int), predicted.astype(int), weights="quadratic")`;
     default:
-      return defaultScore(shape, positive, from);
+      return defaultScore(task, shape, positive, from);
   }
 }
 
-/** Stands in for metrics that this policy does not know: the usual one for the same kind of prediction. */
-function defaultScore(shape: Shape, positive: string, from: (name: string) => string): string {
+/** Stands in for metrics that this policy does not know: the usual one for the same kind of prediction, turned the task's way. */
+function defaultScore({ lowerIsBetter }: Task, shape: Shape, positive: string, from: (name: string) => string): string {
+  const squares = 'np.sqrt(np.mean((y - predicted) ** 2))';
   switch (shape) {
     case 'probability':
-      return `${positive}    return ${from('roc_auc_score')}(hit, predicted)`;
+      return lowerIsBetter
+        ? `${positive}${logLossOfHit}`
+        : `${positive}    return ${from('roc_auc_score')}(hit, predicted)`;
     case 'label':
-      return '    return np.mean(y == predicted)';
+      return `    return np.mean(y ${lowerIsBetter ? '!=' : '=='} predicted)`;
     case 'classes':
-      return logLossOfClasses;
+      return lowerIsBetter ? logLossOfClasses : logLossOfClasses.replace('return -', 'return ');
     case 'number':
     case 'grade':
-      return '    return np.sqrt(np.mean((y - predicted) ** 2))';
+      return `    return ${lowerIsBetter ? '' : '-'}${squares}`;
   }
 }
 

@@ -40,13 +40,26 @@ const shapeOfMetric: Readonly<Record<string, Shape>> = {
   qwk: 'grade',
 };
 
-/** The shape of a task's predictions; `targetIsNumber` settles metrics that this policy does not know. */
+/** By what the evaluator says of predictions, for metrics that this policy does not know and for graders of a task's own. */
+const shapeOfKind: Readonly<Record<string, Shape>> = {
+  probabilities: 'classes',
+  probability: 'probability',
+  label: 'label',
+  number: 'number',
+};
+
+/** The shape of a task's predictions; `targetIsNumber` settles what neither metric nor kind tells. */
 export function shapeOf(task: Task, targetIsNumber: boolean): Shape {
-  const known = shapeOfMetric[task.metric];
+  const known = shapeOfMetric[task.metric] ?? shapeOfKind[task.predictionKind];
   if (known === 'classes' && task.predictionColumns.length === 1) return 'probability';
   if (known !== undefined) return known;
   if (task.predictionColumns.length > 1) return 'classes';
   return targetIsNumber ? 'number' : 'label';
+}
+
+/** True where the figures of programs are of a metric that stands in for the task's own. */
+export function hasStandIn({ metric }: Task): boolean {
+  return shapeOfMetric[metric] === undefined;
 }
 
 /** True where models of the task are regressors. */
