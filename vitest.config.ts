@@ -2,15 +2,17 @@ import { defineConfig } from 'vitest/config';
 
 // Two sets. `fast` is what `npm run check` runs at every change: no Docker, no cluster. `system` starts real daemons,
 // NATS and containers. `npm test` runs both; the system set runs file by file, because it shares one Docker engine. The set
-// `long` does what takes minutes, `npm run test:long`; the set `package` builds the Debian package and boots it,
-// `npm run test:package`.
+// `attacks` is everything that an attacker tries, `npm run test:attacks`; `long` does what takes minutes, `npm run test:long`;
+// `package` builds the Debian package and boots it, `npm run test:package`.
 const elsewhere = ['node_modules/**', '.runtime/**', '.doubleblind/**'];
 const systemTests = [
   '**/*.system.test.ts',
   '**/*.contract.test.ts',
   'test/system/**/*.test.ts',
-  'test/attacks/**/*.test.ts',
 ];
+
+// What attacks of every part come to, `npm run test:attacks`; its folders are the parts of the report.
+const attackTests = ['test/attacks/**/*.test.ts'];
 
 // Every verb, every command of README and docs as printed; networks and real faults of a fleet in name spaces.
 const longTests = [
@@ -32,7 +34,7 @@ export default defineConfig({
           // A thread starts in less than half the time of a process, and there are as many as files.
           pool: 'threads',
           include: ['**/*.test.ts'],
-          exclude: [...elsewhere, ...systemTests, ...longTests, ...packageTests],
+          exclude: [...elsewhere, ...systemTests, ...attackTests, ...longTests, ...packageTests],
           testTimeout: 60_000,
           maxWorkers: 2,
         },
@@ -44,6 +46,16 @@ export default defineConfig({
           exclude: [...elsewhere, ...longTests],
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'attacks',
+          include: attackTests,
+          exclude: elsewhere,
+          testTimeout: 180_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },

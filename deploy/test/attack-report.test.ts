@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { attackRows, mergeReport } from './attack-report.ts';
+import { attackRows, mergeReport, notRun } from './attack-report.ts';
 
 function results(part: string, status: string) {
   const meta = { measured: ['|t| = 0.3', '3,000 answers'] };
@@ -28,4 +28,10 @@ test('a run replaces the section of its part and keeps the others', () => {
   expect(again).not.toContain('**not as expected**');
   expect(again.match(/^## /gm)?.length).toBe(2);
   expect(mergeReport(again, rows('evaluator', 'passed'), 'here')).toBe(again);
+});
+
+test('a test that was skipped is named, unless it needs what only some machines have', () => {
+  const skipped = (title: string) => ({ title, status: 'skipped' });
+  const assertionResults = [skipped('under gVisor no probe gets out'), skipped('no probe gets out')];
+  expect(notRun({ testResults: [{ name: 'x', assertionResults }] })).toEqual(['no probe gets out']);
 });

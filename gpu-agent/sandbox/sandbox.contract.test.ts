@@ -1,5 +1,5 @@
 // The port's contract, against Docker and against the fake. What only a real sandbox can keep (network, limits) is in
-// sandbox-hardening.system.test.ts.
+// test/attacks/sandbox.
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -124,7 +124,9 @@ function accessInterceptor(log: Logger): ServerInterceptor {
     const refusal = new RpcFault('permissionDenied', `${caller} may not call ${name}`, { reason: 'accessDenied' });
     return new ServerInterceptingCall(call, {
       start: (next) => {
-        next({});
+        // Nothing is passed on: a handler of a client's stream begins with the metadata, before the refusal would be seen.
+        const swallow = (): void => undefined;
+        next({ onReceiveMetadata: swallow, onReceiveMessage: swallow, onReceiveHalfClose: swallow });
         call.sendStatus(faultToStatus(refusal));
       },
     });

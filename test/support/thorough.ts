@@ -1,5 +1,5 @@
-// Attacks whose figures need thousands of repetitions make all of them in `npm run test:attacks`, and enough of them to notice
-// a broken defence in `npm test`.
+// Attacks whose figures need thousands of repetitions make all of them in `npm run test:attacks -- --thorough`, and
+// enough of them to notice a broken defence without it.
 
 /** As many as the figure needs, or a few. */
 export function repetitions(thorough: number, few: number): number {

@@ -7,9 +7,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CanaryTask, makeCanaryTask } from '../../evaluator-node/testing/canary-task.ts';
-import { present } from '../../shared/core/assert.ts';
-import { startTestCluster, type TestCluster } from '../support/cluster.ts';
+import { type CanaryTask, makeCanaryTask } from '../../../evaluator-node/testing/canary-task.ts';
+import { present } from '../../../shared/core/assert.ts';
+import { startTestCluster, type TestCluster } from '../../support/cluster.ts';
 
 let started: TestCluster | undefined;
 let taskDirectory: string;

@@ -1,6 +1,6 @@
 // What somebody would say to the proxy who has taken over the gpu-agent and wants its host. For tests only.
 
-import { sampleSpec } from '../sandbox/sandbox-fixture.ts';
+import { sampleSpec } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
 
 /** What is sent, as bytes of the socket, and what it is after. */
 export interface HostileRequest {

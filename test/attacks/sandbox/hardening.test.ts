@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createFakeSandboxEngine } from './fake-sandbox.ts';
-import type { Sandbox } from './sandbox.ts';
-import { dockerForTests, removeAll, sampleBundle, sampleSpec } from './sandbox-fixture.ts';
+import { createFakeSandboxEngine } from '../../../gpu-agent/sandbox/fake-sandbox.ts';
+import type { Sandbox } from '../../../gpu-agent/sandbox/sandbox.ts';
+import { dockerForTests, removeAll, sampleBundle, sampleSpec } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
 
 const docker = await dockerForTests();
 const bundle = sampleBundle();

@@ -2,11 +2,11 @@
 // model is a script. The instructions stand in the data, in the description and in a parent's log.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type DockerForTests, dockerForTests, removeAll } from '../../gpu-agent/sandbox/sandbox-fixture.ts';
-import { openRig, type Rig } from '../../gpu-agent/testing/agent-rig.ts';
-import { answer, type ScriptedTurn, scriptedCall, scriptedModel } from '../../gpu-agent/testing/scripted-model.ts';
-import { packFiles } from '../../shared/store/tree.ts';
-import { hiddenRmse, lineBundle, lineProgram, submit, write } from './line-task.ts';
+import { type DockerForTests, dockerForTests, removeAll } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
+import { openRig, type Rig } from '../../../gpu-agent/testing/agent-rig.ts';
+import { answer, type ScriptedTurn, scriptedCall, scriptedModel } from '../../../gpu-agent/testing/scripted-model.ts';
+import { packFiles } from '../../../shared/store/tree.ts';
+import { hiddenRmse, lineBundle, lineProgram, submit, write } from '../../story/line-task.ts';
 
 let docker: DockerForTests | undefined;
 let rig: Rig;
