@@ -5,11 +5,7 @@ import { defineConfig } from 'vitest/config';
 // `attacks` is everything that an attacker tries, `npm run test:attacks`; `long` does what takes minutes, `npm run test:long`;
 // `package` builds the Debian package and boots it, `npm run test:package`.
 const elsewhere = ['node_modules/**', '.runtime/**', '.doubleblind/**'];
-const systemTests = [
-  '**/*.system.test.ts',
-  '**/*.contract.test.ts',
-  'test/system/**/*.test.ts',
-];
+const systemTests = ['**/*.system.test.ts', '**/*.contract.test.ts', 'test/system/**/*.test.ts'];
 
 // What attacks of every part come to, `npm run test:attacks`; its folders are the parts of the report.
 const attackTests = ['test/attacks/**/*.test.ts'];

@@ -59,6 +59,13 @@ export const configSchema = z.strictObject({
       .union([z.literal(1), z.literal(3), z.literal(5)], { error: 'is none of 1, 3 and 5' })
       .default(1)
       .describe('Servers of the NATS cluster that keep the events.'),
+    acceptUnsigned: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Takes events that their host has not signed, as agents of 0.1.0 send them. Without it such events wait in their ' +
+          'outboxes until those agents are upgraded; nothing is lost.',
+      ),
   }),
   evaluator: peerSchema('evaluator'),
   gateway: peerSchema('llm-gateway'),

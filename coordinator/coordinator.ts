@@ -100,7 +100,10 @@ export async function startCoordinator(
     actor.start();
     const bus = stack.adopt(await openBus(), (it) => it.close());
     bus.subscribeHeartbeats((heartbeat) => fleet.hear(heartbeat));
-    bus.consumeResults((result) => fleet.take(result));
+    bus.consumeResults(
+      (result) => fleet.take(result),
+      (reason) => metrics.refuse(reason),
+    );
     return {
       address: server.address,
       done: actor.failed,

@@ -8,6 +8,8 @@ export interface CoordinatorMetrics {
   readonly page: Metrics;
   /** Takes a commit into account. */
   observe(state: Readonly<State>, events: readonly StampedEvent[], commitMs: number, commands: number): void;
+  /** Counts an event that its host did not sign. */
+  refuse(reason: string): void;
 }
 
 /** From an fsync on a good disk (0.2 ms, measured) to one that needs a look. */
@@ -16,6 +18,9 @@ const commitBuckets = [0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 0.5, 2];
 export function newCoordinatorMetrics(): CoordinatorMetrics {
   const page = createMetrics('doubleblind_coordinator');
   const events = page.counter('events_total', 'Events in the journal, by kind.', ['kind']);
+  const refused = page.counter('refused_events_total', 'Result events that their host did not sign, by reason.', [
+    'reason',
+  ]);
   const commits = page.histogram('commit_seconds', 'Time of one commit to the journal.', [], commitBuckets);
   const sequence = page.gauge('journal_sequence', 'Sequence number of the newest event.');
   const runs = page.gauge('active_runs', 'Runs that are not sealed.');
@@ -25,6 +30,7 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
   const underWay = page.gauge('commands', 'Commands that wait for their outcome.');
   return {
     page,
+    refuse: (reason) => refused.add({ reason }),
     observe(state, committed, commitMs, commands) {
       for (const { kind } of committed) events.add({ kind });
       commits.observe(commitMs / 1000);

@@ -4,7 +4,7 @@
 // Invariants:
 // 1. `publishResult` resolves only after the server has the event; it rejects within 5 s otherwise.
 // 2. An event is acknowledged only after its handler resolved; until then it comes again.
-// 3. Nothing reaches a handler that the schemas have not accepted.
+// 3. Nothing reaches a handler that the schemas have not accepted, and no event that its host did not sign.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -27,8 +27,17 @@ import {
 import { delay, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
+import { readTlsFiles } from '../rpc/tls-files.ts';
 import { attemptSpan, fromTraceparent, toTraceparent, traceHeader } from '../tracing/context.ts';
 import { inSpan } from '../tracing/tracer.ts';
+import {
+  certificateHeader,
+  checkEvent,
+  type EventRefusal,
+  type EventSignature,
+  signatureHeader,
+  signEvent,
+} from './event-signature.ts';
 import {
   eventStream,
   type Heartbeat,
@@ -50,6 +59,8 @@ export interface BusOptions {
   readonly name: string;
   /** On how many servers of a cluster the stream of events is kept; 1 unless stated. Of 3, one may be lost. */
   readonly replicas?: number;
+  /** Takes events without a signature too, as agents of 0.1.0 send them; false unless stated. */
+  readonly acceptUnsigned?: boolean;
   readonly log: Logger;
 }
 
@@ -60,8 +71,8 @@ export interface Bus {
   subscribeHeartbeats(listener: (heartbeat: Heartbeat) => void): void;
   /** Resolves when JetStream has the event; rejects after 5 s at most. A repeat is harmless. */
   publishResult(event: ResultEvent, repeat?: number): Promise<void>;
-  /** Gives every event to `handler`, one after the other, until it resolves for it. May be called once. */
-  consumeResults(handler: (event: ResultEvent) => Promise<void>): void;
+  /** Gives every event to `handler`, one after the other, until it resolves for it; tells of those that are refused. May be called once. */
+  consumeResults(handler: (event: ResultEvent) => Promise<void>, onRefused?: (why: EventRefusal) => void): void;
   status(): 'connected' | 'disconnected';
   /** Stops consuming after the event at hand, sends what is buffered and disconnects. */
   close(): Promise<void>;
@@ -108,9 +119,9 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       if (state.connection !== undefined) listen(state, state.connection, listener);
     },
     publishResult: (event, repeat = 0) => publish(state, event, repeat),
-    consumeResults(handler) {
+    consumeResults(handler, onRefused) {
       if (consuming !== undefined) throw new Error('invariant broken: consumeResults was called twice');
-      consuming = consumeForEver(state, opened, handler);
+      consuming = consumeForEver(state, opened, { handle: handler, refused: onRefused ?? (() => undefined) });
     },
     status: () => (state.connected ? 'connected' : 'disconnected'),
     async close() {
@@ -215,29 +226,35 @@ function listen(state: BusState, connection: NatsConnection, listener: (heartbea
 
 async function publish(state: BusState, event: ResultEvent, repeat: number): Promise<void> {
   if (state.connection === undefined || !state.connected) throw new Error('the bus is not connected');
-  const body = JSON.stringify(resultEventSchema.parse(event));
+  const body = Buffer.from(JSON.stringify(resultEventSchema.parse(event)));
+  const subject = resultSubject(event);
   const msgID = resultMessageId(event, repeat);
   try {
+    const carried = eventHeaders(event, signEvent(subject, body, readTlsFiles(state.options.tls)));
     await state.connection
       .jetstream({ timeout: publishTimeoutMs })
-      .publish(resultSubject(event), body, { msgID, timeout: publishTimeoutMs, headers: traceHeaders(event) });
+      .publish(subject, body, { msgID, timeout: publishTimeoutMs, headers: carried });
   } catch (error) {
     throw new Error(`the bus did not take the event ${msgID}`, { cause: error });
   }
 }
 
 /** The event belongs to its attempt's trace, however long after the attempt it is published. */
-function traceHeaders(event: ResultEvent): MsgHdrs {
+function eventHeaders(event: ResultEvent, { certificate, signature }: EventSignature): MsgHdrs {
   const carried = headers();
   carried.set(traceHeader, toTraceparent(attemptSpan(event)));
+  carried.set(certificateHeader, certificate);
+  carried.set(signatureHeader, signature);
   return carried;
 }
 
-async function consumeForEver(
-  state: BusState,
-  opened: Promise<void>,
-  handler: (event: ResultEvent) => Promise<void>,
-): Promise<void> {
+/** Who gets the events, and who hears of those that nobody gets. */
+interface Consumer {
+  handle(event: ResultEvent): Promise<void>;
+  refused(why: EventRefusal): void;
+}
+
+async function consumeForEver(state: BusState, opened: Promise<void>, consumer: Consumer): Promise<void> {
   const { log } = state.options;
   const { signal } = state.closing;
   await opened;
@@ -246,7 +263,7 @@ async function consumeForEver(
     try {
       await prepareStream(state.connection, state.options.replicas ?? 1);
       told = '';
-      await consumeOnce(state, state.connection, handler);
+      await consumeOnce(state, state.connection, consumer);
       if (!signal.aborted) log.info({}, 'consuming of events starts anew');
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -277,19 +294,15 @@ async function prepareStream(connection: NatsConnection, replicas: number): Prom
 }
 
 /** Consumes until the bus is closed or the stream or consumer is gone. */
-async function consumeOnce(
-  state: BusState,
-  connection: NatsConnection,
-  handler: (event: ResultEvent) => Promise<void>,
-): Promise<void> {
-  const consumer = await connection.jetstream().consumers.get(eventStream, consumerName);
-  const messages = await consumer.consume({ max_messages: 100, expires: pullMs });
+async function consumeOnce(state: BusState, connection: NatsConnection, consumer: Consumer): Promise<void> {
+  const durable = await connection.jetstream().consumers.get(eventStream, consumerName);
+  const messages = await durable.consume({ max_messages: 100, expires: pullMs });
   const stop = (): void => messages.stop();
   state.closing.signal.addEventListener('abort', stop, { once: true });
   void stopWhenGone(messages);
   try {
     for await (const message of messages) {
-      await handle(state, message, handler);
+      await handle(state, message, consumer);
       if (state.closing.signal.aborted) return;
     }
   } finally {
@@ -311,7 +324,7 @@ async function stopWhenGone(messages: ConsumerMessages): Promise<void> {
   }
 }
 
-async function handle(state: BusState, message: JsMsg, handler: (event: ResultEvent) => Promise<void>): Promise<void> {
+async function handle(state: BusState, message: JsMsg, consumer: Consumer): Promise<void> {
   const { log } = state.options;
   const parsed = resultEventSchema.safeParse(parseJson(message.data));
   if (!parsed.success || resultSubject(parsed.data) !== message.subject) {
@@ -322,18 +335,46 @@ async function handle(state: BusState, message: JsMsg, handler: (event: ResultEv
     message.term();
     return;
   }
+  const refusal = refusalOf(state, message, parsed.data);
+  if (refusal !== undefined) {
+    const { host, attemptId, epoch } = parsed.data;
+    log.warn(
+      { subject: message.subject, host, attemptId, epoch, refusal },
+      'an event was refused: its host did not sign it',
+    );
+    consumer.refused(refusal);
+    // An honest host sends it again until it has a receipt, with the certificate that it has then.
+    message.term();
+    return;
+  }
   try {
     const parent = fromTraceparent(message.headers?.get(traceHeader));
     const attributes = {
       ...{ 'messaging.system': 'nats', 'messaging.operation.type': 'process' },
       ...{ 'messaging.destination.name': eventStream, 'messaging.message.id': resultMessageId(parsed.data, 0) },
     };
-    await inSpan(`process ${eventStream}`, { kind: 'consumer', parent, attributes }, () => handler(parsed.data));
+    await inSpan(`process ${eventStream}`, { kind: 'consumer', parent, attributes }, () =>
+      consumer.handle(parsed.data),
+    );
     message.ack();
   } catch (error) {
     log.warn({ error, subject: message.subject, delivery: message.info.redeliveryCount }, 'an event was not taken in');
     message.nak(redeliveryMs);
   }
+}
+
+/** Why the event is not the host's own, or undefined where it is. */
+function refusalOf(
+  { options }: BusState,
+  { subject, data, headers: carried }: JsMsg,
+  { host }: ResultEvent,
+): EventRefusal | undefined {
+  const certificate = carried?.get(certificateHeader) ?? '';
+  const signature = carried?.get(signatureHeader) ?? '';
+  if (certificate === '' && signature === '' && options.acceptUnsigned === true) return;
+  const authorities = readFileSync(options.tls.ca);
+  const checked = checkEvent({ subject, body: data, host }, { certificate, signature }, authorities, systemClock.now());
+  return checked.ok ? undefined : checked.error;
 }
 
 function parseJson(bytes: Uint8Array): unknown {

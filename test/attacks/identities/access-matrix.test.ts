@@ -118,7 +118,7 @@ test('every role reaches exactly the methods that are its own, of all that there
       const own = all.filter((name) => name.startsWith(`${service}/`));
       const allowed = own.filter((name) => expected(service, name.split('/')[1] ?? '').includes(role));
       const { ran, codes } = await callAll(service, tlsPathsIn(pki, role));
-      expect([role, service, ran.toSorted()]).toEqual([role, service, allowed.toSorted()]);
+      expect([role, service, new Set(ran)]).toEqual([role, service, new Set(allowed)]);
       if (allowed.length < own.length) expect([...codes]).toEqual(['permissionDenied']);
       calls += own.length;
       refused += own.length - ran.length;

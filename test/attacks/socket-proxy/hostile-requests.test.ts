@@ -7,14 +7,14 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import type { SandboxSpec } from '../../../gpu-agent/sandbox/sandbox.ts';
+import { dockerForTests, removeAll, sampleBundle, sampleSpec } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
+import { sandboxKind, sandboxSpecSchema } from '../../../gpu-agent/sandbox/sandbox-kind.ts';
 import { silentLogger } from '../../../shared/log.ts';
 import { createContainerHost } from '../../../shared/sandbox/container-host.ts';
 import { connectDocker } from '../../../shared/sandbox/docker-engine.ts';
 import { connectContainerHost } from '../../../shared/sandbox/proxy-client.ts';
 import { startProxyServer } from '../../../shared/sandbox/proxy-server.ts';
-import type { SandboxSpec } from '../../../gpu-agent/sandbox/sandbox.ts';
-import { dockerForTests, removeAll, sampleBundle, sampleSpec } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
-import { sandboxKind, sandboxSpecSchema } from '../../../gpu-agent/sandbox/sandbox-kind.ts';
 import { hostileRequests } from './hostile-requests.ts';
 
 const docker = await dockerForTests();

@@ -1,0 +1,82 @@
+// Signatures of result events: by the key of the host's certificate, over the subject and the bytes as they are sent.
+// A user of the bus may publish events of any attempt, so the connection alone does not say whose an event is; the signature
+// does, also after the stream was copied, replayed or written by somebody who took over the nats-server.
+//
+// Owns: what is signed and how it is checked. Leaves to the coordinator: epochs, order and repeats, which a true signature does not
+// settle. Invariants: 1. `check` accepts an event only from a gpu-agent whose certificate our authority signed, which is valid
+// now and names the host in the event. 2. What is checked are the bytes that are parsed afterwards, nothing re-encoded.
+
+import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
+import { err, ok, type Result } from '../core/result.ts';
+import { identityOfAlternativeNames } from '../pki/identity.ts';
+
+/** Carries the signer's certificate, DER in base64, so that the reader needs no list of hosts. */
+export const certificateHeader = 'Doubleblind-Certificate';
+export const signatureHeader = 'Doubleblind-Signature';
+
+export interface EventSignature {
+  /** DER in base64. */
+  readonly certificate: string;
+  /** In base64. */
+  readonly signature: string;
+}
+
+/** Why an event is not taken; a fixed list, so that it can be counted. */
+export type EventRefusal = 'unsigned' | 'foreignCertificate' | 'expiredCertificate' | 'otherHost' | 'badSignature';
+
+/** Signs with a certificate and its key, PEM. */
+export function signEvent(
+  subject: string,
+  body: Uint8Array,
+  { cert, key }: { readonly cert: Buffer; readonly key: Buffer },
+): EventSignature {
+  const signature = sign(hashOf(createPrivateKey(key).asymmetricKeyType), signedBytes(subject, body), key);
+  return { certificate: new X509Certificate(cert).raw.toString('base64'), signature: signature.toString('base64') };
+}
+
+/** Checks that the host's own gpu-agent signed this event. `authorities` is PEM of one or more certificates. */
+export function checkEvent(
+  { subject, body, host }: { readonly subject: string; readonly body: Uint8Array; readonly host: string },
+  signed: Partial<EventSignature>,
+  authorities: Buffer,
+  now: Date,
+): Result<undefined, EventRefusal> {
+  if (!signed.certificate || !signed.signature) return err('unsigned');
+  const certificate = parseCertificate(signed.certificate);
+  if (certificate === undefined || !isIssuedBy(certificate, authorities)) return err('foreignCertificate');
+  if (now < new Date(certificate.validFrom) || now > new Date(certificate.validTo)) return err('expiredCertificate');
+  const identity = identityOfAlternativeNames(certificate.subjectAltName);
+  if (identity?.role !== 'gpu-agent' || identity.name !== host) return err('otherHost');
+  const bytes = signedBytes(subject, body);
+  const algorithm = hashOf(certificate.publicKey.asymmetricKeyType);
+  const isTrue = verify(algorithm, bytes, certificate.publicKey, Buffer.from(signed.signature, 'base64'));
+  return isTrue ? ok(undefined) : err('badSignature');
+}
+
+/** The first line keeps a signature of anything else that this key might ever sign from passing for one of an event. */
+function signedBytes(subject: string, body: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`doubleblind event 1\n${subject}\n`), body]);
+}
+
+/** Ed25519 and Ed448 hash by themselves. */
+function hashOf(keyType: string | undefined): 'sha256' | null {
+  return keyType === 'ed25519' || keyType === 'ed448' ? null : 'sha256';
+}
+
+function parseCertificate(base64: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(Buffer.from(base64, 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
+function isIssuedBy(certificate: X509Certificate, authorities: Buffer): boolean {
+  if (certificate.ca) return false;
+  const blocks =
+    authorities.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.some((pem) => {
+    const authority = new X509Certificate(pem);
+    return authority.ca && certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+  });
+}

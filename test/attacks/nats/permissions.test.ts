@@ -1,0 +1,198 @@
+// Identity × subject on a real nats-server with the configuration that `config nats` writes: for every identity, each thing that
+// one might publish to or listen on. Expected answers are written here a second time, by hand.
+
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type NatsConnection } from 'nats';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { renderNatsServerConfig } from '../../../deploy/nats/server-config.ts';
+import { eventStream, inboxPrefix } from '../../../shared/bus/messages.ts';
+import { startTestNats, type TestNats } from '../../../shared/bus/test-nats.ts';
+import { createLocalPki, issueCertificate } from '../../../shared/pki/authority.ts';
+import type { Identity } from '../../../shared/pki/identity.ts';
+import { tlsPathsIn } from '../../../shared/rpc/test-peers.ts';
+import type { TlsPaths } from '../../../shared/rpc/tls-files.ts';
+import { measured } from '../../support/measured.ts';
+import { strangeLeaf } from '../identities/strange-leaf.ts';
+
+let pki: string;
+let server: TestNats;
+const open: NatsConnection[] = [];
+
+beforeAll(async () => {
+  pki = mkdtempSync(join(tmpdir(), 'doubleblind-nats-'));
+  await createLocalPki(pki, 'host-a');
+  for (const name of ['host-b', 'stranger', 'star']) {
+    await issueCertificate(pki, { role: 'gpu-agent', name, hosts: [], fileName: name });
+  }
+  server = await startTestNats(tlsPathsIn(pki, 'nats'), (options) =>
+    renderNatsServerConfig({ ...options, hosts: ['host-a', 'host-b'] }),
+  );
+});
+afterAll(async () => {
+  for (const client of open) await client.close();
+  await server.stop();
+});
+
+function leaf(name: string): TlsPaths {
+  return { ca: join(pki, 'ca.crt'), certificate: join(pki, `${name}.crt`), key: join(pki, `${name}.key`) };
+}
+
+async function client(tls: TlsPaths, prefix: string): Promise<NatsConnection> {
+  const files = { caFile: tls.ca, certFile: tls.certificate, keyFile: tls.key };
+  const opened = await connect({ servers: server.address, tls: files, inboxPrefix: prefix, reconnect: false });
+  open.push(opened);
+  return opened;
+}
+
+const hosts = { own: 'host-a', other: 'host-b' };
+const inbox = (identity: Identity): string => inboxPrefix(identity);
+const agentA: Identity = { role: 'gpu-agent', name: 'host-a' };
+const agentB: Identity = { role: 'gpu-agent', name: 'host-b' };
+const coordinator: Identity = { role: 'coordinator', name: 'local' };
+
+/** Everything that somebody might publish to. */
+const publishable = [
+  `doubleblind.v1.heartbeat.${hosts.own}`,
+  `doubleblind.v1.heartbeat.${hosts.other}`,
+  'doubleblind.v1.heartbeat.a.b',
+  'doubleblind.v1.run.r.attempt.a.attemptEnded',
+  'doubleblind.v1.run.r.attempt.a.attemptEnded.more',
+  'doubleblind.v2.run.r',
+  'anything',
+  ...[
+    'STREAM.INFO',
+    'STREAM.PURGE',
+    'STREAM.DELETE',
+    'STREAM.UPDATE',
+    'STREAM.MSG.GET',
+    'DIRECT.GET',
+    'STREAM.SNAPSHOT',
+  ].map((verb) => `$JS.API.${verb}.${eventStream}`),
+  `$JS.API.CONSUMER.MSG.NEXT.${eventStream}.coordinator`,
+  `$JS.API.CONSUMER.DELETE.${eventStream}.coordinator`,
+  '$JS.API.INFO',
+  `$JS.ACK.${eventStream}.coordinator.1.1.1.1.0`,
+  '$JS.ACK.OTHER.coordinator.1.1.1.1.0',
+  `${inbox(coordinator)}.forged`,
+  `${inbox(agentA)}.forged`,
+  `${inbox(agentB)}.forged`,
+  '$SYS.REQ.SERVER.PING',
+  '$SYS.REQ.ACCOUNT.DOUBLEBLIND.CONNZ',
+];
+
+/** Everything that somebody might listen on. */
+const audible = [
+  '>',
+  '*',
+  'doubleblind.>',
+  'doubleblind.v1.run.>',
+  'doubleblind.v1.run.*.attempt.*.attemptEnded',
+  'doubleblind.v1.heartbeat.*',
+  `doubleblind.v1.heartbeat.${hosts.other}`,
+  '_INBOX.>',
+  '_INBOX*.>',
+  `${inbox(coordinator)}.>`,
+  `${inbox(agentA)}.>`,
+  `${inbox(agentB)}.>`,
+  '$JS.API.>',
+  '$JS.EVENT.ADVISORY.>',
+  '$SYS.>',
+  '$SYS.ACCOUNT.*.CONNECT',
+];
+
+/** The subjects that the server did not take. */
+async function refused(
+  connection: NatsConnection,
+  verb: 'publish' | 'subscribe',
+  subjects: readonly string[],
+): Promise<string[]> {
+  const heard = new Set<string>();
+  const status = connection.status();
+  const listening = (async () => {
+    for await (const { permissionContext } of status) {
+      const { operation, subject } = permissionContext ?? {};
+      if (operation === (verb === 'publish' ? 'publish' : 'subscription')) heard.add(subject ?? '');
+    }
+  })();
+  for (const subject of subjects) {
+    if (verb === 'publish') connection.publish(subject);
+    else connection.subscribe(subject, { callback: () => undefined });
+  }
+  // The server answers in order: what it has to say about a subject comes before the answer to the flush.
+  await connection.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  void listening;
+  return subjects.filter((subject) => heard.has(subject));
+}
+
+const mayPublish = new Map<string, (subject: string) => boolean>([
+  ['coordinator', (subject) => subject.startsWith('$JS.API.') || subject.startsWith(`$JS.ACK.${eventStream}.`)],
+  [
+    'host-a',
+    (subject) =>
+      subject === 'doubleblind.v1.heartbeat.host-a' || /^doubleblind\.v1\.run\.r\.attempt\.a\.\w+$/.test(subject),
+  ],
+  [
+    'host-b',
+    (subject) =>
+      subject === 'doubleblind.v1.heartbeat.host-b' || /^doubleblind\.v1\.run\.r\.attempt\.a\.\w+$/.test(subject),
+  ],
+]);
+const mayHear = new Map<string, (subject: string) => boolean>([
+  [
+    'coordinator',
+    (subject) => subject === `${inbox(coordinator)}.>` || subject.startsWith('doubleblind.v1.heartbeat.'),
+  ],
+  ['host-a', (subject) => subject === `${inbox(agentA)}.>`],
+  ['host-b', (subject) => subject === `${inbox(agentB)}.>`],
+]);
+const users = [
+  { name: 'coordinator', tls: () => tlsPathsIn(pki, 'coordinator'), identity: coordinator },
+  { name: 'host-a', tls: () => tlsPathsIn(pki, 'gpu-agent'), identity: agentA },
+  { name: 'host-b', tls: () => leaf('host-b'), identity: agentB },
+];
+
+test('every user publishes and hears exactly what is its own', async ({ task }) => {
+  let asked = 0;
+  let refusals = 0;
+  for (const { name, tls, identity } of users) {
+    const unpublished = await refused(await client(tls(), inbox(identity)), 'publish', publishable);
+    const unheard = await refused(await client(tls(), inbox(identity)), 'subscribe', audible);
+    const may = { publish: mayPublish.get(name), hear: mayHear.get(name) };
+    expect([name, unpublished]).toEqual([name, publishable.filter((subject) => may.publish?.(subject) !== true)]);
+    expect([name, unheard]).toEqual([name, audible.filter((subject) => may.hear?.(subject) !== true)]);
+    asked += publishable.length + audible.length;
+    refusals += unpublished.length + unheard.length;
+  }
+  measured(
+    task,
+    `${users.length} users × ${publishable.length + audible.length} subjects: ${asked} asked, ${refusals} refused, 0 otherwise than listed`,
+  );
+});
+
+test('who is no user of the bus is not let in', async () => {
+  const { ca } = tlsPathsIn(pki, 'operator');
+  await expect(connect({ servers: server.address, tls: { caFile: ca }, reconnect: false })).rejects.toThrow();
+  await expect(
+    connect({ servers: server.address, tls: { caFile: ca }, user: 'sys', pass: 'sys', reconnect: false }),
+  ).rejects.toThrow();
+  for (const role of ['operator', 'evaluator', 'llm-gateway', 'nats'] as const) {
+    await expect(client(tlsPathsIn(pki, role), '_INBOX'), role).rejects.toThrow(/authorization/i);
+  }
+  // A host with a certificate of ours whom nobody has listed, and certificates that `pki issue` never makes.
+  await expect(client(leaf('stranger'), '_INBOX')).rejects.toThrow(/authorization/i);
+  await expect(client(await strangeLeaf(pki, 'expired', { days: -1 }), '_INBOX')).rejects.toThrow();
+  const elsewhere = mkdtempSync(join(tmpdir(), 'doubleblind-other-'));
+  await createLocalPki(elsewhere, 'host-a');
+  await expect(client({ ...tlsPathsIn(elsewhere, 'coordinator'), ca }, '_INBOX')).rejects.toThrow();
+});
+
+test('the account of the server itself has no user, so that nobody can be one (CVE-2023-47090)', async () => {
+  const text = renderNatsServerConfig({
+    ...{ listen: '127.0.0.1:1', storeDirectory: '/s', hosts: ['host-a'], tls: tlsPathsIn(pki, 'nats') },
+  });
+  expect(text).not.toMatch(/authorization|SYS|no_auth_user|system_account/);
+  expect(text).toMatch(/accounts \{\s+DOUBLEBLIND \{/);
+});
