@@ -4,9 +4,11 @@
 FROM debian:bookworm-slim
 
 COPY doubleblind_*.deb /tmp/
-# The units and users of the package are for hosts with systemd; what an image needs of it are files, so dpkg unpacks it alone.
-RUN dpkg-deb --extract /tmp/doubleblind_*.deb / \
- && rm -rf /tmp/*.deb /usr/lib/systemd/system/doubleblind* /usr/lib/sysusers.d/doubleblind* /usr/lib/tmpfiles.d/doubleblind* \
+# The units and users of the package are for hosts with systemd; what an image needs of it are files under /usr and /etc. They are
+# copied, for unpacking over / would put a directory in the place of the link /lib, and nothing would start any more.
+RUN dpkg-deb --extract /tmp/doubleblind_*.deb /tmp/package \
+ && rm -rf /tmp/package/usr/lib/systemd /tmp/package/usr/lib/sysusers.d /tmp/package/usr/lib/tmpfiles.d \
+ && cp -a /tmp/package/usr/. /usr/ && cp -a /tmp/package/etc/. /etc/ && rm -rf /tmp/package /tmp/*.deb \
  && apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libstdc++6 libgcc-s1 ca-certificates \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* \

@@ -1,6 +1,6 @@
 // The keys of a zod schema, so that flags and environment variables can be derived from it.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 
 export interface SchemaNode {
   /** `object` has members; a `text` is taken as it is, a `list` is split at commas, anything else is read as YAML. */
@@ -8,6 +8,8 @@ export interface SchemaNode {
   readonly members: ReadonlyMap<string, SchemaNode>;
   /** True where the whole may be left out: optional, or with a default of its own. */
   readonly omissible: boolean;
+  /** What it is, for readers. */
+  readonly description: string;
 }
 
 export interface SchemaLeaf {
@@ -32,20 +34,22 @@ const textTypes = new Set(['string', 'enum', 'literal', 'template_literal']);
 export function schemaNode(schema: z.core.$ZodType): SchemaNode {
   let definition = definitionOf(schema);
   let omissible = false;
+  let description = describedAs(schema);
   while (wrappers.has(definition.type)) {
     omissible ||= omissibleWrappers.has(definition.type);
     const inner = definition.innerType ?? definition.in;
     if (inner === undefined) break;
     definition = definitionOf(inner);
+    description ||= describedAs(inner);
   }
   const members = new Map<string, SchemaNode>();
   if (definition.type === 'object') {
     for (const [name, member] of Object.entries(definition.shape ?? {})) members.set(name, schemaNode(member));
-    return { kind: 'object', members, omissible };
+    return { kind: 'object', members, omissible, description };
   }
-  if (textTypes.has(definition.type)) return { kind: 'text', members, omissible };
+  if (textTypes.has(definition.type)) return { kind: 'text', members, omissible, description };
   const element = definition.element === undefined ? undefined : schemaNode(definition.element);
-  return { kind: element?.kind === 'text' ? 'list' : 'other', members, omissible };
+  return { kind: element?.kind === 'text' ? 'list' : 'other', members, omissible, description };
 }
 
 /** Everything that is not an object, with its path, in the schema's order. */
@@ -56,4 +60,8 @@ export function leavesOf(node: SchemaNode, path: readonly string[] = []): Schema
 
 function definitionOf(schema: z.core.$ZodType): Definition {
   return schema._zod.def as unknown as Definition;
+}
+
+function describedAs(schema: z.core.$ZodType): string {
+  return z.globalRegistry.get(schema)?.description ?? '';
 }

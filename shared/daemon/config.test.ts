@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { ConfigError, type ConfigSource, describeConfig, loadConfig } from './config.ts';
+import { ConfigError, type ConfigSource, describeConfig, loadConfig, UsageAsked } from './config.ts';
 import { daemonShape, natsSchema, peerSchema } from './config-pieces.ts';
 
 const schema = z.strictObject({
@@ -73,6 +73,12 @@ test('every problem is listed at once, with its origin and the next step', () =>
     expect.stringMatching(/^lease\.ttlMs: .*number.* \(from --lease-ttl-ms\)$/),
     expect.stringMatching(/^slots\.cpu: .* \(from --slots-cpu\)$/),
   ]);
+});
+
+test('--help tells every flag, whatever else is wrong', () => {
+  const asked = () => loadConfig(source('- 1', ['--lissten', '--help']));
+  expect(asked).toThrow(UsageAsked);
+  expect(asked).toThrow(/--lease-ttl-ms[\s\S]*--slots-cpu/);
 });
 
 test('a file that was asked for must be there and be YAML', () => {

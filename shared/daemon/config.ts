@@ -42,8 +42,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** The configuration, checked and frozen; throws `ConfigError`. */
+/** Somebody asked for the flags instead of the daemon; the message is the answer. */
+export class UsageAsked extends Error {
+  override readonly name = 'UsageAsked';
+}
+
+/** The configuration, checked and frozen; throws `ConfigError`, and `UsageAsked` where the flags have --help. */
 export function loadConfig<Schema extends z.ZodType>(source: ConfigSource<Schema>): z.output<Schema> {
+  if (source.argv.some((flag) => flag === '--help' || flag === '-h')) throw new UsageAsked(usageOf(source));
   return resolveConfig(source).config;
 }
 
@@ -55,6 +61,18 @@ export function describeConfig<Schema extends z.ZodType>(source: ConfigSource<Sc
     const key = path.join('.');
     return { key, value: redacted(key, value), origin: origins.get(key) ?? 'default' };
   });
+}
+
+/** Every flag with what it sets. */
+function usageOf({ role, schema }: ConfigSource<z.ZodType>): string {
+  const flags = leavesOf(schemaNode(schema)).map(({ path, node }) => `  ${flagName(path)}\n      ${node.description}`);
+  return [
+    `The daemon ${role}. It reads /etc/doubleblind/${role}.yaml, then the environment (DOUBLEBLIND_LOG_LEVEL sets logLevel), then`,
+    'flags; what comes later wins. `doubleblind config show` and `config check` tell what it would run with.',
+    '',
+    '  --config\n      the file to read instead',
+    ...flags,
+  ].join('\n');
 }
 
 interface Resolved<Schema extends z.ZodType> {

@@ -1,12 +1,12 @@
 // The whole life of a daemon's process: read the configuration, start, say so to systemd, wait, stop.
-// Exit codes: 0 a clean stop, 1 a bug, a failed start or a late stop, 2 a wrong configuration (every problem is listed).
+// Exit codes: 0 a clean stop or --help, 1 a bug, a failed start or a late stop, 2 a wrong configuration (every problem is listed).
 // A second signal during the stop ends the process at once.
 
 import { spawn } from 'node:child_process';
 import { type Clock, systemClock } from '../clock.ts';
 import { createLogger, type Logger, type LogLevel, messageChain } from '../log.ts';
 import { startTracing } from '../tracing/tracer.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError, UsageAsked } from './config.ts';
 
 /** Something that runs until it is stopped. */
 export interface Running {
@@ -74,6 +74,10 @@ function readOrExit<Config extends ProcessConfig>(options: DaemonOptions<Config>
   try {
     return options.readConfig();
   } catch (error) {
+    if (error instanceof UsageAsked) {
+      process.stdout.write(`${error.message}\n`);
+      return exit(0);
+    }
     const problems = error instanceof ConfigError ? error.problems : [messageChain(error)];
     return exit(2, `${options.name}: the configuration is wrong:\n${problems.map((line) => `  ${line}`).join('\n')}`);
   }

@@ -1,9 +1,11 @@
 // The Debian package in a container that systemd boots: installs, starts, notifies, recovers, upgrades, stops and goes away
-// as an operator expects. The gpu-agent needs a Docker engine, which the container has none of; its unit is only verified.
+// as an operator expects; and in the image of the containers. The gpu-agent needs a Docker engine, which the container has none of; its unit is only verified.
 
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPackage } from '../../deploy/debian/package.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -119,4 +121,21 @@ test('a stop is clean, an upgrade restarts what ran, and removal leaves the data
     'dpkg --purge doubleblind; test -e /etc/doubleblind/pki/ca.key; test -e /var/lib/doubleblind/coordinator',
   );
   await booted.sh('test ! -e /usr/lib/doubleblind && test ! -e /lib/systemd/system/doubleblind.target');
+});
+
+test('the image of the daemons is built of the package, and each daemon in it says what it needs', async () => {
+  const docker = async (...words: string[]) => (await promisify(execFile)('docker', words)).stdout;
+  const tag = `doubleblind/daemon-test:${process.pid}`;
+  const dockerfile = join(import.meta.dirname, '../../deploy/docker/daemon.Dockerfile');
+  await docker('build', '--network', 'host', '--file', dockerfile, '--tag', tag, scratch);
+  try {
+    expect(await docker('run', '--rm', '--network', 'none', tag)).toContain('Usage: doubleblind');
+    for (const role of ['coordinator', 'gpu-agent', 'evaluator-node', 'llm-gateway', 'gpu-agent/socket-proxy']) {
+      const main = `/usr/lib/doubleblind/${role}/main.ts`;
+      expect(await docker('run', '--rm', '--network', 'none', tag, main, '--help'), role).toContain('--config');
+    }
+    expect(await docker('run', '--rm', '--network', 'none', '--entrypoint', 'id', tag, '-u')).toBe('10002\n');
+  } finally {
+    await docker('image', 'rm', '--force', tag);
+  }
 });
