@@ -6,7 +6,7 @@ import { gatewayConfigSchema } from './config.ts';
 import { startGateway } from './start.ts';
 
 await runDaemon({
-  name: 'doubleblind-llm-gateway',
+  name: 'llm-gateway',
   readConfig: () =>
     loadConfig({ role: 'llm-gateway', schema: gatewayConfigSchema, argv: process.argv.slice(2), env: process.env }),
   start: startGateway,

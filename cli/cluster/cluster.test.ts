@@ -74,6 +74,7 @@ test('the daemons are told of each other, of their certificates, and of a key on
     hostName: 'local',
     model: { baseUrl: 'https://models.test/v1', keyFile: '/keys/one', model: 'm', price: { input: 3, output: 15 } },
     gatewaySettings: undefined,
+    tracesEndpoint: '',
   };
   const files = configFiles(options);
   expect(files.coordinator).toMatchObject({

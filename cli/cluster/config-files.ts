@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly model: ModelSource | undefined;
   /** A folder of wheels that agents may install from. */
   readonly wheels?: string | undefined;
+  /** Where spans go; empty for nowhere. */
+  readonly tracesEndpoint: string;
   /** Settings of the gateway in place of `model`. */
   readonly gatewaySettings: Readonly<Record<string, unknown>> | undefined;
 }
@@ -24,12 +26,13 @@ export interface ClusterOptions {
 type ConfiguredDaemon = Exclude<DaemonName, 'nats'>;
 
 /** The members that every daemon has. */
-function common(layout: Layout, name: ConfiguredDaemon): Record<string, unknown> {
+function common({ layout, tracesEndpoint }: ClusterOptions, name: ConfiguredDaemon): Record<string, unknown> {
   return {
     listen: layout.addresses[name],
     stateDirectory: dataPath(layout, name),
     metricsPort: 0,
     logLevel: 'info',
+    tracesEndpoint,
     tls: {
       ca: `${layout.pkiDirectory}/ca.crt`,
       certificate: `${layout.pkiDirectory}/${name}.crt`,
@@ -45,23 +48,23 @@ export function configFiles(options: ClusterOptions): Record<ConfiguredDaemon, R
   const nats = { servers: [layout.addresses.nats] };
   return {
     evaluator: {
-      ...common(layout, 'evaluator'),
+      ...common(options, 'evaluator'),
       grader: { image: options.sandboxImage },
       docker: { socket: options.dockerSocket },
     },
     'llm-gateway': {
-      ...common(layout, 'llm-gateway'),
+      ...common(options, 'llm-gateway'),
       ...(options.gatewaySettings ?? { upstreams: upstreams(options.model) }),
     },
     coordinator: {
-      ...common(layout, 'coordinator'),
+      ...common(options, 'coordinator'),
       nats,
       evaluator: peer('evaluator'),
       gateway: peer('llm-gateway'),
       dashboard: { listen: layout.dashboard },
     },
     'gpu-agent': {
-      ...common(layout, 'gpu-agent'),
+      ...common(options, 'gpu-agent'),
       host: options.hostName,
       advertise: layout.addresses['gpu-agent'],
       nats,

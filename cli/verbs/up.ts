@@ -22,6 +22,7 @@ export interface UpFlags extends PlaceFlags, ModelFlags {
   readonly trajectoriesPerSlot?: number;
   readonly portBase?: number;
   readonly wheels?: string;
+  readonly tracesEndpoint?: string;
 }
 
 /** CPU slots where nothing else is said: the quick start's four attempts at once. */
@@ -33,6 +34,7 @@ export function withCluster(command: Command): Command {
     .option('--port-base <port>', `ports from here on (default ${defaultPortBase})`, portBase)
     .option('--trajectories-per-slot <n>', 'attempts that share a slot; thinking does not hold it', positiveWhole)
     .option('--wheels <dir>', 'a folder of wheels that agents may install from (docs/packages.md)')
+    .option('--traces-endpoint <url>', 'an OpenTelemetry collector that takes spans, for example http://127.0.0.1:4318')
     .option('--state-dir <dir>', 'state of the cluster (default: .doubleblind in the checkout)')
     .option('--pki-dir <dir>', 'directory of the certificates (default: pki in the state directory)');
 }
@@ -101,6 +103,7 @@ export async function bringUp(cli: CliContext, flags: UpFlags): Promise<Cluster>
     model,
     wheels: flags.wheels === undefined ? undefined : wheelFolder(resolve(cli.cwd, flags.wheels)),
     gatewaySettings: gatewaySettings(cli, flags),
+    tracesEndpoint: flags.tracesEndpoint ?? '',
   });
 }
 

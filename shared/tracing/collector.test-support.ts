@@ -3,6 +3,8 @@
 import { createServer } from 'node:http';
 
 export interface CollectedSpan {
+  /** Who made it. */
+  readonly service: string;
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
@@ -24,6 +26,14 @@ export interface Collector {
   stop(): Promise<void>;
 }
 
+/** An ExportTraceServiceRequest, as far as it is read. */
+interface Body {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly { key: string; value: { stringValue?: string } }[] };
+    readonly scopeSpans: readonly { readonly spans: readonly Omit<CollectedSpan, 'service'>[] }[];
+  }[];
+}
+
 export async function startCollector(): Promise<Collector> {
   const kept = { spans: [] as CollectedSpan[], requests: [] as string[], status: 200 };
   const server = createServer((request, response) => {
@@ -33,8 +43,10 @@ export async function startCollector(): Promise<Collector> {
     });
     request.on('end', () => {
       kept.requests.push(`${request.method} ${request.url} ${request.headers['content-type']}`);
-      const body = JSON.parse(text) as { resourceSpans: { scopeSpans: { spans: CollectedSpan[] }[] }[] };
-      const spans = body.resourceSpans.flatMap((one) => one.scopeSpans.flatMap((scope) => scope.spans));
+      const spans = (JSON.parse(text) as Body).resourceSpans.flatMap(({ resource, scopeSpans }) => {
+        const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
+        return scopeSpans.flatMap((scope) => scope.spans.map((span) => ({ ...span, service })));
+      });
       if (kept.status === 200) kept.spans.push(...spans);
       response.writeHead(kept.status, { 'content-type': 'application/json' }).end('{}');
     });

@@ -1,19 +1,28 @@
-// A budget in dollars from end to end: a model that charges, the whole cluster, the command line's exit code and its bill.
+// A budget in dollars from end to end: a model that charges, the whole cluster, the command line's exit code and its bill; and
+// what a collector of spans is told meanwhile.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { present } from '../../shared/core/assert.ts';
+import { type Collector, startCollector } from '../../shared/tracing/collector.test-support.ts';
+import { attemptSpan } from '../../shared/tracing/context.ts';
 import { startTestCluster, type TestCluster } from '../support/cluster.ts';
 import { type PricedEndpoint, startPricedEndpoint, tokensPerCall } from '../support/priced-endpoint.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let endpoint: PricedEndpoint;
+let collector: Collector;
 let cluster: TestCluster;
 beforeAll(async () => {
   endpoint = await startPricedEndpoint();
   const model = ['--openai-base-url', endpoint.baseUrl, '--model', 'priced', '--model-price', '10,50'];
-  cluster = await startTestCluster({ slots: 2, flags: model });
+  collector = await startCollector();
+  const traces = ['--traces-endpoint', collector.endpoint];
+  cluster = await startTestCluster({ slots: 2, flags: [...model, ...traces] });
 }, 300_000);
 afterAll(async () => {
   await cluster.stop();
   endpoint.stop();
+  await collector.stop();
 });
 
 /** At 10 dollars for a million tokens read and 50 for a million written. */
@@ -34,6 +43,12 @@ interface Cost {
   readonly byModel: readonly (Spent & { readonly model: string })[];
   readonly byAttempt: readonly (Spent & { readonly candidateId: string })[];
   readonly total: Spent;
+}
+
+interface Attempt {
+  readonly candidateId: string;
+  readonly epoch: number;
+  readonly state: string;
 }
 
 interface End {
@@ -83,6 +98,33 @@ test('a run that has used its dollars starts nothing more, is judged all the sam
   const table = await cluster.run('cost', run.runId, '--attempts');
   expect(table.stdout).toContain(`Budget used: $${cost.total.dollars.toFixed(2)} of $0.30`);
   expect(endpoint.calls).toBe(called);
+});
+
+test('an attempt is one trace over the four daemons, from its lease to its score', { timeout: 60_000 }, async () => {
+  const [run] = await cluster.json<readonly { readonly runId: string }[]>('ls');
+  const { runId } = present(run, 'the run');
+  const all = await cluster.json<readonly Attempt[]>('results', runId, '--all');
+  const { candidateId, epoch } = present(
+    all.find(({ state }) => state === 'scored'),
+    'a scored candidate',
+  );
+  const { traceId } = attemptSpan({ runId, attemptId: candidateId, epoch });
+  const trace = () => collector.spans.filter((span) => span.traceId === traceId);
+  const services = () => new Set(trace().map(({ service }) => service));
+  // Spans are sent in batches.
+  await waitFor('spans of the four daemons', () => Promise.resolve(services().size === 4));
+  expect(services()).toEqual(new Set(['coordinator', 'evaluator', 'gpu-agent', 'llm-gateway']));
+  const spans = trace();
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  const orphans = spans.filter(({ parentSpanId }) => parentSpanId !== undefined && !ids.has(parentSpanId));
+  expect(orphans.map(({ service, name }) => `${service}: ${name}`)).toEqual([]);
+  const chat = present(
+    spans.find(({ service, name }) => service === 'llm-gateway' && name.startsWith('chat ')),
+    'a call of the model',
+  );
+  expect(chat.attributes).toContainEqual({ key: 'gen_ai.request.model', value: { stringValue: 'priced' } });
+  // What goes to a collector is no place for prompts and programs.
+  expect(JSON.stringify(spans)).not.toContain('import ');
 });
 
 test('the quick start takes a budget in dollars too', { timeout: 300_000 }, async () => {
