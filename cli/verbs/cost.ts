@@ -2,14 +2,15 @@
 
 import type { Command } from 'commander';
 import { operators } from '../../shared/core/vocabulary.ts';
-import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
+import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
 import { type CostRow, costByModel, costOf, type Spend, scoreGains } from '../core/cost.ts';
-import type { Run } from '../core/model.ts';
+import type { Candidate, Run } from '../core/model.ts';
 import { count, dollars, duration, score } from '../core/quantity.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 import { chooseRun, type OutputFlags, withCoordinator, withGateway, withOutput, withPlace } from '../verb.ts';
+import { type Picture, showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
-interface Flags extends PlaceFlags, OutputFlags {
+interface Flags extends PlaceFlags, OutputFlags, WatchFlags {
   readonly attempts?: boolean;
 }
 
@@ -38,39 +39,50 @@ export function addCost(program: Command, cli: CliContext): void {
     .description('time, tokens and money of a run (the newest one unless named), and the score gained for them')
     .argument('[run]', "run, or its id's unique beginning")
     .option('--attempts', 'a line for each attempt as well');
-  withOutput(withGateway(withPlace(command))).action(async (id: string | undefined, flags: Flags) => {
-    const { run, candidates } = await withCoordinator(cli, flags, async (coordinator) => {
-      const found = await chooseRun(coordinator, id);
-      return { run: found, candidates: await coordinator.listCandidates(found.runId) };
-    });
-    const gains = scoreGains(run, candidates);
-    const byOperator = operators
-      .map((operator) =>
-        costOf(
-          operator,
-          candidates.filter((one) => one.operator === operator),
-          gains,
-        ),
-      )
-      .filter((row) => row.attempts > 0);
-    const byModel = costByModel(await spendOf(cli, flags, run), candidates, gains);
-    const byAttempt = candidates.map((one) => costOf(`#${one.number} ${one.operator ?? ''}`.trim(), [one], gains));
-    const total = costOf('all', candidates, gains);
-    if (flags.output === 'json') {
-      const rows = { byOperator: renamed(byOperator, 'operator'), byModel: renamed(byModel, 'model') };
-      const attempts = byAttempt.map(({ name: _name, attempts: _attempts, ...row }, index) => ({
-        candidateId: candidates[index]?.candidateId ?? '',
-        ...row,
-      }));
-      printJson(cli.stdout, { runId: run.runId, ...rows, byAttempt: attempts, total, usage: run.usage });
-      return;
-    }
-    const { style } = cli.stdout;
-    const tables = [renderTable([...byOperator, total], columnsFor('OPERATOR'), style)];
-    if (byModel.length > 0) tables.push(renderTable(byModel, columnsFor('MODEL'), style));
-    if (flags.attempts === true) tables.push(renderTable(byAttempt, columnsFor('ATTEMPT'), style));
-    cli.stdout.write(`${[...tables, ...budgetLine(run)].join('\n\n')}\n`);
+  withWatch(withOutput(withGateway(withPlace(command)))).action(async (id: string | undefined, flags: Flags) => {
+    await withCoordinator(cli, flags, (coordinator) =>
+      showPicture(cli, flags, async () => {
+        const run = await chooseRun(coordinator, id);
+        const candidates = await coordinator.listCandidates(run.runId);
+        return bill(run, candidates, await spendOf(cli, flags, run), { attempts: flags.attempts === true, cli });
+      }),
+    );
   });
+}
+
+/** What the run has cost so far. */
+function bill(
+  run: Run,
+  candidates: readonly Candidate[],
+  spend: readonly Spend[],
+  { attempts, cli }: { readonly attempts: boolean; readonly cli: CliContext },
+): Picture {
+  const gains = scoreGains(run, candidates);
+  const byOperator = operators
+    .map((operator) =>
+      costOf(
+        operator,
+        candidates.filter((one) => one.operator === operator),
+        gains,
+      ),
+    )
+    .filter((row) => row.attempts > 0);
+  const byModel = costByModel(spend, candidates, gains);
+  const byAttempt = candidates.map((one) => costOf(`#${one.number} ${one.operator ?? ''}`.trim(), [one], gains));
+  const total = costOf('all', candidates, gains);
+  const attemptRows = byAttempt.map(({ name: _name, attempts: _attempts, ...row }, index) => ({
+    candidateId: candidates[index]?.candidateId ?? '',
+    ...row,
+  }));
+  const rows = { byOperator: renamed(byOperator, 'operator'), byModel: renamed(byModel, 'model') };
+  const { style } = cli.stdout;
+  const tables = [renderTable([...byOperator, total], columnsFor('OPERATOR'), style)];
+  if (byModel.length > 0) tables.push(renderTable(byModel, columnsFor('MODEL'), style));
+  if (attempts) tables.push(renderTable(byAttempt, columnsFor('ATTEMPT'), style));
+  return {
+    json: { runId: run.runId, ...rows, byAttempt: attemptRows, total, usage: run.usage },
+    text: [...tables, ...budgetLine(run)].join('\n\n'),
+  };
 }
 
 function renamed(rows: readonly CostRow[], name: string): unknown[] {

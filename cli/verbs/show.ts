@@ -1,7 +1,7 @@
 // `show`: everything about one run or one candidate.
 
 import type { Command } from 'commander';
-import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import type { CliContext, PlaceFlags } from '../context.ts';
 import { endReasonWords, parentLabels } from '../core/history.ts';
 import { standing } from '../core/lineage.ts';
 import type { Candidate, Run } from '../core/model.ts';
@@ -12,6 +12,7 @@ import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import { renderFields } from '../terminal/table.ts';
 import { chooseCandidate, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
 type Found =
   | { readonly kind: 'run'; readonly run: Run; readonly candidates: readonly Candidate[] }
@@ -24,11 +25,15 @@ export function addShow(program: Command, cli: CliContext): void {
       "one run or candidate in full; an id's unique beginning will do, or #7 for a candidate of the newest run",
     )
     .argument('<id>', 'run or candidate');
-  withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags) => {
-    const found = await withCoordinator(cli, flags, (coordinator) => find(coordinator, id));
-    if (flags.output === 'json') printJson(cli.stdout, found.kind === 'run' ? found.run : found.candidate);
-    else if (found.kind === 'run') cli.stdout.write(`${runText(found.run, found.candidates, cli)}\n`);
-    else cli.stdout.write(`${candidateText(found.candidate, found.siblings, cli)}\n`);
+  withWatch(withOutput(withPlace(command))).action(async (id: string, flags: PlaceFlags & OutputFlags & WatchFlags) => {
+    await withCoordinator(cli, flags, (coordinator) =>
+      showPicture(cli, flags, async () => {
+        const found = await find(coordinator, id);
+        return found.kind === 'run'
+          ? { json: found.run, text: runText(found.run, found.candidates, cli) }
+          : { json: found.candidate, text: candidateText(found.candidate, found.siblings, cli) };
+      }),
+    );
   });
 }
 

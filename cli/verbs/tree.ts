@@ -1,32 +1,38 @@
 // `tree`: who descends from whom.
 
 import type { Command } from 'commander';
-import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
+import type { CliContext, PlaceFlags } from '../context.ts';
 import { isScored } from '../core/history.ts';
 import { type LineageNode, lineage, lineageLines, lineageText } from '../core/lineage.ts';
+import type { Candidate, Run } from '../core/model.ts';
 import { chooseRun, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
 export function addTree(program: Command, cli: CliContext): void {
   const command = program
     .command('tree')
     .description('the lineage of the candidates of a run (the newest one unless named)')
     .argument('[run]', "run, or its id's unique beginning");
-  withOutput(withPlace(command)).action(async (id: string | undefined, flags: PlaceFlags & OutputFlags) => {
-    const { run, candidates } = await withCoordinator(cli, flags, async (coordinator) => {
-      const found = await chooseRun(coordinator, id);
-      return { run: found, candidates: await coordinator.listCandidates(found.runId) };
-    });
-    if (flags.output === 'json') {
-      printJson(cli.stdout, lineage(candidates).map(plain));
-      return;
-    }
-    const { style } = cli.stdout;
-    for (const { branches, candidate } of lineageLines(candidates)) {
-      const wins = candidate.candidateId === run.verdict?.winnerId;
-      const text = lineageText(candidate, candidates);
-      const painted = wins ? style.bold(style.good(`${text}  ★`)) : isScored(candidate) ? text : style.dim(text);
-      cli.stdout.write(`${style.dim(branches)}${painted}\n`);
-    }
+  withWatch(withOutput(withPlace(command))).action(
+    async (id: string | undefined, flags: PlaceFlags & OutputFlags & WatchFlags) => {
+      await withCoordinator(cli, flags, (coordinator) =>
+        showPicture(cli, flags, async () => {
+          const run = await chooseRun(coordinator, id);
+          const candidates = await coordinator.listCandidates(run.runId);
+          return { json: lineage(candidates).map(plain), text: treeLines(run, candidates, cli).join('\n') };
+        }),
+      );
+    },
+  );
+}
+
+function treeLines(run: Run, candidates: readonly Candidate[], cli: CliContext): string[] {
+  const { style } = cli.stdout;
+  return lineageLines(candidates).map(({ branches, candidate }) => {
+    const wins = candidate.candidateId === run.verdict?.winnerId;
+    const text = lineageText(candidate, candidates);
+    const painted = wins ? style.bold(style.good(`${text}  ★`)) : isScored(candidate) ? text : style.dim(text);
+    return `${style.dim(branches)}${painted}`;
   });
 }
 
