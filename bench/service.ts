@@ -3,8 +3,7 @@
 // flags of Node, and with compiled sources in the cache.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +12,7 @@ import { nodeFlags } from '../shared/daemon/node-flags.ts';
 import { createRpcClient } from '../shared/rpc/client.ts';
 import { testTls } from '../shared/rpc/test-peers.ts';
 import { makeTasks, messages } from '../test/support/attacked-evaluator.ts';
+import { cpuSecondsOf, endProcess, memoryOf } from './processes.ts';
 import { type BenchReport, textTable, writeResults } from './results.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
@@ -95,7 +95,7 @@ async function benchMetric(metric: string, rounds: number): Promise<ServiceResul
   // All made before there is a connection: one that is not answered for long is closed.
   const files = Array.from({ length: rounds + 1 }, () => submission(metric, truth, ids, rng));
   // The first start compiles the sources; what is measured is one of a node that was started before.
-  await stopProcess((await startProcess(directory)).child);
+  await endProcess((await startProcess(directory)).child);
   const evaluator = await startProcess(directory);
   const service = 'doubleblind.evaluator.v1.EvaluatorService' as const;
   const tls = await testTls('coordinator');
@@ -118,7 +118,7 @@ async function benchMetric(metric: string, rounds: number): Promise<ServiceResul
     return { metric, fileBytes: files[0]?.length ?? 0, first, ...spreads, idleBytes, peakBytes };
   } finally {
     client.close();
-    await stopProcess(evaluator.child);
+    await endProcess(evaluator.child);
     rmSync(directory, { recursive: true });
   }
 }
@@ -141,24 +141,4 @@ async function startProcess(stateDirectory: string): Promise<{ child: ChildProce
     return { child, address };
   }
   throw new Error('the evaluator ended before it listened');
-}
-
-async function stopProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill();
-  await once(child, 'exit');
-}
-
-/** Hundredths of a second, as Linux tells them. */
-const ticksPerSecond = 100;
-
-function cpuSecondsOf({ pid }: ChildProcess): number {
-  // The name of the program, in brackets, may have spaces; state is the first field behind it, user time the twelfth.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
-
-function memoryOf({ pid }: ChildProcess, field: 'VmRSS' | 'VmHWM'): number {
-  const kib = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) * 1024;
 }

@@ -76,7 +76,8 @@ function samePairs(run: Run, attempts: Attempt[]): boolean {
 }
 
 function repairsOnce(attempts: Attempt[]): boolean {
-  const mended = attempts.filter((attempt) => attempt.operator === 'repair').map((attempt) => attempt.parents[0]);
+  // A fork may have inherited repairs without what they repaired.
+  const mended = attempts.flatMap(({ operator, parents }) => (operator === 'repair' ? parents : []));
   return new Set(mended).size === mended.length;
 }
 

@@ -5,6 +5,7 @@
 // 1. `publishResult` resolves only after the server has the event; it rejects within 5 s otherwise.
 // 2. An event is acknowledged only after its handler resolved; until then it comes again.
 // 3. Nothing reaches a handler that the schemas have not accepted, and no event that its host did not sign.
+// 4. Handlers are called in the order of the stream, and so many may be at work that they share what each of them waits for.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -71,10 +72,13 @@ export interface Bus {
   subscribeHeartbeats(listener: (heartbeat: Heartbeat) => void): void;
   /** Resolves when JetStream has the event; rejects after 5 s at most. A repeat is harmless. */
   publishResult(event: ResultEvent, repeat?: number): Promise<void>;
-  /** Gives every event to `handler`, one after the other, until it resolves for it; tells of those that are refused. May be called once. */
+  /**
+   * Gives every event to `handler` until it resolves for it; tells of those that are refused. It is called in order, and before it
+   * has resolved for earlier events, so that a whole fleet's reports share commits to a journal. May be called once.
+   */
   consumeResults(handler: (event: ResultEvent) => Promise<void>, onRefused?: (why: EventRefusal) => void): void;
   status(): 'connected' | 'disconnected';
-  /** Stops consuming after the event at hand, sends what is buffered and disconnects. */
+  /** Stops consuming after the events at hand, sends what is buffered and disconnects. */
   close(): Promise<void>;
 }
 
@@ -86,6 +90,8 @@ const firstConnectMs = 2000;
 const redeliveryMs = 1000;
 /** A handler journals and answers within milliseconds. What was in flight when a coordinator was killed comes again after this. */
 const handlerTimeoutMs = 5_000;
+/** Handlers at work. Below half of what the server hands out without an acknowledgement, so that repeats find room. */
+const handledAtOnce = 256;
 /** A pull lasts this long; a store that vanished is noticed after about as long. */
 const pullMs = 5000;
 const consumerName = 'coordinator';
@@ -296,16 +302,20 @@ async function prepareStream(connection: NatsConnection, replicas: number): Prom
 /** Consumes until the bus is closed or the stream or consumer is gone. */
 async function consumeOnce(state: BusState, connection: NatsConnection, consumer: Consumer): Promise<void> {
   const durable = await connection.jetstream().consumers.get(eventStream, consumerName);
-  const messages = await durable.consume({ max_messages: 100, expires: pullMs });
+  const messages = await durable.consume({ max_messages: handledAtOnce, expires: pullMs });
+  const handling = new Set<Promise<void>>();
   const stop = (): void => messages.stop();
   state.closing.signal.addEventListener('abort', stop, { once: true });
   void stopWhenGone(messages);
   try {
     for await (const message of messages) {
-      await handle(state, message, consumer);
+      if (handling.size >= handledAtOnce) await Promise.race(handling);
+      const handled: Promise<void> = handle(state, message, consumer).finally(() => handling.delete(handled));
+      handling.add(handled);
       if (state.closing.signal.aborted) return;
     }
   } finally {
+    await Promise.all(handling);
     state.closing.signal.removeEventListener('abort', stop);
     messages.stop();
   }

@@ -117,11 +117,12 @@ class MutualTlsCredentials extends ServerCredentials {
 function accessInterceptor(log: Logger): ServerInterceptor {
   return (method, call) => {
     const name = method.path.slice(1);
-    const identity = identityOfAlternativeNames(call.getAuthContext().sslPeerCertificate?.subjectaltname);
-    if (identity !== undefined && mayCall(identity, name)) return withoutFalseEnd(call);
-    const caller = identity === undefined ? 'a caller without a Doubleblind identity' : `the role ${identity.role}`;
+    const caller = callerOf(call);
+    const identity = identityOfAlternativeNames(caller.sslPeerCertificate?.subjectaltname);
+    if (identity !== undefined && mayCall(identity, name)) return new AdmittedCall(call, caller);
+    const who = identity === undefined ? 'a caller without a Doubleblind identity' : `the role ${identity.role}`;
     log.warn({ method: name, peer: call.getPeer(), identity }, 'a call was refused');
-    const refusal = new RpcFault('permissionDenied', `${caller} may not call ${name}`, { reason: 'accessDenied' });
+    const refusal = new RpcFault('permissionDenied', `${who} may not call ${name}`, { reason: 'accessDenied' });
     return new ServerInterceptingCall(call, {
       start: (next) => {
         // Nothing is passed on: a handler of a client's stream begins with the metadata, before the refusal would be seen.
@@ -133,31 +134,68 @@ function accessInterceptor(log: Logger): ServerInterceptor {
   };
 }
 
-/**
- * Node ends the readable side of a reset HTTP/2 stream as if the peer had finished, and grpc-js passes that on. A cut upload must
- * not pass for a whole one: the end of a reset stream is held back, and the cancellation that follows ends the call.
- */
-function withoutFalseEnd(call: ServerInterceptingCallInterface): ServerInterceptingCall {
-  const { stream } = call as unknown as { readonly stream: { readonly rstCode: number } };
-  return new ServerInterceptingCall(call, {
-    start: (next) => {
-      next({
-        onReceiveHalfClose: (forward) => {
-          if (stream.rstCode === 0) forward();
-        },
-      });
-    },
-  });
+type Caller = ReturnType<ServerInterceptingCallInterface['getAuthContext']>;
+
+/** A connection keeps its certificate for life, and to have it decoded costs as much as many a call. */
+const callers = new WeakMap<object, Caller>();
+
+function callerOf(call: ServerInterceptingCallInterface): Caller {
+  const { session } = streamOf(call);
+  if (session === undefined) return call.getAuthContext();
+  const known = callers.get(session) ?? call.getAuthContext();
+  callers.set(session, known);
+  return known;
 }
 
+function streamOf(call: ServerInterceptingCallInterface): { readonly rstCode: number; readonly session?: object } {
+  return (call as unknown as { readonly stream: { readonly rstCode: number; readonly session?: object } }).stream;
+}
+
+/**
+ * A call of somebody who may make it. Node ends the readable side of a reset HTTP/2 stream as if the peer had finished, and grpc-js
+ * passes that on. A cut upload must not pass for a whole one: the end of a reset stream is held back, and the cancellation that
+ * follows ends the call.
+ */
+class AdmittedCall extends ServerInterceptingCall {
+  readonly #caller: Caller;
+
+  constructor(call: ServerInterceptingCallInterface, caller: Caller) {
+    const stream = streamOf(call);
+    super(call, {
+      start: (next) => {
+        next({
+          onReceiveHalfClose: (forward) => {
+            if (stream.rstCode === 0) forward();
+          },
+        });
+      },
+    });
+    this.#caller = caller;
+  }
+
+  override getAuthContext(): Caller {
+    return this.#caller;
+  }
+}
+
+/** By the names that it lists: each takes 5 MB and some tens of milliseconds, and a process may have a thousand servers. */
+const reflections = new Map<string, ReflectionService>();
+
 function addReflection(server: Server, services: readonly RpcServiceDefinition[]): void {
+  const names = [...services.map((service) => service.name), ...adminServices];
+  const key = names.join();
+  const known = reflections.get(key) ?? makeReflection(names);
+  reflections.set(key, known);
+  known.addToServer(server);
+}
+
+function makeReflection(names: string[]): ReflectionService {
   const admin = readDescriptorSet(readFileSync(join(import.meta.dirname, '../../proto/generated/admin.binpb')));
   const fileDescriptorProtos = [...descriptorSet().originals, ...admin.originals];
   const files = { api: { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } };
-  const names = [...services.map((service) => service.name), ...adminServices];
   // Of each definition the service reads nothing but the serialized files.
   type Definitions = ConstructorParameters<typeof ReflectionService>[0];
-  new ReflectionService(files as unknown as Definitions, { services: names }).addToServer(server);
+  return new ReflectionService(files as unknown as Definitions, { services: names });
 }
 
 async function bind(server: Server, listen: string, credentials: ServerCredentials): Promise<number> {

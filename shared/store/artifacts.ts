@@ -4,7 +4,7 @@
 // 2. What is stored under a digest never changes; storing the same bytes again does nothing.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digest, isDigest } from '../core/ids.ts';
@@ -51,6 +51,7 @@ export async function openArtifactDirectory(directory: string): Promise<Artifact
   const incoming = join(directory, 'incoming');
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
+  const shelves = new Set<string>();
   const pathOf = (name: Digest): string => join(directory, name.slice(0, 2), name);
   const size = async (name: Digest): Promise<number | undefined> => {
     try {
@@ -63,7 +64,7 @@ export async function openArtifactDirectory(directory: string): Promise<Artifact
   return {
     has: async (name) => (await size(name)) !== undefined,
     size,
-    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, size }),
+    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, size, shelves }),
     get: (name) => readFile(pathOf(name)).catch((error: unknown) => missing(name, error)),
     stream: (name, chunkBytes) => readPieces(name, pathOf(name), chunkBytes ?? 65_536),
     pathOf,
@@ -81,28 +82,35 @@ interface Put {
   readonly expected: Digest | undefined;
   readonly pathOf: (name: Digest) => string;
   readonly size: (name: Digest) => Promise<number | undefined>;
+  /** Sub-directories that are there and synced. */
+  readonly shelves: Set<string>;
 }
 
-async function put({ directory, incoming, source, expected, pathOf, size }: Put): Promise<StoredArtifact> {
+async function put({ directory, incoming, source, expected, pathOf, size, shelves }: Put): Promise<StoredArtifact> {
   const temporary = join(incoming, randomBytes(12).toString('hex'));
+  let moved = false;
   try {
     const written = await writeSynced(temporary, source);
     if (expected !== undefined && written.digest !== expected) {
       throw new DigestMismatch(`the bytes hash to ${written.digest}, not to ${expected}`);
     }
+    const target = pathOf(written.digest);
     // Touched first, then looked at: what was removed in between is written again.
-    await touch(pathOf(written.digest));
-    const alreadyStored = (await size(written.digest)) !== undefined;
+    const alreadyStored = (await touch(target)) && (await size(written.digest)) !== undefined;
     if (!alreadyStored) {
-      const target = pathOf(written.digest);
-      const shelf = join(directory, written.digest.slice(0, 2));
-      if ((await mkdir(shelf, { recursive: true, mode: 0o700 })) !== undefined) await syncDirectory(directory);
+      const name = written.digest.slice(0, 2);
+      const shelf = join(directory, name);
+      if (!shelves.has(name)) {
+        if ((await mkdir(shelf, { recursive: true, mode: 0o700 })) !== undefined) await syncDirectory(directory);
+        shelves.add(name);
+      }
       await rename(temporary, target);
+      moved = true;
       await syncDirectory(shelf);
     }
     return { ...written, alreadyStored };
   } finally {
-    await rm(temporary, { force: true });
+    if (!moved) await rm(temporary, { force: true });
   }
 }
 
@@ -152,10 +160,18 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 async function* readPieces(name: Digest, path: string, chunkBytes: number): AsyncGenerator<Buffer> {
+  const file = await open(path, 'r').catch((error: unknown) => missing(name, error));
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) yield chunk as Buffer;
-  } catch (error) {
-    missing(name, error);
+    // What is stored does not change, so no more room is needed than there are bytes: most artifacts are small.
+    let left = (await file.stat()).size;
+    while (left > 0) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(chunkBytes, left)));
+      if (bytesRead === 0) throw new Error(`artifact ${name} is shorter than its file was`);
+      left -= bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,0 +1,245 @@
+// One fleet of real processes, measured while it is at work.
+
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Coordinator, connectCoordinator } from '../../cli/rpc/coordinator.ts';
+import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
+import { createLocalPki, issueCertificate } from '../../shared/pki/authority.ts';
+import { freePortBase } from '../../test/support/cluster.ts';
+import { waitFor } from '../../test/support/wait-for.ts';
+import { cpuSecondsOf, endProcess, memoryOf } from '../processes.ts';
+import type { FromHosts, ToHosts } from './channel.ts';
+
+export interface LiveOptions {
+  readonly hosts: number;
+  readonly slots: number;
+  readonly jobSeconds: number;
+  readonly settleSeconds: number;
+  readonly seconds: number;
+  readonly directory: string;
+  readonly pki: string;
+  /** The coordinator's; empty, or with the journal of a run that goes on. */
+  readonly stateDirectory: string;
+  readonly candidates: number;
+  readonly tell: (what: string) => void;
+}
+
+export interface Live {
+  readonly candidates: number;
+  readonly coordinatorCores: number;
+  readonly coordinatorBytes: number;
+  readonly natsCores: number;
+  readonly hostsCores: number;
+  readonly eventsPerSecond: number;
+  readonly commitsPerSecond: number;
+  /** Of the disk, on average. */
+  readonly commitMs: number;
+  readonly endedPerSecond: number;
+  readonly refill: {
+    readonly count: number;
+    readonly medianMs: number;
+    readonly p99Ms: number;
+    readonly worstMs: number;
+  };
+  readonly startMs: number;
+  readonly joinMs: number;
+  readonly fillMs: number;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+const patience = { timeoutMs: 240_000, everyMs: 250 } as const;
+const hostNames = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `host-${String(index + 1).padStart(4, '0')}`);
+
+/** An authority, a leaf for every daemon and one for every host; gives the directory. */
+export async function makeCertificates(pki: string, hosts: number): Promise<string> {
+  await createLocalPki(pki, 'host-0001');
+  for (const name of hostNames(hosts))
+    await issueCertificate(pki, { role: 'gpu-agent', name, hosts: [], fileName: name });
+  return pki;
+}
+
+export async function measureLive(options: LiveOptions): Promise<Live> {
+  const stack = new AsyncDisposableStack();
+  try {
+    return await runLive(options, stack);
+  } finally {
+    await stack.disposeAsync();
+  }
+}
+
+async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promise<Live> {
+  const { pki, stateDirectory, tell } = options;
+  const base = await freePortBase();
+  const at = (offset: number): string => `127.0.0.1:${base + offset}`;
+  const names = hostNames(options.hosts);
+  const hosts = stack.adopt(startHostsProcess(), (it) => it.stop());
+  const { evaluator, gateway } = await hosts.ask({ kind: 'serve', pki }, 'serving');
+  const nats = startNats(options, at(1), names, stack);
+  const startedMs = performance.now();
+  const coordinator = startCoordinator(
+    options,
+    { nats: at(1), own: at(2), metrics: base + 3, evaluator, gateway },
+    stack,
+  );
+  const operator = connectCoordinator({ stateDirectory, pkiDirectory: pki, coordinator: at(2), gateway: '' });
+  stack.defer(() => operator.close());
+  await waitFor('the coordinator to serve', () => operator.listHosts(), { ...patience, everyMs: 50 });
+  const startMs = performance.now() - startedMs;
+  const page = { url: `http://${at(3)}/metrics` };
+  const { slots, jobSeconds } = options;
+  const cache = join(options.directory, `cache-${options.candidates}`);
+  const joinedFromMs = performance.now();
+  await hosts.ask(
+    { kind: 'join', pki, names, nats: at(1), coordinator: at(2), slots, meanMs: 1000 * jobSeconds, cache },
+    'joined',
+  );
+  await waitFor(
+    'all slots',
+    async () => (await gauge(page.url, 'schedulable_slots')) >= slots * names.length,
+    patience,
+  );
+  const joinMs = performance.now() - joinedFromMs;
+  tell('all hosts have joined');
+  const filledFromMs = performance.now();
+  await beginRun(operator, options);
+  const full = 0.97 * slots * names.length;
+  await waitFor('all slots to be filled', async () => (await gauge(page.url, 'leased_attempts')) >= full, patience);
+  const fillMs = performance.now() - filledFromMs;
+  tell('all slots are filled');
+  await passing(options.settleSeconds);
+  const before = await reading({ page: page.url, coordinator, nats, hosts });
+  await passing(options.seconds);
+  const after = await reading({ page: page.url, coordinator, nats, hosts });
+  const seconds = (after.atMs - before.atMs) / 1000;
+  const rate = (name: 'coordinator' | 'nats' | 'hosts' | 'events' | 'commits' | 'commitSeconds'): number =>
+    (after[name] - before[name]) / seconds;
+  return {
+    candidates: options.candidates,
+    coordinatorCores: rate('coordinator'),
+    coordinatorBytes: memoryOf(coordinator, 'VmHWM'),
+    natsCores: rate('nats'),
+    hostsCores: rate('hosts'),
+    eventsPerSecond: rate('events'),
+    commitsPerSecond: rate('commits'),
+    commitMs: (1000 * rate('commitSeconds')) / rate('commits'),
+    endedPerSecond: after.ended / seconds,
+    refill: spread(after.refills),
+    ...{ startMs, joinMs, fillMs },
+  };
+}
+
+async function beginRun(operator: Coordinator, { candidates }: LiveOptions): Promise<void> {
+  // The run of a journal that was made before goes on by itself.
+  if (candidates > 0) return;
+  await operator.createRun({ requestId: 'fleet', task: 'digits', options: { candidates: 10_000_000, seed: 1 } });
+}
+
+async function reading(of: {
+  readonly page: string;
+  readonly coordinator: ChildProcess;
+  readonly nats: ChildProcess;
+  readonly hosts: HostsProcess;
+}) {
+  const { refills, ended, cpuSeconds: hosts } = await of.hosts.ask({ kind: 'measure' }, 'measured');
+  const events = await gauge(of.page, 'journal_sequence');
+  const commits = await gauge(of.page, 'commit_seconds_count');
+  const commitSeconds = await gauge(of.page, 'commit_seconds_sum');
+  const [coordinator, nats] = [cpuSecondsOf(of.coordinator), cpuSecondsOf(of.nats)];
+  return { atMs: performance.now(), refills, ended, hosts, events, commits, commitSeconds, coordinator, nats };
+}
+
+function spread(values: readonly number[]): Live['refill'] {
+  const sorted = values.toSorted((left, right) => left - right);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  return { count: sorted.length, medianMs: at(0.5), p99Ms: at(0.99), worstMs: sorted.at(-1) ?? Number.NaN };
+}
+
+/** A sum over all labels of one of the coordinator's own metrics. */
+async function gauge(url: string, name: string): Promise<number> {
+  const text = await (await fetch(url)).text();
+  const lines = [...text.matchAll(new RegExp(`^doubleblind_coordinator_${name}(?:{[^}]*})? (\\S+)$`, 'gm'))];
+  return lines.reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+function passing(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+}
+
+interface HostsProcess {
+  ask<Kind extends FromHosts['kind']>(message: ToHosts, answer: Kind): Promise<Extract<FromHosts, { kind: Kind }>>;
+  stop(): Promise<void>;
+}
+
+function startHostsProcess(): HostsProcess {
+  const child = fork(join(root, 'bench', 'main-fleet-hosts.ts'), { execArgv: ['--max-old-space-size=6144'] });
+  return {
+    async ask(message, answer) {
+      child.send(message);
+      for (;;) {
+        if (child.exitCode !== null) throw new Error(`the simulated hosts ended with ${child.exitCode}`);
+        const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [undefined])])) as [
+          FromHosts | undefined,
+        ];
+        if (said?.kind === answer) return said as Extract<FromHosts, { kind: typeof answer }>;
+      }
+    },
+    stop: () => endProcess(child, 'SIGKILL'),
+  };
+}
+
+function startNats(
+  { directory, pki, candidates }: LiveOptions,
+  listen: string,
+  hosts: readonly string[],
+  stack: AsyncDisposableStack,
+): ChildProcess {
+  const config = join(directory, `nats-${candidates}.conf`);
+  const text = renderNatsServerConfig({
+    ...{ listen, hosts, storeDirectory: join(directory, `nats-${candidates}`) },
+    tls: { ca: join(pki, 'ca.crt'), certificate: join(pki, 'nats.crt'), key: join(pki, 'nats.key') },
+  });
+  writeFileSync(config, text, { mode: 0o600 });
+  return startDaemon('nats-server', ['--config', config], join(directory, 'nats.log'), stack);
+}
+
+interface Addresses {
+  readonly own: string;
+  readonly nats: string;
+  readonly metrics: number;
+  readonly evaluator: string;
+  readonly gateway: string;
+}
+
+function startCoordinator(
+  { directory, pki, stateDirectory, candidates }: LiveOptions,
+  { own, nats, metrics, evaluator, gateway }: Addresses,
+  stack: AsyncDisposableStack,
+): ChildProcess {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  const config = join(directory, `coordinator-${candidates}.yaml`);
+  const content = {
+    ...{ listen: own, stateDirectory, metricsPort: metrics, logLevel: 'warn' },
+    tls: { ca: join(pki, 'ca.crt'), certificate: join(pki, 'coordinator.crt'), key: join(pki, 'coordinator.key') },
+    ...{ nats: { servers: [nats] }, evaluator: { address: evaluator }, gateway: { address: gateway } },
+  };
+  writeFileSync(config, JSON.stringify(content), { mode: 0o600 });
+  const script = join(root, 'coordinator', 'main.ts');
+  return startDaemon(process.execPath, [script, '--config', config], join(directory, 'coordinator.log'), stack);
+}
+
+function startDaemon(command: string, args: string[], logFile: string, stack: AsyncDisposableStack): ChildProcess {
+  const log = openSync(logFile, 'a', 0o600);
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(root, '.runtime', 'compile-cache') };
+  const child = spawn(command, args, { stdio: ['ignore', log, log], env });
+  closeSync(log);
+  child.once('exit', (code) => {
+    if (code !== null && code !== 0)
+      process.stderr.write(`${command} ended with ${code}:\n${readFileSync(logFile, 'utf8').slice(-3000)}\n`);
+  });
+  stack.defer(() => endProcess(child, 'SIGKILL'));
+  return child;
+}
