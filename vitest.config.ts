@@ -16,6 +16,7 @@ const longTests = [
   'test/system/documents.test.ts',
   'test/system/evaluator-segment.test.ts',
   'test/system/faults.test.ts',
+  'test/system/refit-audited.test.ts',
 ];
 const packageTests = ['test/package/**/*.test.ts'];
 

@@ -47,7 +47,9 @@ export function mleBenchReport(request: MleBenchRequest): MleBenchReport {
   const { run, candidates, leaderboard } = request;
   const outcome = outcomeOf(run, candidates);
   const exists = run.verdict?.hasFinalSubmission === true;
-  const exact = outcome === undefined || !exists ? null : finalTestScoreOf(outcome);
+  // The score that the evaluator told is of the programs before their refit.
+  const refitted = isRefitted(request);
+  const exact = outcome === undefined || !exists || refitted ? null : finalTestScoreOf(outcome);
   // MLE-bench rounds before it compares.
   const score = exact === null ? null : Number(exact.toFixed(5));
   const standing = leaderboard === undefined || score === null ? undefined : standingOn(leaderboard, score);
@@ -65,7 +67,7 @@ export function mleBenchReport(request: MleBenchRequest): MleBenchReport {
     bronze_medal: has('bronze'),
     above_median: standing?.aboveMedian ?? null,
     submission_exists: exists,
-    valid_submission: exists ? (score === null ? null : true) : false,
+    valid_submission: exists ? (score === null && !refitted ? null : true) : false,
     is_lower_better: leaderboard?.lowerIsBetter ?? run.verdict?.lowerIsBetter ?? null,
     created_at: request.createdAt,
     submission_path: request.submissionPath,
@@ -75,9 +77,19 @@ export function mleBenchReport(request: MleBenchRequest): MleBenchReport {
   };
 }
 
-function notesOf({ run, leaderboard }: MleBenchRequest, score: number | null): string[] {
+/** True where what is handed in is of refitted programs. */
+function isRefitted({ run, candidates }: MleBenchRequest): boolean {
+  const { ensemble } = run.verdict ?? { ensemble: null };
+  const members = ensemble?.selected === true ? ensemble.members.length : 1;
+  return candidates.filter(({ state }) => state === 'refitted').length >= members;
+}
+
+function notesOf(request: MleBenchRequest, score: number | null): string[] {
+  const { run, leaderboard } = request;
   const notes: string[] = [];
   if (run.verdict?.hasFinalSubmission !== true) notes.push('The run has no final submission.');
+  else if (isRefitted(request))
+    notes.push('The submission is by refitted programs, which nobody scored; the score is left to `mlebench grade`.');
   else if (score === null) notes.push('The task has no test labels here, so the score is left to `mlebench grade`.');
   if (leaderboard === undefined) {
     notes.push(
@@ -89,5 +101,6 @@ function notesOf({ run, leaderboard }: MleBenchRequest, score: number | null): s
       `On the leaderboard ${words(leaderboard.lowerIsBetter)} is better, by the metric ${run.verdict.metric} ${words(run.verdict.lowerIsBetter)}: the task has another metric than the competition.`,
     );
   }
+  for (const note of run.verdict?.notes ?? []) notes.push(`${note.charAt(0).toUpperCase()}${note.slice(1)}.`);
   return notes;
 }

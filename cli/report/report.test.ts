@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { sampleReport } from '../testing/sample-run.ts';
 import { reportMarkdown } from './markdown.ts';
 import { escapeText, html } from './markup.ts';
+import { mleBenchReport } from './mle-bench.ts';
 import { reportPage } from './page.ts';
 import { highlightPython } from './python-highlight.ts';
 import { robustRange, ticks, timeTicks } from './scale.ts';
@@ -19,6 +20,27 @@ test('hostile names, notes, messages and programs stay text', () => {
   for (const tag of page.match(/<[a-z][^>]*>/gi) ?? [])
     expect(tag).not.toMatch(/\son[a-z]+\s*=(?=[^"]*(?:"[^"]*"[^"]*)*>)/i);
   expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+});
+
+test('what a refit handed in has no score here, and every report tells of it', () => {
+  const { run, candidates } = sampleReport({ candidates: 20 });
+  if (run.verdict === null) throw new Error('the sample is sealed');
+  const note = 'the final submission is by the winner refitted on all labelled rows';
+  const told = { ...run, verdict: { ...run.verdict, ensemble: null, notes: [note] } };
+  const request = {
+    competitionId: 'x',
+    submissionPath: 'submission.csv',
+    createdAt: '2026-01-01T00:00:00Z',
+    run: told,
+  };
+  const before = mleBenchReport({ ...request, candidates });
+  expect(before).toMatchObject({ score: expect.any(Number), notes: [expect.anything(), `T${note.slice(1)}.`] });
+  const [first] = candidates;
+  if (first === undefined) throw new Error('no candidate');
+  const refit = { ...first, candidateId: 'refit', operator: 'refit' as const, state: 'refitted' as const };
+  const after = mleBenchReport({ ...request, candidates: [...candidates, refit] });
+  expect(after).toMatchObject({ score: null, valid_submission: true, submission_exists: true });
+  expect(after.notes.join(' ')).toMatch(/refitted programs, which nobody scored; .*left to `mlebench grade`/);
 });
 
 test('the page loads nothing: no address, no script, a policy that forbids both', () => {

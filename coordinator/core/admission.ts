@@ -135,7 +135,8 @@ function admitsPlan(state: State, event: AttemptPlanned): boolean {
   const run = state.runs.get(event.runId);
   const phase = event.operator === 'refit' ? 'refitting' : 'running';
   if (run === undefined || run.phase !== phase || state.attempts.has(event.attemptId)) return false;
-  if (run.spentBudget !== undefined) return false;
+  // A refit asks no model.
+  if (run.spentBudget !== undefined && event.operator !== 'refit') return false;
   if (event.number !== run.attempts.length + 1) return false;
   const parents = event.parents.map((id) => state.attempts.get(id));
   const parentPhase = event.operator === 'repair' ? 'failed' : 'scored';

@@ -127,7 +127,10 @@ export function evaluateCommand(run: Run, attempt: Attempt): Command[] {
   const { runId, id: attemptId, epoch } = attempt;
   const { submission } = attempt.artifacts;
   if (submission === undefined) return [];
-  if (attempt.operator === 'refit') return [{ kind: 'submitRefit', runId, attemptId, epoch, submission }];
+  if (attempt.operator === 'refit') {
+    const [candidateId = attemptId] = attempt.parents;
+    return [{ kind: 'submitRefit', runId, attemptId, epoch, candidateId, submission }];
+  }
   return [{ kind: 'evaluate', runId, attemptId, epoch, task: pinnedName(run.task), submission }];
 }
 

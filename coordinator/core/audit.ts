@@ -1,5 +1,6 @@
 // The state's invariants, checked from scratch. Tests ask after every event, production once a minute.
 
+import { handedIn } from './refit.ts';
 import { takesWork } from './schedule.ts';
 import { pairKey } from './search.ts';
 import type { Attempt, Host, Run, State } from './state.ts';
@@ -50,8 +51,11 @@ function auditRun(state: State, run: Run): string[] {
     [run.phase !== 'sealing' || run.waiting.length === 0, 'is sealing and still plans'],
     [run.phase !== 'killed' || openAttempts(run) === 0, 'was killed and still has work'],
     [run.phase !== 'refitting' || run.refit !== undefined, 'refits without a verdict'],
-    [count((attempt) => attempt.operator === 'refit') <= 1, 'refits twice'],
-    [run.spentBudget === undefined || run.waiting.length === 0, 'has spent its budget and still plans'],
+    [refitsOnce(run, attempts), 'refits twice, or what is not handed in'],
+    [
+      run.spentBudget === undefined || run.waiting.length === 0 || run.phase === 'refitting',
+      'has spent its budget and still plans',
+    ],
     [samePairs(run, attempts), 'openPairs does not match the open crossovers'],
     [run.repairable.every((id) => state.attempts.get(id)?.phase === 'failed'), 'would repair what did not fail'],
     [repairsOnce(attempts), 'repairs a candidate twice'],
@@ -67,6 +71,12 @@ function isSorted(run: Run): boolean {
     if (worse.value === candidate.value) return worse.number > candidate.number;
     return lowerIsBetter ? worse.value > candidate.value : worse.value < candidate.value;
   });
+}
+
+function refitsOnce({ refit }: Run, attempts: Attempt[]): boolean {
+  const refitted = attempts.filter(({ operator }) => operator === 'refit').map(({ parents }) => parents[0] ?? '');
+  const members = refit === undefined ? [] : handedIn(refit.verdict);
+  return new Set(refitted).size === refitted.length && refitted.every((id) => members.includes(id));
 }
 
 function samePairs(run: Run, attempts: Attempt[]): boolean {

@@ -14,7 +14,7 @@ export type Command =
   /** Closes the gateway's account of an execution that is over; nothing depends on its outcome. */
   | (OfAttempt & { readonly kind: 'closeAccount' })
   | (OfAttempt & { readonly kind: 'evaluate'; readonly task: string; readonly submission: Digest })
-  | (OfAttempt & { readonly kind: 'submitRefit'; readonly submission: Digest })
+  | (OfAttempt & { readonly kind: 'submitRefit'; readonly candidateId: AttemptId; readonly submission: Digest })
   /** Has a host told at once what was added to a run's guidance; its next renewal would tell it anyway. */
   | { readonly kind: 'tellGuidance'; readonly runId: RunId; readonly host: HostName; readonly number: number }
   | {

@@ -24,6 +24,8 @@ interface Submission {
 /** What the last execution of a run wrote. */
 interface RefitSubmission {
   readonly runId: string;
+  /** Whose program was executed. */
+  readonly candidateId: string;
   readonly digest: string;
   readonly sizeBytes: number;
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -116,8 +118,8 @@ async function* evaluateMessages(submission: Submission) {
   for await (const chunk of bytes) yield { chunk };
 }
 
-async function* refitMessages({ runId, digest: submissionDigest, sizeBytes, bytes }: RefitSubmission) {
-  yield { header: { runId, submissionDigest, submissionBytes: sizeBytes } };
+async function* refitMessages({ runId, candidateId, digest: submissionDigest, sizeBytes, bytes }: RefitSubmission) {
+  yield { header: { runId, candidateId, submissionDigest, submissionBytes: sizeBytes } };
   for await (const chunk of bytes) yield { chunk };
 }
 

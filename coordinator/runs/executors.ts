@@ -12,9 +12,8 @@ import { inSpan } from '../../shared/tracing/tracer.ts';
 import { brief } from '../core/brief.ts';
 import type { Command } from '../core/command.ts';
 import { isWanted } from '../core/outstanding.ts';
-import { mayRefit, withNote } from '../core/refit.ts';
-import { isLeased, type Run } from '../core/state.ts';
-import type { Verdict } from '../core/task.ts';
+import { refitHindrance, withNote } from '../core/refit.ts';
+import { isLeased } from '../core/state.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Evaluation, Evaluator } from '../rpc/evaluator.ts';
 import { type Gateway, spentRunBudget } from '../rpc/gateway.ts';
@@ -222,11 +221,14 @@ async function sealRun(options: ExecutorOptions, command: Of<'sealRun'>, signal:
     signal,
     async () => {
       const verdict = await evaluator.sealRun(runId, task, finalists, signal);
-      if (!verdict.hasFinalSubmission) return { verdict };
-      const { digest } = await artifacts.put(evaluator.fetchFinalSubmission(runId, signal));
-      const judged = { verdict, finalSubmissionDigest: digest };
       const run = actor.state.runs.get(runId);
-      if (run === undefined || !mayRefit(run, verdict)) return { ...judged, ...refitNote(run, verdict) };
+      const refits = run?.task.refit === true;
+      const hindrance = refits ? refitHindrance(run, verdict) : undefined;
+      const noted = hindrance === undefined ? verdict : withNote(verdict, hindrance);
+      if (!verdict.hasFinalSubmission) return { verdict: noted };
+      const { digest } = await artifacts.put(evaluator.fetchFinalSubmission(runId, signal));
+      const judged = { verdict: noted, finalSubmissionDigest: digest };
+      if (!refits || hindrance !== undefined) return judged;
       const bundle = await artifacts.put(evaluator.fetchRefitBundle(runId, signal));
       return { ...judged, bundleDigest: bundle.digest };
     },
@@ -239,21 +241,18 @@ async function sealRun(options: ExecutorOptions, command: Of<'sealRun'>, signal:
   log.info({ runId, winnerId: sealed.value.verdict.winnerId }, 'a run is sealed');
 }
 
-/** Why a run whose task says refit is sealed without one. */
-function refitNote(run: Run | undefined, verdict: Verdict): { verdict?: Verdict } {
-  if (run?.task.refit !== true || verdict.ensemble?.selected !== true) return {};
-  return { verdict: withNote(verdict, 'an ensemble is handed in, so nothing was refitted on all labelled rows') };
-}
-
 async function submitRefit(options: ExecutorOptions, command: Of<'submitRefit'>, signal: AbortSignal): Promise<void> {
   const { actor, evaluator, artifacts, log } = options;
-  const { runId, attemptId, epoch, submission } = command;
+  const { runId, attemptId, epoch, candidateId, submission } = command;
   const about = { runId, attemptId, epoch };
   const answer = await persist(options, command, signal, async () => {
     const sizeBytes = await artifacts.size(submission);
     if (sizeBytes === undefined) return `its submission ${submission} is not in the artifact store`;
     const bytes = artifacts.stream(submission, chunkBytes);
-    const { refusal } = await evaluator.submitRefit({ runId, digest: submission, sizeBytes, bytes }, signal);
+    const { refusal } = await evaluator.submitRefit(
+      { runId, candidateId, digest: submission, sizeBytes, bytes },
+      signal,
+    );
     if (refusal !== undefined) return refusal;
     return { digest: (await artifacts.put(evaluator.fetchFinalSubmission(runId, signal))).digest };
   });
@@ -261,11 +260,11 @@ async function submitRefit(options: ExecutorOptions, command: Of<'submitRefit'>,
   if (answer.kind === 'done' && typeof answer.value !== 'string') {
     const { digest: finalSubmissionDigest } = answer.value;
     await actor.post({ kind: 'candidateRefitted', ...about, finalSubmissionDigest });
-    log.info({ runId }, 'the winner is refitted');
+    log.info({ runId, candidateId }, 'a program that is handed in is refitted');
     return;
   }
   const message = answer.kind === 'done' ? String(answer.value) : `it could not be handed in: ${answer.error.message}`;
-  log.warn({ attemptId, reason: message }, 'a refit was refused; the submission of the winner as it was chosen stands');
+  log.warn({ attemptId, reason: message }, 'a refit was refused; the submission as it was chosen stands');
   const failureReason = answer.kind === 'refused' ? 'infrastructure' : 'badSubmission';
   await actor.post({ kind: 'candidateRefused', ...about, failureReason, message });
 }

@@ -59,6 +59,11 @@ export interface Verdict {
   readonly ledgerHead: string;
 }
 
+/** Whose predictions are handed in, with their weights. */
+export function handedIn({ winnerId, ensemble }: Verdict): readonly EnsembleMember[] {
+  return ensemble?.selected === true ? ensemble.members : [{ candidateId: winnerId, weight: 1 }];
+}
+
 /** What a seal is asked for. */
 export interface SealRequest {
   readonly runId: string;
@@ -73,6 +78,8 @@ export interface SealRequest {
 /** The submission of a sealed run's last execution, as announced. */
 export interface RefitSubmission {
   readonly runId: string;
+  /** Whose program was executed; empty for the winner. */
+  readonly candidateId: string;
   readonly digest: string;
   readonly bytes: number;
   readonly caller: string;

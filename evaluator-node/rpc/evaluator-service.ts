@@ -86,8 +86,9 @@ export function evaluatorService(evaluator: Evaluator): RpcServiceDefinition {
     },
     submitRefit: async (requests, context) => {
       const { header, chunks } = await headed<SubmitRefitHeader>(requests);
-      const { runId, submissionDigest: digest, submissionBytes: bytes } = header;
-      const refused = await settled(evaluator.submitRefit({ runId, digest, bytes, caller: callerOf(context) }, chunks));
+      const { runId, candidateId, submissionDigest: digest, submissionBytes: bytes } = header;
+      const refit = { runId, candidateId, digest, bytes, caller: callerOf(context) };
+      const refused = await settled(evaluator.submitRefit(refit, chunks));
       return refused === undefined ? {} : { refusal: wireRefusal(refused) };
     },
     listLedger: async (request) => {

@@ -17,10 +17,18 @@ function folder(name: string, more: string): Folder {
   };
 }
 
+/** Numbers that two programs tell with opposite errors: their mean is far better than either. */
+const numbers: Folder = {
+  ...folder('blended', 'refit: true\n'),
+  'task.yaml': 'name: blended\nmetric: rmse\ntarget: y\nrefit: true\n',
+  'train.csv': `id,a,y\n${rows.map((row) => `${row},${row},${(row * 7) % 50}\n`).join('')}`,
+  'sample_submission.csv': 'id,y\n902,0\n901,0\n',
+};
+
 let rig: EvaluatorRig;
 
 beforeAll(async () => {
-  rig = await startEvaluatorRig([folder('again', 'refit: true\n'), folder('once', '')]);
+  rig = await startEvaluatorRig([folder('again', 'refit: true\n'), folder('once', ''), numbers]);
 });
 
 afterAll(() => rig.stop());
@@ -78,4 +86,38 @@ test('after the seal the bundle has all labels, nothing more is evaluated, and t
   const types = records.map(({ bodyJson }) => (JSON.parse(bodyJson) as { type: string }).type);
   expect(types.indexOf('runSealed')).toBeLessThan(types.indexOf('refitBundleSent'));
   expect(types.filter((type) => type === 'refitSubmitted')).toHaveLength(3);
+});
+
+test('an ensemble is refitted member by member, by the same weights, and not in part', async () => {
+  const lines = linesOf(await rig.bundle('blended'), 'test.csv').map((line) => line.split(','));
+  for (const [candidate, sign] of [
+    ['c-1', 1],
+    ['c-2', -1],
+  ] as const) {
+    const told = lines.map(([id, a], row) => `${id},${((Number(a) * 7) % 50) + sign * (4 + (row % 5)) + (row % 3)}\n`);
+    expect((await rig.evaluate('blended', 'run-4', candidate, `id,y\n${told.join('')}`)).result).toBe('score');
+  }
+  const { ensemble } = await rig.seal('blended', 'run-4', ['c-1', 'c-2']);
+  expect(ensemble?.selected).toBe(true);
+  const weightOf = new Map(ensemble?.members.map(({ candidateId, weight }) => [candidateId, weight]));
+  const ids = linesOf(await rig.refitBundle('run-4'), 'test.csv').map((line) => line.split(','));
+  const answer = (value: number): string => `id,y\n${ids.map(([id]) => `${id},${value}\n`).join('')}`;
+  const before = await rig.finalSubmission('run-4');
+  await expect(rig.submitRefit('run-4', answer(0))).rejects.toMatchObject({ reason: 'badHeader' });
+  await expect(rig.submitRefit('run-4', answer(0), 'c-9')).rejects.toMatchObject({ reason: 'badHeader' });
+  expect((await rig.submitRefit('run-4', answer(8), 'c-1')).refusal).toBeNull();
+  expect(await rig.finalSubmission('run-4')).toBe(before);
+  expect((await rig.submitRefit('run-4', answer(16), 'c-2')).refusal).toBeNull();
+  const blended = 8 * (weightOf.get('c-1') ?? 0) + 16 * (weightOf.get('c-2') ?? 0);
+  expect(blended).toBeGreaterThan(8);
+  expect(await rig.finalSubmission('run-4')).toBe(`id,y\n902,${blended}\n901,${blended}\n`);
+});
+
+test('a run that goes on after the labels left for a refit says so, and one that had ended before does not', async () => {
+  await evaluated('again', 'run-5');
+  expect((await rig.seal('again', 'run-5', ['c-1'])).notes).toEqual([
+    expect.stringMatching(/^all labels of this task had left the evaluator for the refit of run-3 on \d{4}-\d\d-\d\d/),
+  ]);
+  await evaluated('once', 'run-6');
+  expect((await rig.seal('once', 'run-6', ['c-1'])).notes).toEqual([]);
 });

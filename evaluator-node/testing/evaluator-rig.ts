@@ -32,7 +32,8 @@ export interface EvaluatorRig {
   seal(task: string, run: string, candidateIds: readonly string[]): Promise<Verdict>;
   finalSubmission(run: string): Promise<string>;
   refitBundle(run: string): Promise<Map<string, string>>;
-  submitRefit(run: string, text: string): Promise<Awaited<ReturnType<Client['submitRefit']>>>;
+  /** Of the winner, or of a member of the ensemble. */
+  submitRefit(run: string, text: string, candidateId?: string): Promise<Awaited<ReturnType<Client['submitRefit']>>>;
   stop(): Promise<void>;
 }
 
@@ -85,7 +86,7 @@ export async function startEvaluatorRig(
     },
     finalSubmission: async (runId) => (await joined(client.getFinalSubmission({ runId }, {}))).toString(),
     refitBundle: async (runId) => filesOf(await joined(client.getRefitBundle({ runId }, {}))),
-    submitRefit: (run, text) => client.submitRefit(refitMessages(run, text), deadline),
+    submitRefit: (run, text, candidateId = '') => client.submitRefit(refitMessages(run, candidateId, text), deadline),
     async stop() {
       client.close();
       await daemon.stop();
@@ -112,9 +113,9 @@ async function* messages(about: { task: string; run: string; candidate: string }
   for (let at = 0; at < bytes.length; at += 500_000) yield { chunk: bytes.subarray(at, at + 500_000) };
 }
 
-async function* refitMessages(runId: string, text: string) {
+async function* refitMessages(runId: string, candidateId: string, text: string) {
   const bytes = Buffer.from(text);
   const submissionDigest = createHash('sha256').update(bytes).digest('hex');
-  yield { header: { runId, submissionDigest, submissionBytes: bytes.length } };
+  yield { header: { runId, candidateId, submissionDigest, submissionBytes: bytes.length } };
   yield { chunk: bytes };
 }

@@ -1,9 +1,10 @@
-// The last execution of a sealed run: its winner on all labelled data. The labels leave here only for a run that is sealed,
+// The last execution of a sealed run: its winner, or each member of the ensemble that beat it, on all labelled data. The labels leave here only for a run that is sealed,
 // so that nothing more can be scored with them in it, and only where task.yaml says `refit: true`; the ledger has it.
 //
 // Invariants:
 // 1. A bundle with labels leaves after its record is in the ledger.
-// 2. The first submission that is accepted stays; an equal one gets the same answer, another one is refused.
+// 2. The first submission of a candidate that is accepted stays; an equal one gets the same answer, another one is refused.
+//    A final submission is of refitted programs alone, or of none.
 // 3. The verdict does not change: what it says is of the winner as it was chosen.
 
 import { createHash } from 'node:crypto';
@@ -12,7 +13,7 @@ import { sha256 } from '../../shared/store/digest.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
 import type { StoredTask } from '../core/task.ts';
-import type { RefitSubmission } from '../core/verdict.ts';
+import { handedIn, type RefitSubmission, type Verdict } from '../core/verdict.ts';
 import { createIdTable } from '../submission/id-table.ts';
 import { createSubmissionParser, submissionLimit } from '../submission/parser.ts';
 import type { EvaluationParts } from './evaluation.ts';
@@ -25,8 +26,13 @@ import type { HiddenRows } from './vault.ts';
 /** Makes the bundle of the last execution out of the public one and the labels. */
 export type BuildRefitBundle = (tar: Buffer, task: StoredTask['description'], hidden: HiddenRows) => Promise<Buffer>;
 
-/** The task of a sealed run that is to be refitted; throws where it must not be. */
-function refittable({ vault, load }: EvaluationParts, runId: string): LoadedTask {
+interface Refittable {
+  readonly loaded: LoadedTask;
+  readonly verdict: Verdict;
+}
+
+/** A sealed run that is to be refitted; throws where it must not be. */
+function refittable({ vault, load }: EvaluationParts, runId: string): Refittable {
   const run = vault.runs.find(runId);
   const task = run && vault.taskOfVersion(run.version);
   if (task === undefined)
@@ -38,9 +44,8 @@ function refittable({ vault, load }: EvaluationParts, runId: string): LoadedTask
   if (!task.description.refit) refuse('noRefit', 'the task does not say refit: true, so its labels stay here');
   if (verdict === undefined)
     return refuse('runNotSealed', 'the run is not sealed yet; its labels stay here until it is');
-  if (!verdict.hasFinalSubmission || verdict.ensemble?.selected === true)
-    refuse('noRefit', 'there is no single winner with official test rows to refit');
-  return load(task);
+  if (!verdict.hasFinalSubmission) refuse('noRefit', 'there is no winner with official test rows to refit');
+  return { loaded: load(task), verdict };
 }
 
 /** The bundle with all labels, as a tar. */
@@ -50,7 +55,7 @@ export async function refitBundle(
   runId: string,
   caller: string,
 ): Promise<Buffer> {
-  const { task, hidden } = refittable(parts, runId);
+  const { task, hidden } = refittable(parts, runId).loaded;
   const chunks: Buffer[] = [];
   for await (const chunk of parts.vault.readBundle(task.bundleDigest, 1024 * 1024)) chunks.push(chunk);
   const tar = await build(Buffer.concat(chunks), task.description, hidden);
@@ -58,27 +63,46 @@ export async function refitBundle(
   return tar;
 }
 
-/** Takes the submission of the last execution: the refusal, or nothing where it is now the run's final one. */
+/** Takes the submission of a last execution: the refusal, or nothing where it was taken. */
 export async function submitRefit(
   parts: EvaluationParts,
-  { runId, digest, bytes, caller }: RefitSubmission,
+  { runId, candidateId, digest, bytes, caller }: RefitSubmission,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Refusal | undefined> {
-  const loaded = refittable(parts, runId);
+  const { loaded, verdict } = refittable(parts, runId);
+  const member = memberOf(verdict, candidateId);
   if (!isDigest(digest)) throw new EvaluatorFault('invalidArgument', 'badHeader', 'submission_digest is not a SHA-256');
   const read = await readOfficial(loaded, { digest, bytes }, chunks);
   return parts.vault.database.transaction(() => {
     const { database } = parts.vault;
-    const earlier = refitDigest(database, runId);
+    const earlier = refitDigest(database, runId, member);
     if (earlier !== undefined && earlier !== digest) {
-      throw new EvaluatorFault('failedPrecondition', 'refitConflict', 'another submission was accepted for this run');
+      throw new EvaluatorFault(
+        'failedPrecondition',
+        'refitConflict',
+        'another submission was accepted for this candidate',
+      );
     }
     const refused = 'kind' in read ? read : undefined;
-    const told = { digest, ...(refused === undefined ? {} : { refusal: refused.kind, line: refused.line }) };
-    if (!('kind' in read)) storeRefit(database, runId, digest, read);
+    const told = {
+      candidateId: member,
+      digest,
+      ...(refused === undefined ? {} : { refusal: refused.kind, line: refused.line }),
+    };
+    if (!('kind' in read)) storeRefit(database, runId, member, digest, read);
     tell(parts, runId, 'refitSubmitted', caller, told);
     return refused;
   });
+}
+
+/** The candidate that is meant. */
+function memberOf(verdict: Verdict, candidateId: string): string {
+  const members = handedIn(verdict);
+  const [first] = members;
+  if (candidateId === '' && members.length === 1 && first !== undefined) return first.candidateId;
+  if (members.some((member) => member.candidateId === candidateId)) return candidateId;
+  const message = `candidate_id must name one whose predictions are handed in: ${members.map((member) => member.candidateId).join(', ')}`;
+  throw new EvaluatorFault('invalidArgument', 'badHeader', message);
 }
 
 /** The predictions for the official test rows, in the order of `official`. */

@@ -113,4 +113,18 @@ export const vaultMigrations: readonly string[] = [
     PRIMARY KEY (run_id, candidate_id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- An ensemble is refitted member by member.
+  CREATE TABLE member_refits (
+    run_id TEXT NOT NULL REFERENCES runs,
+    candidate_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    data BLOB NOT NULL,
+    texts TEXT,
+    PRIMARY KEY (run_id, candidate_id)
+  ) STRICT;
+  INSERT INTO member_refits
+    SELECT run_id, json_extract(verdict, '$.winnerId'), digest, data, texts FROM refits JOIN runs USING (run_id);
+  DROP TABLE refits;
+  `,
 ];

@@ -6,13 +6,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { csvText } from '../core/csv-text.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
-import type { SealRequest, Verdict } from '../core/verdict.ts';
+import { handedIn, type SealRequest, type Verdict } from '../core/verdict.ts';
 import { type Choice, type Finalist, storedPredictions } from './choice.ts';
 import { blendMembers } from './ensembles.ts';
 import type { EvaluationParts } from './evaluation.ts';
 import { forkNote } from './forks.ts';
 import { chooseByGrader } from './graded-choice.ts';
-import { refitOf } from './refits.ts';
+import { exposureNote, refitsOf } from './refits.ts';
 import { taskOfRun } from './run-task.ts';
 import type { Predictions, SealedCandidate } from './runs.ts';
 import type { LoadedTask } from './scoring.ts';
@@ -61,10 +61,10 @@ async function choose(parts: EvaluationParts, runId: string, { version, finalist
     task?.description.grader === undefined
       ? await parts.scorer.choose(version, runId, finalists)
       : await chooseByGrader(parts, parts.load(task), runId, finalists);
-  const forked = forkNote(parts.vault.database, runId);
+  const { database } = parts.vault;
   const notes = [
     ...(task?.description.isBenchmark === true && choice.winnerId !== '' ? [benchmarkNote] : []),
-    ...(forked === undefined ? [] : [forked]),
+    ...[forkNote(database, runId), exposureNote(database, runId)].filter((note) => note !== undefined),
   ];
   return notes.length === 0 ? choice : { ...choice, notes: [...(choice.notes ?? []), ...notes] };
 }
@@ -155,16 +155,22 @@ export function finalSubmission(parts: EvaluationParts, runId: string, caller: s
     throw new EvaluatorFault('failedPrecondition', 'noFinalSubmission', message);
   }
   const loaded = parts.load(task);
+  const members = handedIn(verdict);
+  const refits = refitsOf(
+    vault.database,
+    runId,
+    members.map(({ candidateId }) => candidateId),
+  );
   const predictionsOf = (candidateId: string): Predictions =>
+    refits?.get(candidateId) ??
     storedPredictions(vault, run.version, sealable(vault, runId, candidateId).predictionDigest);
   const predictions =
     verdict.ensemble?.selected === true
-      ? { values: blendMembers(loaded, verdict.ensemble.members, (id) => predictionsOf(id).values) }
+      ? { values: blendMembers(loaded, members, (id) => predictionsOf(id).values) }
       : predictionsOf(verdict.winnerId);
-  const refit = refitOf(vault.database, runId);
-  tell(parts, runId, 'finalSubmissionSent', caller, refit === undefined ? {} : { refitted: true });
-  if (refit === undefined) return officialFile(loaded, predictions, ({ row }) => row);
-  return officialFile(loaded, refit, (_, index) => index);
+  tell(parts, runId, 'finalSubmissionSent', caller, refits === undefined ? {} : { refitted: true });
+  // Refits predict the official test rows alone, in their order.
+  return officialFile(loaded, predictions, ({ row }, index) => (refits === undefined ? row : index));
 }
 
 /** The predictions for the official test rows under their own ids, as CSV. */

@@ -14,6 +14,11 @@ function finalTestScore({ ensemble, finalists = [], winnerId }) {
   return finalists.find((/** @type {any} */ it) => it.candidateId === winnerId)?.testScore;
 }
 
+/** A note of the verdict as a sentence. @param {string} note */
+function sentence(note) {
+  return `${note.charAt(0).toUpperCase()}${note.slice(1)}.`;
+}
+
 /** @param {any} verdict @param {Map<string, { number: number, idea: string }>} byId */
 export function verdictPanel(verdict, byId) {
   const { winnerId, finalists = [], intervalLow, intervalHigh, baselineValidationScore, baselineName } = verdict;
@@ -53,6 +58,7 @@ export function verdictPanel(verdict, byId) {
       ensembleLine(verdict.ensemble, named),
       luckLine(verdict),
       searchChoiceLine(verdict, named),
+      ...(verdict.notes ?? []).map((/** @type {string} */ note) => h('p', { class: 'soft' }, sentence(note))),
       h('p', { class: 'soft' }, `Baseline: ${score(baselineValidationScore)}, ${baselineName}.`),
       testScore === undefined ? null : h('p', {}, 'Official test score ', h('b', {}, score(testScore))),
       h(

@@ -157,6 +157,7 @@ export interface SubmitRefitHeader {
   runId: string;
   submissionDigest: string;
   submissionBytes: number;
+  candidateId: string;
 }
 
 export interface SubmitRefitRequest {
