@@ -23,6 +23,23 @@ const graderSchema = z.strictObject({
     .describe('Of one call: the score, and the replicates for its standard error in half of it.'),
 });
 
+const keyPathSchema = (rows: string, credential: string) =>
+  z
+    .union([pathSchema, z.literal('')])
+    .default('')
+    .describe(
+      `File with the private key of the labels of ${rows}; empty for systemd's credential ${credential}, and where there ` +
+        'is none for a file below keys/ in the state directory, which is made.',
+    );
+
+const labelKeysSchema = z.strictObject({
+  search: keyPathSchema('the search rows', 'labels-search.key'),
+  validation: keyPathSchema(
+    'validation and official test rows, which only the process that judges a seal reads',
+    'labels-validation.key',
+  ),
+});
+
 export const configSchema = z.strictObject({
   ...daemonShape('evaluator', 7443),
   scoringThreads: z
@@ -39,6 +56,7 @@ export const configSchema = z.strictObject({
     .max(10_000)
     .default(250)
     .describe('Answers leave on multiples of this after a call began; 0 sends them at once.'),
+  labelKeys: labelKeysSchema.prefault({}),
   grader: graderSchema.prefault({}),
   docker: z
     .strictObject({ socket: pathSchema.default('/var/run/docker.sock').describe('Socket of the Docker engine.') })

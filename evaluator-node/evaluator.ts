@@ -10,12 +10,14 @@ import { startRpcServer } from '../shared/rpc/server.ts';
 import type { EvaluatorConfig } from './config.ts';
 import { createDockerGrader } from './grader/docker-grader.ts';
 import type { Grader } from './grader/grader.ts';
-import { buildRefitBundle } from './import/refit-bundle.ts';
 import { openLedger } from './ledger/ledger.ts';
 import { withMetrics } from './metrics.ts';
 import { type Evaluator, evaluatorService } from './rpc/evaluator-service.ts';
 import { type EvaluationParts, evaluateSubmission } from './vault/evaluation.ts';
 import { forkRun } from './vault/forks.ts';
+import type { Judge } from './vault/judge.ts';
+import { createJudgeProcess } from './vault/judge-process.ts';
+import { type LabelKeyPaths, labelKeyPaths } from './vault/label-keys.ts';
 import { refitBundle, submitRefit } from './vault/refit.ts';
 import { taskFor } from './vault/run-task.ts';
 import { openScorer } from './vault/scorer.ts';
@@ -26,21 +28,31 @@ import { openVault } from './vault/vault.ts';
 /** How long running calls may take to end when the daemon stops. */
 const stopGraceMs = 5000;
 
-/** An evaluator over the vault of a state directory. */
-function openEvaluator(options: {
+interface EvaluatorOptions {
   readonly stateDirectory: string;
+  readonly keys: LabelKeyPaths;
   readonly clock: Clock;
   readonly replyTickMs: number;
   readonly scoringThreads: number;
   readonly grader: Grader;
-}): Evaluator & { close(): Promise<void> } {
-  const vault = openVault(options.stateDirectory);
+  readonly judge: Judge;
+}
+
+/** An evaluator over the vault of a state directory, whose search labels alone it opens. */
+function openEvaluator(
+  options: EvaluatorOptions,
+): Evaluator & { readonly lockedOnOpening: number; close(): Promise<void> } {
+  const { keys, judge } = options;
+  const vault = openVault(options.stateDirectory, { keys, opens: ['search'] });
+  vault.checkKeys();
   const ledger = openLedger(vault.database, options.stateDirectory);
   const { clock, replyTickMs } = options;
-  const scorer = openScorer(options.stateDirectory, options.scoringThreads);
+  const scorer = openScorer({ stateDirectory: options.stateDirectory, keys }, options.scoringThreads);
   const { grader } = options;
-  const parts: EvaluationParts = { vault, ledger, clock, replyTickMs, scorer, grader, load: createTaskLoader(vault) };
+  const load = createTaskLoader(vault);
+  const parts: EvaluationParts = { vault, ledger, clock, replyTickMs, scorer, grader, judge, load };
   return {
+    lockedOnOpening: vault.lockedOnOpening,
     listTasks: (afterName, limit) => vault.listTasks(afterName, limit),
     findTask: (reference) => taskFor(vault, reference),
     readBundle: (task, chunkBytes) => vault.readBundle(task.bundleDigest, chunkBytes),
@@ -48,7 +60,7 @@ function openEvaluator(options: {
     fork: (request) => forkRun(parts, request),
     seal: (request) => sealRun(parts, request),
     finalSubmission: (runId, caller) => finalSubmission(parts, runId, caller),
-    refitBundle: (runId, caller) => refitBundle(parts, buildRefitBundle, runId, caller),
+    refitBundle: (runId, caller) => refitBundle(parts, runId, caller),
     submitRefit: (submission, chunks) => submitRefit(parts, submission, chunks),
     listLedger: (runId, afterSequence, limit) => ledger.list(runId, afterSequence, limit),
     ledgerKeyPem: ledger.publicKeyPem,
@@ -72,20 +84,42 @@ async function sweepGrader(grader: Grader, evaluator: Evaluator, log: Logger): P
   }
 }
 
+export interface EvaluatorDependencies {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Where systemd put the daemon's credentials, if it did. */
+  readonly credentialsDirectory?: string;
+  /** Of tests: in place of containers, and of a process. */
+  readonly grader?: Grader;
+  readonly judge?: (keys: LabelKeyPaths, grader: Grader) => Judge;
+}
+
 /** The daemon, listening. */
 export async function startEvaluator(
   config: EvaluatorConfig,
-  deps: { readonly log: Logger; readonly clock: Clock; readonly grader?: Grader },
+  deps: EvaluatorDependencies,
 ): Promise<Running & { readonly address: string; readonly port: number }> {
   const installation = createHash('sha256').update(resolve(config.stateDirectory)).digest('hex').slice(0, 16);
-  const engine = { ...config.grader, socketPath: config.docker.socket, installation, clock: deps.clock };
-  const grader = deps.grader ?? createDockerGrader({ ...engine, directory: join(config.stateDirectory, 'grading') });
-  const { stateDirectory, replyTickMs, scoringThreads } = config;
-  const opened = openEvaluator({ stateDirectory, replyTickMs, scoringThreads, clock: deps.clock, grader });
+  const { stateDirectory, replyTickMs, scoringThreads, docker } = config;
+  const directory = join(stateDirectory, 'grading');
+  const engine = { ...config.grader, socketPath: docker.socket, installation, directory };
+  const grader = deps.grader ?? createDockerGrader({ ...engine, clock: deps.clock });
+  const keys = labelKeyPaths(stateDirectory, config.labelKeys, deps.credentialsDirectory);
+  const judge = deps.judge?.(keys, grader) ?? createJudgeProcess({ stateDirectory, keys, grader: engine });
+  const opened = openEvaluator({ stateDirectory, keys, replyTickMs, scoringThreads, clock: deps.clock, grader, judge });
+  if (opened.lockedOnOpening > 0) {
+    const about = { versions: opened.lockedOnOpening, keys };
+    deps.log.warn(
+      about,
+      'labels that lay in the clear are locked now; back up their keys, older backups still hold the labels',
+    );
+  }
   const { evaluator, metrics } = withMetrics(opened);
   const stack = new AsyncDisposableStack();
   stack.defer(() => opened.close());
   try {
+    // A wrong key is told now and not when a run of many hours is sealed.
+    await judge.check();
     await sweepGrader(grader, opened, deps.log);
     if (config.metricsPort > 0) {
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (page) => page.stop());

@@ -9,6 +9,9 @@ await runDaemon({
   name: 'evaluator',
   readConfig: () =>
     loadConfig({ role: 'evaluator', schema: configSchema, argv: process.argv.slice(2), env: process.env }),
-  start: startEvaluator,
+  start: (config, deps) => {
+    const credentialsDirectory = process.env['CREDENTIALS_DIRECTORY'];
+    return startEvaluator(config, { ...deps, ...(credentialsDirectory === undefined ? {} : { credentialsDirectory }) });
+  },
   stopTimeoutMs: 10_000,
 });

@@ -26,11 +26,15 @@ const columns: readonly Column<Task>[] = [
 const passedOn: Readonly<Record<string, string>> = {
   import: 'import a task directory into the evaluator on this machine: task import DIR',
   init: 'make a task of a Kaggle folder or a prepared MLE-bench competition: task init DIR --metric NAME | --grader grade.py --better lower|higher [--target COLUMN]…',
+  rekey: 'give the labels of the evaluator on this machine new keys; back them up and start it again: task rekey',
   validate: 'check a task directory, and run its own grader, without importing it: task validate DIR',
 };
 
 export function addTask(program: Command, cli: CliContext): void {
-  const group = program.command('task').description('tasks: import, init, validate, ls').enablePositionalOptions();
+  const group = program
+    .command('task')
+    .description('tasks: import, init, validate, ls, rekey')
+    .enablePositionalOptions();
   withOutput(withPlace(group.command('ls').description('the tasks that were imported'))).action(
     async (flags: PlaceFlags & OutputFlags) => {
       const tasks = await withCoordinator(cli, flags, (coordinator) => coordinator.listTasks());
@@ -59,7 +63,7 @@ const installedConfig = '/etc/doubleblind/evaluator.yaml';
 function withEvaluator(cli: CliContext, verb: string, words: readonly string[]): string[] {
   const { given, stateDir } = takeStateDir(words);
   const named = given.some((word) => /^--(config|help)\b/.test(word) || word === '-h');
-  if ((verb !== 'import' && verb !== 'validate') || named) return given;
+  if (verb === 'init' || named) return given;
   const place = findPlace(cli, { stateDir });
   const config = configPath(place, 'evaluator');
   if (existsSync(config)) return [...given, '--config', config];

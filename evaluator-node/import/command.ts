@@ -1,4 +1,4 @@
-// `task init | validate | import | ls` as functions of arguments: what main-task.ts runs on the evaluator's machine, the
+// `task init | validate | import | ls | rekey` as functions of arguments: what main-task.ts runs on the evaluator's machine, the
 // only way in for labels.
 
 import { existsSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
 import { configSchema } from '../config.ts';
 import { metricNames } from '../core/metrics/registry.ts';
 import type { Rehearsal } from '../grader/rehearsal.ts';
+import { LabelKeyError, type LabelKeyPaths, labelKeyPaths } from '../vault/label-keys.ts';
 import { openVault } from '../vault/vault.ts';
 import { checkGrader, type GraderCheck } from './grader-check.ts';
 import { checkFolder, importTask } from './import-task.ts';
@@ -28,6 +29,7 @@ const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COL
        task validate DIR [--no-grader] [--config FILE] [-o json|table]
        task import DIR [--config FILE | --state-dir DIR] [-o json|table]
        task ls [--config FILE | --state-dir DIR] [-o json|table]
+       task rekey [--config FILE | --state-dir DIR] [-o json|table]
 metrics: ${metricNames.join(', ')}
 `;
 
@@ -44,6 +46,7 @@ interface Options {
   readonly id?: string;
   readonly name?: string;
   readonly stateDirectory?: string;
+  readonly keys?: LabelKeyPaths;
 }
 
 class UsageError extends Error {}
@@ -74,6 +77,7 @@ const commands: Readonly<Record<string, (options: Options, rehearsalOf: Rehearsa
   validate: runValidate,
   import: runImport,
   ls: runList,
+  rekey: runRekey,
 };
 
 function readOptions(
@@ -91,15 +95,15 @@ function readOptions(
   const { values, positionals } = parsed;
   const output = values.output ?? 'table';
   if (output !== 'json' && output !== 'table') throw new UsageError(`-o takes json or table, not ${output}`);
-  const wanted = verb === 'ls' ? 0 : 1;
+  const wanted = verb === 'ls' || verb === 'rekey' ? 0 : 1;
   if (positionals.length !== wanted) throw new UsageError(`${verb} takes ${wanted === 0 ? 'no' : 'one'} directory`);
   if (verb === 'init') initNeeds(values);
-  const needsState = verb === 'import' || verb === 'ls';
-  const stateDirectory = values['state-dir'] ?? (needsState ? configuredState(values.config, env) : undefined);
+  const needsState = verb === 'import' || verb === 'ls' || verb === 'rekey';
+  const configured = needsState ? configuredState(values, env) : undefined;
   const { target: targets, metric, grader, better, config, id, name } = values;
   const runsGrader = values['no-grader'] !== true;
   const directory = positionals[0] ?? '';
-  const options = { output, directory, targets, metric, grader, better, runsGrader, config, id, name, stateDirectory };
+  const options = { output, directory, targets, metric, grader, better, runsGrader, config, id, name, ...configured };
   return JSON.parse(JSON.stringify(options)) as Options;
 }
 
@@ -112,10 +116,16 @@ function initNeeds({ metric, grader, better }: ReturnType<typeof parseTaskArgs>[
     throw new UsageError('--grader needs --better lower or --better higher');
 }
 
-/** The state directory of the evaluator's configuration, as the daemon would read it. */
-function configuredState(config: string | undefined, env: Readonly<Record<string, string | undefined>>): string {
+/** The state directory and the keys of the evaluator's configuration, as the daemon would read them. */
+function configuredState(
+  { config, 'state-dir': told }: ReturnType<typeof parseTaskArgs>['values'],
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly stateDirectory: string; readonly keys: LabelKeyPaths } {
   const argv = config === undefined ? [] : ['--config', config];
-  return loadConfig({ role: 'evaluator', schema: configSchema, argv, env }).stateDirectory;
+  if (told !== undefined && config === undefined) return { stateDirectory: told, keys: labelKeyPaths(told) };
+  const { stateDirectory, labelKeys } = loadConfig({ role: 'evaluator', schema: configSchema, argv, env });
+  const directory = told ?? stateDirectory;
+  return { stateDirectory: directory, keys: labelKeyPaths(directory, labelKeys, env['CREDENTIALS_DIRECTORY']) };
 }
 
 function parseTaskArgs(argv: readonly string[]) {
@@ -177,17 +187,17 @@ async function graderCheck(
  * The vault of that directory, which may be a new one. `--state-dir` names the evaluator's own directory here and a whole
  * cluster's elsewhere: the one given for the other would be a second vault that no daemon reads.
  */
-function vaultIn(stateDirectory = ''): ReturnType<typeof openVault> {
+function vaultIn({ stateDirectory = '', keys }: Options): ReturnType<typeof openVault> {
   const has = (...path: string[]): boolean => existsSync(join(stateDirectory, ...path));
   const meant = (directory: string): UsageError =>
     new UsageError(`${stateDirectory} is not the evaluator's state directory: ${directory} is; give that one`);
   if (!has('vault.sqlite') && has('evaluator', 'vault.sqlite')) throw meant(join(stateDirectory, 'evaluator'));
   if (!has('vault.sqlite') && has('..', 'vault.sqlite')) throw meant(join(stateDirectory, '..'));
-  return openVault(stateDirectory);
+  return openVault(stateDirectory, keys === undefined ? {} : { keys });
 }
 
 async function runImport(options: Options, rehearsalOf: RehearsalOf): Promise<Output> {
-  const vault = vaultIn(options.stateDirectory);
+  const vault = vaultIn(options);
   try {
     const { kind, task, plan, ...imported } = await importTask(vault, options.directory);
     const check = kind === 'unchanged' ? undefined : await graderCheck(plan, options, rehearsalOf);
@@ -210,7 +220,7 @@ async function runImport(options: Options, rehearsalOf: RehearsalOf): Promise<Ou
 }
 
 async function runList(options: Options): Promise<Output> {
-  const vault = vaultIn(options.stateDirectory);
+  const vault = vaultIn(options);
   try {
     const tasks = vault.listTasks('', 1000).map(({ version, description }) => {
       const { name, title, metric, trainRows, testRows, licence } = description;
@@ -225,6 +235,19 @@ async function runList(options: Options): Promise<Output> {
       task.title,
     ]);
     return { stdout: columns([['NAME', 'METRIC', 'TRAIN', 'TEST', 'TITLE'], ...rows]) };
+  } finally {
+    vault.close();
+  }
+}
+
+async function runRekey(options: Options): Promise<Output> {
+  const vault = vaultIn(options);
+  try {
+    vault.changeKeys();
+    const { keys } = options;
+    if (options.output === 'json') return { stdout: json({ keys }) };
+    const where = [keys?.search, keys?.validation].filter((path) => path !== undefined).join(' and ');
+    return { stdout: `The labels have new keys: ${where}. Back them up, and start the evaluator again.\n` };
   } finally {
     vault.close();
   }
@@ -254,6 +277,7 @@ function columns(rows: readonly (readonly string[])[]): string {
 function failed(error: unknown): CommandResult {
   if (error instanceof UsageError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n${usage}` };
   if (error instanceof ConfigError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n` };
+  if (error instanceof LabelKeyError) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
   if (error instanceof AlreadyInitialised) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
   if (error instanceof ImportError) {
     const missing = error.problems.some((problem) => problem.message === 'there is no such directory');

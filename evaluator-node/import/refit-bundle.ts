@@ -7,7 +7,8 @@
 import { packFiles, readTree, type TreeFile } from '../../shared/store/tree.ts';
 import { csvText } from '../core/csv-text.ts';
 import type { TaskDescription } from '../core/task.ts';
-import { type HiddenRows, splitCodes } from '../vault/vault.ts';
+import { splitCodes } from '../vault/hidden-labels.ts';
+import type { HiddenRows } from '../vault/vault.ts';
 import { descriptionFile, sampleFile, testFile, trainFile } from './folder.ts';
 import { readTable, type Table } from './table.ts';
 

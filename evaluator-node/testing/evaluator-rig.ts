@@ -13,6 +13,8 @@ import { configSchema } from '../config.ts';
 import { startEvaluator } from '../evaluator.ts';
 import type { Grader } from '../grader/grader.ts';
 import { importTask } from '../import/import-task.ts';
+import { buildRefitBundle } from '../import/refit-bundle.ts';
+import { createJudge } from '../vault/judge.ts';
 import { openVault } from '../vault/vault.ts';
 
 type Service = 'doubleblind.evaluator.v1.EvaluatorService';
@@ -66,7 +68,13 @@ export async function startEvaluatorRig(
     ...(grader.image === undefined ? {} : { grader: { image: grader.image } }),
   });
   const fake = grader.fake === undefined ? {} : { grader: grader.fake };
-  const daemon = await startEvaluator(config, { log: silentLogger, clock: systemClock, ...fake });
+  // In this process: the fast tests start none, and a grader that is played could not follow into another one.
+  const judge: NonNullable<Parameters<typeof startEvaluator>[1]['judge']> = (keys, own) =>
+    createJudge({ vault: openVault(state, { keys }), grader: own, buildRefitBundle });
+  const daemon = await startEvaluator(config, {
+    ...{ log: silentLogger, clock: systemClock, ...fake },
+    ...(grader.image === undefined ? { judge } : {}),
+  });
   const client = createRpcClient<Service>({
     service: 'doubleblind.evaluator.v1.EvaluatorService',
     address: daemon.address,

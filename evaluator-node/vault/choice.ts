@@ -1,11 +1,11 @@
 // The choice of a seal: finalists and their ensemble judged by the validation rows. Reads the vault and writes nothing; it
-// takes seconds where there are many finalists or rows, so it runs in a scoring thread.
+// takes seconds where there are many finalists or rows, and it needs every label, so it runs in the judge's process.
 
 import { type Selection, selectWinner } from '../core/selection.ts';
 import type { Score, Verdict } from '../core/verdict.ts';
 import { buildEnsemble, type Ensemble } from './ensembles.ts';
 import type { Predictions, SealedCandidate } from './runs.ts';
-import { baselineScore, type LoadedTask, predictionsFor, scoreAllSplits, truthOf } from './scoring.ts';
+import { baselineScore, type LoadedTask, predictionsFor, splitScore, truthOf } from './scoring.ts';
 import type { Vault } from './vault.ts';
 
 /** The verdict before it has its record in the ledger. */
@@ -38,14 +38,16 @@ export function chooseAmong(loaded: LoadedTask, vault: Vault, runId: string, can
     `${version}:${runId}`,
     ensemble === undefined ? undefined : predictionsFor(loaded, 'validation', ensemble.predictions),
   );
-  const scoresById = new Map(candidates.map(({ candidateId, scores }) => [candidateId, scores]));
+  const searchScores = new Map(candidates.map(({ candidateId, scores }) => [candidateId, scores.search.value]));
+  const predictions = new Map(contenders.map((contender) => [contender.candidateId, contender.predictions]));
   const finalists = selection.ranked.map((ranked) => {
-    const scores = scoresById.get(ranked.candidateId);
+    const predicted = predictions.get(ranked.candidateId);
+    const test = predicted === undefined ? undefined : splitScore(loaded, 'test', predicted);
     return {
       ...ranked,
       validationScore: finite(ranked.validationScore),
-      searchScore: scores?.search.value ?? 0,
-      ...(scores?.test === undefined ? {} : { testScore: scores.test.value }),
+      searchScore: searchScores.get(ranked.candidateId) ?? 0,
+      ...(test === undefined ? {} : { testScore: test.value }),
     };
   });
   const winnerId = selection.winnerId ?? '';
@@ -77,10 +79,12 @@ function ensembleVerdict(
   selection: Selection,
 ): Pick<Verdict, 'ensemble'> {
   const judged = selection.ensemble;
-  const scores = ensemble === undefined ? undefined : scoreAllSplits(loaded, { values: ensemble.predictions });
-  if (ensemble === undefined || judged === undefined || scores?.ok !== true) return {};
+  if (ensemble === undefined || judged === undefined) return {};
   const { members, rule } = ensemble;
-  const { search, test } = scores.value;
+  const predictions = { values: ensemble.predictions };
+  const search = splitScore(loaded, 'search', predictions);
+  if (search === undefined) return {};
+  const test = splitScore(loaded, 'test', predictions);
   const testScore = test === undefined ? {} : { testScore: test.value };
   return { ensemble: { members, rule, searchScore: search.value, ...judged, ...testScore } };
 }

@@ -5,7 +5,7 @@
 // Invariants:
 // 1. An answer is on disk, with its ledger record, in one transaction, before it leaves.
 // 2. Same run, candidate and digest: same answer, for ever. Same predictions of a task version: same score.
-// 3. Before the seal no validation or test score is in any value that `evaluate` returns.
+// 3. Before the seal there is no validation or test score: their labels are the judge's alone (judge.ts).
 // 4. Messages of refusals and failures depend on no label.
 // 5. A query is spent where a score is told that the run had not learned before, and nowhere else.
 // Reading and scoring run in threads (scorer.ts); here is only what needs the order of the calls.
@@ -26,6 +26,7 @@ import type { StoredTask } from '../core/task.ts';
 import type { Grader } from '../grader/grader.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { gradeSplit, scoreOf } from './grading.ts';
+import type { Judge } from './judge.ts';
 import type { Reading } from './reading.ts';
 import { untilTick } from './reply-tick.ts';
 import { taskOfRun } from './run-task.ts';
@@ -40,6 +41,8 @@ export interface EvaluationParts {
   readonly clock: Clock;
   readonly load: (task: StoredTask) => LoadedTask;
   readonly scorer: Scorer;
+  /** Who alone opens the labels of validation and official test rows. */
+  readonly judge: Judge;
   /** Runs a task's own grader. */
   readonly grader: Grader;
   /** Answers leave on multiples of this after the call began, so that their timing tells less; 0 for at once. */

@@ -4,16 +4,17 @@
 import { selectGraded } from '../core/graded-selection.ts';
 import type { Choice, Finalist } from './choice.ts';
 import { finite, storedPredictions } from './choice.ts';
-import type { EvaluationParts } from './evaluation.ts';
 import { gradePatiently, scoreOf } from './grading.ts';
+import type { SplitName } from './hidden-labels.ts';
+import type { JudgeParts } from './judge.ts';
 import type { SplitScores } from './runs.ts';
-import { baselinePredictions, type LoadedTask, type SplitName } from './scoring.ts';
+import { baselinePredictions, type LoadedTask } from './scoring.ts';
 
 const noReplicates =
   'the grader takes no rows that are drawn again, so there is no standard error and no interval, and the final pick is by the validation score alone';
 /** What the grader says of the finalists, who are given best search score first. */
 export async function chooseByGrader(
-  parts: EvaluationParts,
+  parts: Pick<JudgeParts, 'vault' | 'grader'>,
   loaded: LoadedTask,
   runId: string,
   finalists: readonly Finalist[],
@@ -70,7 +71,7 @@ function ungradedNote(finalists: readonly Finalist[]): string[] {
 }
 
 async function gradeFinalist(
-  { vault, grader }: EvaluationParts,
+  { vault, grader }: Pick<JudgeParts, 'vault' | 'grader'>,
   loaded: LoadedTask,
   finalist: Finalist,
 ): Promise<Finalist> {
@@ -98,7 +99,11 @@ function isKnown({ rowsOf, hidden, ids }: LoadedTask, split: SplitName): boolean
   return rowsOf[split].length > 0 && rowsOf[split].every((row) => !Number.isNaN(hidden.truth[row * width] ?? 0));
 }
 
-async function baselineGrade({ grader }: EvaluationParts, loaded: LoadedTask, split: SplitName): Promise<number> {
+async function baselineGrade(
+  { grader }: Pick<JudgeParts, 'grader'>,
+  loaded: LoadedTask,
+  split: SplitName,
+): Promise<number> {
   const graded = await gradePatiently(grader, loaded, split, baselinePredictions(loaded));
   return graded.ok ? graded.value.value : Number.NaN;
 }

@@ -10,8 +10,9 @@ import { csvText } from '../core/csv-text.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
 import type { Score, ScoreFailure } from '../core/metrics/score.ts';
 import { type Grader, type GraderFailure, type GraderScore, graderSentences } from '../grader/grader.ts';
+import type { SplitName } from './hidden-labels.ts';
 import type { Predictions } from './runs.ts';
-import { type LoadedTask, predictionsFor, type SplitName, truthOf } from './scoring.ts';
+import { type LoadedTask, predictionsFor, truthOf } from './scoring.ts';
 
 /** Why there is no score. A fault says nothing about the submission: the same call may succeed another time. */
 type GradingFailure = ScoreFailure & { readonly isFault: boolean };

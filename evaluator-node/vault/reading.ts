@@ -6,7 +6,7 @@ import type { Score, ScoreFailure } from '../core/metrics/score.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
 import { createSubmissionParser, submissionLimit } from '../submission/parser.ts';
 import type { Predictions, SplitScores } from './runs.ts';
-import { type LoadedTask, ladderStart, predictionDigest, scoreAllSplits } from './scoring.ts';
+import { type LoadedTask, ladderStart, predictionDigest, scoreSearch } from './scoring.ts';
 
 /** What came of a submission. */
 export type Reading =
@@ -61,7 +61,7 @@ export function createReading(
       const read = { predictions, predictionDigest: predictionDigest(predictions), labelWorth: loaded.labelWorth() };
       if (loaded.task.description.grader !== undefined) return { kind: 'read', ...read };
       // Scored even where the predictions are known: an answer then takes as long as the first one did.
-      const scores = scoreAllSplits(loaded, predictions);
+      const scores = scoreSearch(loaded, predictions);
       const start = loaded.task.description.feedback === 'ladder' ? ladderStart(loaded) : undefined;
       return { kind: 'read', ...read, scores, ...(start === undefined ? {} : { ladderStart: start }) };
     },

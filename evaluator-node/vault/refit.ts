@@ -12,7 +12,6 @@ import { isDigest } from '../../shared/core/ids.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
-import type { StoredTask } from '../core/task.ts';
 import { handedIn, type RefitSubmission, type Verdict } from '../core/verdict.ts';
 import { createIdTable } from '../submission/id-table.ts';
 import { createSubmissionParser, submissionLimit } from '../submission/parser.ts';
@@ -21,10 +20,6 @@ import { refitDigest, storeRefit } from './refits.ts';
 import type { Predictions } from './runs.ts';
 import type { LoadedTask } from './scoring.ts';
 import { tell, verdictOf } from './sealing.ts';
-import type { HiddenRows } from './vault.ts';
-
-/** Makes the bundle of the last execution out of the public one and the labels. */
-export type BuildRefitBundle = (tar: Buffer, task: StoredTask['description'], hidden: HiddenRows) => Promise<Buffer>;
 
 interface Refittable {
   readonly loaded: LoadedTask;
@@ -49,17 +44,10 @@ function refittable({ vault, load }: EvaluationParts, runId: string): Refittable
 }
 
 /** The bundle with all labels, as a tar. */
-export async function refitBundle(
-  parts: EvaluationParts,
-  build: BuildRefitBundle,
-  runId: string,
-  caller: string,
-): Promise<Buffer> {
-  const { task, hidden } = refittable(parts, runId).loaded;
-  const chunks: Buffer[] = [];
-  for await (const chunk of parts.vault.readBundle(task.bundleDigest, 1024 * 1024)) chunks.push(chunk);
-  const tar = await build(Buffer.concat(chunks), task.description, hidden);
-  tell(parts, runId, 'refitBundleSent', caller, { version: task.version, digest: sha256(tar) });
+export async function refitBundle(parts: EvaluationParts, runId: string, caller: string): Promise<Buffer> {
+  const { version } = refittable(parts, runId).loaded.task;
+  const tar = await parts.judge.refitBundle(version);
+  tell(parts, runId, 'refitBundleSent', caller, { version, digest: sha256(tar) });
   return tar;
 }
 

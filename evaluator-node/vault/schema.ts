@@ -127,4 +127,19 @@ export const vaultMigrations: readonly string[] = [
     SELECT run_id, json_extract(verdict, '$.winnerId'), digest, data, texts FROM refits JOIN runs USING (run_id);
   DROP TABLE refits;
   `,
+  `
+  -- Labels, locked: as doubles, and the list as JSON that they are codes of where the task takes texts. hidden_rows.truth is empty
+  -- from now on, and hidden_rows.texts are those of the baseline alone.
+  CREATE TABLE hidden_labels (
+    version TEXT NOT NULL REFERENCES task_versions,
+    split TEXT NOT NULL,
+    truth BLOB NOT NULL,
+    texts BLOB,
+    PRIMARY KEY (version, split)
+  ) STRICT;
+  CREATE TABLE label_keys (
+    name TEXT PRIMARY KEY,
+    public_key BLOB NOT NULL
+  ) STRICT;
+  `,
 ];

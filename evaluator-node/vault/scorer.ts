@@ -1,4 +1,4 @@
-// Scoring and the choice of a seal beside the daemon's event loop, so that a million rows keep no other call waiting.
+// Scoring beside the daemon's event loop, so that a million rows keep no other call waiting.
 //
 // Owns the scoring threads. Invariants:
 // 1. At most `windowBytes` of a submission are on their way to a thread, whatever the sender's speed.
@@ -7,22 +7,19 @@
 
 import { Worker } from 'node:worker_threads';
 import { type Blocks, blockBytes, createBlocks } from './blocks.ts';
-import type { Choice, Finalist } from './choice.ts';
 import type { Announced, Reading } from './reading.ts';
-import type { FromThread, ToThread } from './scoring-thread.ts';
+import type { FromThread, ThreadVault, ToThread } from './scoring-thread.ts';
 
 export interface Scorer {
   /** Reads and scores a submission of a task version. */
   score(version: string, announced: Announced, chunks: AsyncIterable<Uint8Array>): Promise<Reading>;
-  /** Judges the finalists of a run by the validation rows. */
-  choose(version: string, runId: string, finalists: readonly Finalist[]): Promise<Choice>;
   close(): Promise<void>;
 }
 
 /** Eight blocks: a thread reads one in about two milliseconds, so it never waits for the next. */
 const windowBytes = 8 * blockBytes;
 
-type Ended = Extract<FromThread, { kind: 'done' | 'chosen' }>;
+type Ended = Extract<FromThread, { kind: 'done' }>;
 
 interface Call {
   unread: number;
@@ -39,8 +36,8 @@ interface Thread {
   readonly calls: Map<number, Call>;
 }
 
-/** Threads over the vault of that directory; each starts when it is first needed. */
-export function openScorer(stateDirectory: string, threadCount: number): Scorer {
+/** Threads over a vault; each starts when it is first needed. */
+export function openScorer(vault: ThreadVault, threadCount: number): Scorer {
   const threads: (Thread | undefined)[] = Array.from({ length: threadCount }, () => undefined);
   const blocks = createBlocks();
   let calls = 0;
@@ -48,7 +45,7 @@ export function openScorer(stateDirectory: string, threadCount: number): Scorer 
   const threadAt = (index: number): Thread => {
     const existing = threads[index];
     if (existing !== undefined) return existing;
-    const thread = startThread(stateDirectory, blocks, (gone) => {
+    const thread = startThread(vault, blocks, (gone) => {
       if (threads[index] === gone) threads[index] = undefined;
     });
     threads[index] = thread;
@@ -85,22 +82,13 @@ export function openScorer(stateDirectory: string, threadCount: number): Scorer 
           if (!thread.calls.has(call)) break;
         }
         send({ kind: 'end', call });
-        const ended = await state.done.promise;
-        if (ended.kind !== 'done') throw new Error('a scoring thread answered another question');
-        return ended.reading;
+        return (await state.done.promise).reading;
       } catch (error) {
         send({ kind: 'drop', call });
         throw error;
       } finally {
         thread.calls.delete(call);
       }
-    },
-    async choose(version, runId, finalists) {
-      const { thread, call, state } = begin();
-      thread.worker.postMessage({ kind: 'choose', call, version, runId, finalists } satisfies ToThread);
-      const ended = await state.done.promise;
-      if (ended.kind !== 'chosen') throw new Error('a scoring thread answered another question');
-      return ended.choice;
     },
     close: async () => {
       await Promise.all(threads.map((thread) => thread?.worker.terminate()));
@@ -114,9 +102,9 @@ function untilWoken(state: Call): Promise<void> {
   });
 }
 
-function startThread(stateDirectory: string, blocks: Blocks, onEnd: (thread: Thread) => void): Thread {
+function startThread(vault: ThreadVault, blocks: Blocks, onEnd: (thread: Thread) => void): Thread {
   const worker = new Worker(new URL('./scoring-thread.ts', import.meta.url), {
-    workerData: stateDirectory,
+    workerData: vault,
     resourceLimits: { maxYoungGenerationSizeMb: youngMegabytes },
   });
   const thread: Thread = { worker, calls: new Map() };

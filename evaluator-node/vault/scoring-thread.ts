@@ -1,37 +1,36 @@
-// A scoring thread: reads and scores submissions, several at a time, piece by piece as they come, and makes the choice of a
-// seal. It has its own view of the vault and writes nothing. scorer.ts is the other end.
+// A scoring thread: reads and scores submissions, several at a time, piece by piece as they come. It has its own view of the vault,
+// of whose labels it opens those of the search rows, and writes nothing. scorer.ts is the other end.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageChain } from '../../shared/core/message-chain.ts';
-import { type Choice, chooseAmong, type Finalist } from './choice.ts';
+import type { LabelKeyPaths } from './label-keys.ts';
 import { type Announced, createReading, type Reading } from './reading.ts';
 import { createTaskLoader } from './scoring.ts';
 import { openVault } from './vault.ts';
+
+/** What a thread opens: the search rows of the vault in that directory. */
+export interface ThreadVault {
+  readonly stateDirectory: string;
+  readonly keys: LabelKeyPaths;
+}
 
 /** What the daemon says; `call` tells submissions apart. */
 export type ToThread =
   | { readonly kind: 'begin'; readonly call: number; readonly version: string; readonly announced: Announced }
   | { readonly kind: 'chunk'; readonly call: number; readonly block: ArrayBuffer; readonly bytes: number }
   | { readonly kind: 'end'; readonly call: number }
-  | { readonly kind: 'drop'; readonly call: number }
-  | {
-      readonly kind: 'choose';
-      readonly call: number;
-      readonly version: string;
-      readonly runId: string;
-      readonly finalists: readonly Finalist[];
-    };
+  | { readonly kind: 'drop'; readonly call: number };
 
 /** What the thread says: bytes that it has read, with their block, and how a call ended. */
 export type FromThread =
   | { readonly kind: 'taken'; readonly call: number; readonly block: ArrayBuffer; readonly bytes: number }
   | { readonly kind: 'done'; readonly call: number; readonly reading: Reading }
-  | { readonly kind: 'chosen'; readonly call: number; readonly choice: Choice }
   | { readonly kind: 'failed'; readonly call: number; readonly message: string };
 
 const port = parentPort;
 if (port === null) throw new Error('scoring-thread.ts runs as a thread only');
-const vault = openVault(String(workerData));
+const { stateDirectory, keys } = workerData as ThreadVault;
+const vault = openVault(stateDirectory, { keys, opens: ['search'] });
 const load = createTaskLoader(vault);
 const readings = new Map<number, ReturnType<typeof createReading>>();
 
@@ -48,9 +47,6 @@ function handle(message: ToThread): FromThread | undefined {
     const { block, bytes } = message;
     readings.get(call)?.push(new Uint8Array(block, 0, bytes));
     return { kind: 'taken', call, block, bytes };
-  } else if (kind === 'choose') {
-    const choice = chooseAmong(loaded(message.version), vault, message.runId, message.finalists);
-    return { kind: 'chosen', call, choice };
   } else {
     const reading = readings.get(call);
     readings.delete(call);

@@ -13,8 +13,9 @@ import type { StoredTask } from '../core/task.ts';
 import { type IdTable, idTableOfJson } from '../submission/id-table.ts';
 import type { SubmissionShape } from '../submission/parser.ts';
 import { doubleBytes } from './doubles.ts';
+import { rowsOf, type SplitName } from './hidden-labels.ts';
 import type { Predictions, SplitScores } from './runs.ts';
-import { type HiddenRows, splitCodes, type Vault } from './vault.ts';
+import type { HiddenRows, Vault } from './vault.ts';
 
 /** A task version, ready to score. */
 export interface LoadedTask {
@@ -30,8 +31,6 @@ export interface LoadedTask {
   /** The most that one label moves the search score; 0 where a task's own grader scores. Computed once. */
   readonly labelWorth: () => number;
 }
-
-export type SplitName = (typeof splitCodes)[number];
 
 /** Versions kept in memory; a run uses one, and few runs go on at a time. */
 const loadedLimit = 4;
@@ -85,9 +84,9 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
       metric: metric.name,
     },
     rowsOf: {
-      search: rowsIn(hidden.splits, 'search'),
-      validation: rowsIn(hidden.splits, 'validation'),
-      test: rowsIn(hidden.splits, 'test'),
+      search: rowsOf(hidden.splits, 'search'),
+      validation: rowsOf(hidden.splits, 'validation'),
+      test: rowsOf(hidden.splits, 'test'),
     },
     labelWorth: () => {
       worth ??= labelWorth(metric, truthOf(loaded, 'search'));
@@ -97,18 +96,11 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
   return loaded;
 }
 
-/** Positions of the rows of a split. */
-function rowsIn(splits: Uint8Array, split: SplitName): Uint32Array {
-  const code = splitCodes.indexOf(split);
-  const rows = new Uint32Array(splits.reduce((count, each) => count + (each === code ? 1 : 0), 0));
-  let count = 0;
-  for (let row = 0; row < splits.length; row += 1) if (splits[row] === code) rows[count++] = row;
-  return rows;
-}
-
 /** The truth of a split, without predictions. */
 export function truthOf(loaded: LoadedTask, split: SplitName): Omit<Rows, 'prediction'> {
   const { hidden, shape } = loaded;
+  if (!hidden.opens.includes(split))
+    throw new Error(`invariant broken: the labels of the ${split} rows are not open here`);
   const { columnWeights } = loaded.task.description;
   const truthWidth = hidden.truth.length / loaded.ids.size;
   return {
@@ -153,20 +145,19 @@ function scoreSplit(
   return score;
 }
 
-/** Scores all splits; a failure is that of the search split. */
-export function scoreAllSplits(loaded: LoadedTask, predictions: Predictions): Result<SplitScores, ScoreFailure> {
+/** Scores the search split: all that may be known of a submission before its run is sealed. */
+export function scoreSearch(loaded: LoadedTask, predictions: Predictions): Result<SplitScores, ScoreFailure> {
   const search = scoreSplit(loaded, 'search', predictions);
   if (search === undefined || !search.ok)
     return err(search?.error ?? { kind: 'noRows', message: 'there are no rows to score' });
   const shown = shownScore(loaded, predictions);
-  const validation = scoreSplit(loaded, 'validation', predictions);
-  const test = scoreSplit(loaded, 'test', predictions);
-  return ok({
-    search: search.value,
-    ...(shown === undefined ? {} : { shown }),
-    ...(validation?.ok === true ? { validation: validation.value } : {}),
-    ...(test?.ok === true ? { test: test.value } : {}),
-  });
+  return ok({ search: search.value, ...(shown === undefined ? {} : { shown }) });
+}
+
+/** The score of a split; undefined where it has none, as a test split whose labels are not all known. */
+export function splitScore(loaded: LoadedTask, split: SplitName, predictions: Predictions): Score | undefined {
+  const score = scoreSplit(loaded, split, predictions);
+  return score?.ok === true ? score.value : undefined;
 }
 
 function shownScore(loaded: LoadedTask, predictions: Predictions): Score | undefined {

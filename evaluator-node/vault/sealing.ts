@@ -1,7 +1,7 @@
 // Ends a run: picks the winner by validation score and reveals what was hidden, once.
 //
-// The choice is made in a scoring thread (choice.ts), so that it keeps no other call waiting; what it rests on is checked
-// again in the transaction that records it.
+// The choice is the judge's (judge.ts), in a process of its own; what it rests on is checked again in the transaction that
+// records it.
 
 import { isDeepStrictEqual } from 'node:util';
 import { csvText } from '../core/csv-text.ts';
@@ -11,7 +11,6 @@ import { type Choice, type Finalist, storedPredictions } from './choice.ts';
 import { blendMembers } from './ensembles.ts';
 import type { EvaluationParts } from './evaluation.ts';
 import { forkNote } from './forks.ts';
-import { chooseByGrader } from './graded-choice.ts';
 import { exposureNote, refitsOf } from './refits.ts';
 import { taskOfRun } from './run-task.ts';
 import type { Predictions, SealedCandidate } from './runs.ts';
@@ -54,13 +53,9 @@ function checkRequest({ candidateIds }: SealRequest): void {
 const benchmarkNote =
   'refit is off for a benchmark: what is handed in was made without the search and validation labels';
 
-/** By a thread, or where the task has its own grader, by that. */
 async function choose(parts: EvaluationParts, runId: string, { version, finalists }: Open): Promise<Choice> {
   const task = parts.vault.taskOfVersion(version);
-  const choice =
-    task?.description.grader === undefined
-      ? await parts.scorer.choose(version, runId, finalists)
-      : await chooseByGrader(parts, parts.load(task), runId, finalists);
+  const choice = await parts.judge.choose(version, runId, finalists);
   const { database } = parts.vault;
   const notes = [
     ...(task?.description.isBenchmark === true && choice.winnerId !== '' ? [benchmarkNote] : []),

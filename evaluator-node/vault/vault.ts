@@ -15,11 +15,19 @@ import { type Database, openDatabase } from '../../shared/store/sqlite.ts';
 import type { Baseline } from '../core/baseline.ts';
 import type { StoredTask, TaskDescription } from '../core/task.ts';
 import { doubleBytes, doublesOf } from './doubles.ts';
+import {
+  changeLabelKeys,
+  checkLabelKeys,
+  lockPlainLabels,
+  readLabels,
+  recode,
+  type SplitName,
+  splitCodes,
+  writeLabels,
+} from './hidden-labels.ts';
+import { type LabelKeyPaths, labelKeyPaths } from './label-keys.ts';
 import { openRuns, type Runs } from './runs.ts';
 import { vaultMigrations } from './schema.ts';
-
-/** Where a hidden row belongs, as stored: 0 search, 1 validation, 2 official test. */
-export const splitCodes = ['search', 'validation', 'test'] as const;
 
 export interface OfficialRow {
   readonly id: string;
@@ -31,7 +39,9 @@ export interface HiddenRows {
   readonly ids: readonly string[];
   /** Index into `splitCodes`. */
   readonly splits: Uint8Array;
-  /** Class indexes, numbers or codes of texts, as many a row as there are answer columns; NaN where unknown. */
+  /** The splits whose labels are here. */
+  readonly opens: readonly SplitName[];
+  /** Class indexes, numbers or codes of texts, as many a row as there are answer columns; NaN where unknown, and in other splits. */
   readonly truth: Float64Array;
   /** What truth and baseline are codes of, where the task takes texts. */
   readonly texts?: readonly string[];
@@ -49,7 +59,14 @@ interface NewVersion {
   readonly grader?: string;
   readonly bundle: Buffer;
   readonly bundleDigest: string;
-  readonly hidden: HiddenRows;
+  readonly hidden: Omit<HiddenRows, 'opens'>;
+}
+
+export interface VaultOptions {
+  /** Where the keys of the labels are; in the state directory unless stated. */
+  readonly keys?: LabelKeyPaths;
+  /** The splits whose labels may be read here; all unless stated. */
+  readonly opens?: readonly SplitName[];
 }
 
 export interface Vault {
@@ -73,6 +90,12 @@ export interface Vault {
   hiddenIds(version: string): Uint8Array;
   /** A number from the version's secret and that text, which nobody can compute without the secret. */
   secretNumber(version: string, text: string): string;
+  /** Throws a LabelKeyError where a key that is needed here is missing or another one. */
+  checkKeys(): void;
+  /** Gives the labels new keys; whoever has opened them already goes on with what it has. */
+  changeKeys(): void;
+  /** Task versions whose labels lay in the clear, and were locked when this was opened. */
+  readonly lockedOnOpening: number;
   /** The bundle's tar, in chunks. */
   readBundle(bundleDigest: string, chunkBytes: number): AsyncGenerator<Buffer>;
   close(): void;
@@ -87,11 +110,13 @@ interface VersionRow {
 }
 
 /** Opens or creates the vault in the evaluator's state directory. */
-export function openVault(stateDirectory: string): Vault {
+export function openVault(stateDirectory: string, options: VaultOptions = {}): Vault {
+  const { keys = labelKeyPaths(stateDirectory), opens = splitCodes } = options;
   const bundles = join(stateDirectory, 'bundles');
   mkdirSync(bundles, { recursive: true, mode: 0o700 });
   chmodSync(stateDirectory, 0o700);
   const database = openDatabase({ path: join(stateDirectory, 'vault.sqlite'), migrations: vaultMigrations });
+  const lockedOnOpening = lockPlainLabels(database, keys);
   const one = (sql: string, ...params: string[]): StoredTask | undefined => {
     const row = database.get<VersionRow>(sql, ...params);
     return row === undefined ? undefined : storedTask(row);
@@ -130,12 +155,16 @@ export function openVault(stateDirectory: string): Vault {
     addVersion(added) {
       writeBundle(bundles, added.bundleDigest, added.bundle);
       database.transaction(() => {
-        insertVersion(database, added);
+        insertVersion(database, keys, added);
         makeCurrent(added.description.name, added.version);
       });
     },
     makeCurrent,
-    hiddenRows: (version) => readHiddenRows(database, version),
+    hiddenRows: (version) =>
+      readHiddenRows(database, version, (splits, before) => ({
+        opens,
+        ...readLabels(database, keys, version, splits, opens, before),
+      })),
     graderProgram: (version) =>
       database.get<{ grader: string | null }>('SELECT grader FROM task_versions WHERE version = ?', version)?.grader ??
       undefined,
@@ -145,6 +174,9 @@ export function openVault(stateDirectory: string): Vault {
       if (row === undefined) throw noRows(version);
       return createHmac('sha256', row.secret).update(text).digest('hex');
     },
+    checkKeys: () => checkLabelKeys(database, keys, opens),
+    changeKeys: () => changeLabelKeys(database, keys),
+    lockedOnOpening,
     readBundle: (bundleDigest, chunkBytes) => readChunks(join(bundles, `${bundleDigest}.tar`), chunkBytes),
     close: () => database.close(),
   };
@@ -190,7 +222,7 @@ async function* readChunks(path: string, chunkBytes: number): AsyncGenerator<Buf
   }
 }
 
-function insertVersion(database: Database, added: NewVersion): void {
+function insertVersion(database: Database, keys: LabelKeyPaths, added: NewVersion): void {
   database.run(
     `INSERT INTO task_versions
        (version, name, content_digest, description, secret, bundle_digest, bundle_bytes, grader)
@@ -204,24 +236,24 @@ function insertVersion(database: Database, added: NewVersion): void {
     added.bundle.length,
     added.grader ?? null,
   );
-  const { hidden } = added;
+  const { hidden, version } = added;
+  const baseline = hidden.texts === undefined ? undefined : recode(hidden.baseline.row, hidden.texts);
   database.run(
     `INSERT INTO hidden_rows (version, ids, splits, truth, texts, official, baseline_name, baseline_row)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    added.version,
+     VALUES (?, ?, ?, zeroblob(0), ?, ?, ?, ?)`,
+    version,
     JSON.stringify(hidden.ids),
     hidden.splits,
-    doubleBytes(hidden.truth),
-    hidden.texts === undefined ? null : JSON.stringify(hidden.texts),
+    baseline === undefined ? null : JSON.stringify(baseline.texts),
     JSON.stringify(hidden.official),
     hidden.baseline.name,
-    doubleBytes(hidden.baseline.row),
+    doubleBytes(baseline?.codes ?? hidden.baseline.row),
   );
+  writeLabels(database, keys, version, hidden.splits, hidden);
 }
 
 interface HiddenRecord {
   splits: Uint8Array;
-  truth: Uint8Array;
   texts: string | null;
   official: string;
   baseline_name: string;
@@ -239,20 +271,23 @@ function readHiddenIds(database: Database, version: string): Uint8Array {
   return row.ids;
 }
 
-function readHiddenRows(database: Database, version: string): HiddenRows {
-  const sql = `SELECT splits, truth, texts, official, baseline_name, baseline_row FROM hidden_rows WHERE version = ?`;
+type OpenLabels = (splits: Uint8Array, before: readonly string[]) => Pick<HiddenRows, 'opens' | 'truth' | 'texts'>;
+
+function readHiddenRows(database: Database, version: string, open: OpenLabels): HiddenRows {
+  const sql = 'SELECT splits, texts, official, baseline_name, baseline_row FROM hidden_rows WHERE version = ?';
   const row = database.get<HiddenRecord>(sql, version);
   if (row === undefined) throw noRows(version);
   let ids: readonly string[] | undefined;
   let official: readonly OfficialRow[] | undefined;
+  // The baseline's texts come first, so that its codes stay what they are.
+  const labels = open(row.splits, row.texts === null ? [] : (JSON.parse(row.texts) as string[]));
   return {
     get ids() {
       ids ??= JSON.parse(Buffer.from(readHiddenIds(database, version)).toString('utf8')) as string[];
       return ids;
     },
     splits: row.splits,
-    truth: doublesOf(row.truth),
-    ...(row.texts === null ? {} : { texts: JSON.parse(row.texts) as string[] }),
+    ...labels,
     get official() {
       official ??= JSON.parse(row.official) as OfficialRow[];
       return official;
