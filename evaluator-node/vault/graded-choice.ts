@@ -2,19 +2,25 @@
 // graded is kept, so that a seal that is repeated goes on where it ended.
 
 import { selectGraded } from '../core/graded-selection.ts';
+import type { Grader } from '../grader/grader.ts';
 import type { Choice, Finalist } from './choice.ts';
 import { finite, storedPredictions } from './choice.ts';
 import { gradePatiently, scoreOf } from './grading.ts';
 import type { SplitName } from './hidden-labels.ts';
-import type { JudgeParts } from './judge.ts';
 import type { SplitScores } from './runs.ts';
 import { baselinePredictions, type LoadedTask } from './scoring.ts';
+import type { Vault } from './vault.ts';
 
 const noReplicates =
   'the grader takes no rows that are drawn again, so there is no standard error and no interval, and the final pick is by the validation score alone';
+interface GradingParts {
+  readonly vault: Vault;
+  readonly grader: Grader;
+}
+
 /** What the grader says of the finalists, who are given best search score first. */
 export async function chooseByGrader(
-  parts: Pick<JudgeParts, 'vault' | 'grader'>,
+  parts: GradingParts,
   loaded: LoadedTask,
   runId: string,
   finalists: readonly Finalist[],
@@ -71,7 +77,7 @@ function ungradedNote(finalists: readonly Finalist[]): string[] {
 }
 
 async function gradeFinalist(
-  { vault, grader }: Pick<JudgeParts, 'vault' | 'grader'>,
+  { vault, grader }: GradingParts,
   loaded: LoadedTask,
   finalist: Finalist,
 ): Promise<Finalist> {
@@ -99,11 +105,7 @@ function isKnown({ rowsOf, hidden, ids }: LoadedTask, split: SplitName): boolean
   return rowsOf[split].length > 0 && rowsOf[split].every((row) => !Number.isNaN(hidden.truth[row * width] ?? 0));
 }
 
-async function baselineGrade(
-  { grader }: Pick<JudgeParts, 'grader'>,
-  loaded: LoadedTask,
-  split: SplitName,
-): Promise<number> {
+async function baselineGrade({ grader }: GradingParts, loaded: LoadedTask, split: SplitName): Promise<number> {
   const graded = await gradePatiently(grader, loaded, split, baselinePredictions(loaded));
   return graded.ok ? graded.value.value : Number.NaN;
 }
