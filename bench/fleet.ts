@@ -38,8 +38,8 @@ export async function benchFleet(words: readonly string[]): Promise<BenchReport>
       hosts: { type: 'string', default: '1000' },
       slots: { type: 'string', default: '8' },
       job: { type: 'string', default: '60' },
-      seconds: { type: 'string', default: '75' },
-      settle: { type: 'string', default: '20' },
+      seconds: { type: 'string', default: '60' },
+      settle: { type: 'string', default: '45' },
       most: { type: 'string', default: '100000' },
     },
   });
@@ -127,6 +127,8 @@ function report(plan: Plan, costs: readonly Cost[], lives: readonly Live[]): Ben
     row('slot free to next attempt, median', ({ refill }) => ms(refill.medianMs)),
     row('slot free to next attempt, p99', ({ refill }) => ms(refill.p99Ms)),
     row('attempts ended a second', ({ endedPerSecond }) => endedPerSecond.toFixed(0)),
+    row('commits a second', ({ commitsPerSecond }) => commitsPerSecond.toFixed(0)),
+    row('disk, for each commit', ({ commitMs }) => ms(commitMs)),
     row('events a second', ({ eventsPerSecond }) => eventsPerSecond.toFixed(0)),
     row(
       'coordinator, of a processor, per event',

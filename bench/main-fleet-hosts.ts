@@ -53,7 +53,7 @@ async function obey(message: ToHosts): Promise<void> {
   } else {
     const { user, system } = process.cpuUsage();
     const [refills, ended] = [hosts?.takeRefills() ?? [], hosts?.takeEnded() ?? 0];
-    tell({ kind: 'measured', refills, ended, cpuSeconds: (user + system) / 1e6 });
+    tell({ kind: 'measured', refills, ended, running: hosts?.running() ?? 0, cpuSeconds: (user + system) / 1e6 });
   }
 }
 

@@ -22,5 +22,7 @@ export type FromHosts =
       /** Milliseconds each. */
       readonly refills: readonly number[];
       readonly ended: number;
+      /** Attempts at work now. */
+      readonly running: number;
       readonly cpuSeconds: number;
     };

@@ -32,6 +32,8 @@ export interface Hosts {
   takeRefills(): number[];
   /** Attempts that ended, since the last call. */
   takeEnded(): number;
+  /** Attempts that are at work now. */
+  running(): number;
 }
 
 /** Hosts that are started at once: each opens two connections. */
@@ -75,6 +77,7 @@ export async function startHosts(options: HostsOptions): Promise<Hosts> {
       ended = 0;
       return taken;
     },
+    running: () => slotOf.size,
   };
 }
 

@@ -106,7 +106,8 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const filledFromMs = performance.now();
   await beginRun(operator, options);
   const full = 0.97 * slots * names.length;
-  await waitFor('all slots to be filled', async () => (await gauge(page.url, 'leased_attempts')) >= full, patience);
+  const isFull = async (): Promise<boolean> => (await hosts.ask({ kind: 'measure' }, 'measured')).running >= full;
+  await waitFor('all slots to be filled', isFull, patience);
   const fillMs = performance.now() - filledFromMs;
   tell('all slots are filled');
   await passing(options.settleSeconds);
@@ -176,16 +177,18 @@ interface HostsProcess {
 
 function startHostsProcess(): HostsProcess {
   const child = fork(join(root, 'bench', 'main-fleet-hosts.ts'), { execArgv: ['--max-old-space-size=6144'] });
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the simulated hosts ended with ${code}`);
+  });
+  ended.catch(() => undefined);
   return {
     async ask(message, answer) {
+      const said = once(child, 'message');
       child.send(message);
-      for (;;) {
-        if (child.exitCode !== null) throw new Error(`the simulated hosts ended with ${child.exitCode}`);
-        const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(() => [undefined])])) as [
-          FromHosts | undefined,
-        ];
-        if (said?.kind === answer) return said as Extract<FromHosts, { kind: typeof answer }>;
-      }
+      // One question at a time, so the next message is its answer.
+      const [told] = (await Promise.race([said, ended])) as [FromHosts];
+      if (told.kind !== answer) throw new Error(`invariant broken: ${told.kind} is no answer to ${message.kind}`);
+      return told as Extract<FromHosts, { kind: typeof answer }>;
     },
     stop: () => endProcess(child, 'SIGKILL'),
   };

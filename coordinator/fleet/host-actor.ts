@@ -14,7 +14,6 @@
 
 import type { Heartbeat } from '../../shared/bus/messages.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import type { HostName } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RpcClient } from '../../shared/rpc/client.ts';
@@ -136,7 +135,8 @@ class LiveHostActor implements HostActor {
     }
     if (this.rebooted) this.attend();
     const description = descriptionOfHeartbeat(heartbeat);
-    const text = canonicalJson(description);
+    // The schema gives every heartbeat the same order of fields; whether a host has changed, the core asks again.
+    const text = JSON.stringify(description);
     if (text === this.described) return;
     this.described = text;
     this.tell({ kind: 'hostChanged', host: this.options.name, description });
@@ -266,7 +266,7 @@ class LiveHostActor implements HostActor {
     const heartbeat = this.lastHeartbeat;
     if (this.isMember() || heartbeat === undefined) return;
     const description = descriptionOfHeartbeat(heartbeat);
-    this.described = canonicalJson(description);
+    this.described = JSON.stringify(description);
     const joined = await this.options.post({ kind: 'hostJoined', host: name, description });
     this.givenUp = false;
     if (joined) {

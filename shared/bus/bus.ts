@@ -10,7 +10,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
-  AckPolicy,
   type ConnectionOptions,
   ConsumerEvents,
   type ConsumerMessages,
@@ -19,16 +18,11 @@ import {
   type JsMsg,
   type MsgHdrs,
   type NatsConnection,
-  NatsError,
-  nanos,
-  RetentionPolicy,
-  StorageType,
-  type StreamConfig,
 } from 'nats';
 import { delay, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
-import { readTlsFiles } from '../rpc/tls-files.ts';
+import { openTlsFiles, type TlsFiles } from '../rpc/tls-files.ts';
 import { attemptSpan, fromTraceparent, toTraceparent, traceHeader } from '../tracing/context.ts';
 import { inSpan } from '../tracing/tracer.ts';
 import {
@@ -39,6 +33,7 @@ import {
   signatureHeader,
   signEvent,
 } from './event-signature.ts';
+import { consumerName, prepareStream } from './event-stream.ts';
 import {
   eventStream,
   type Heartbeat,
@@ -88,29 +83,18 @@ const reconnectWaitMs = 250;
 const firstConnectMs = 2000;
 /** A handler that failed gets the event again after this. */
 const redeliveryMs = 1000;
-/** A handler journals and answers within milliseconds. What was in flight when a coordinator was killed comes again after this. */
-const handlerTimeoutMs = 5_000;
 /** Handlers at work. Below half of what the server hands out without an acknowledgement, so that repeats find room. */
 const handledAtOnce = 256;
 /** A pull lasts this long; a store that vanished is noticed after about as long. */
 const pullMs = 5000;
-const consumerName = 'coordinator';
-
-const streamConfig: Partial<StreamConfig> & { name: string } = {
-  name: eventStream,
-  subjects: ['doubleblind.v1.run.>'],
-  storage: StorageType.File,
-  retention: RetentionPolicy.Limits,
-  max_age: nanos(7 * 86_400_000),
-  max_bytes: 2 ** 30,
-  duplicate_window: nanos(120_000),
-};
 
 /** Connects to the bus. Where no server answers yet, the bus comes back `disconnected` and goes on trying. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const connectionOptions = readOptions(options);
   const closing = new AbortController();
-  const state: BusState = { options, closing, connection: undefined, connected: false, heartbeats: [] };
+  // The nats client reads the files for itself, at every connection.
+  const files = openTlsFiles(options.tls, () => undefined);
+  const state: BusState = { options, files, closing, connection: undefined, connected: false, heartbeats: [] };
   const opened = openConnection(state, connectionOptions);
   await Promise.race([opened, delay(systemClock, firstConnectMs, closing.signal)]);
   if (state.connection === undefined) options.log.warn({ servers: options.servers }, 'the bus does not answer yet');
@@ -132,6 +116,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     status: () => (state.connected ? 'connected' : 'disconnected'),
     async close() {
       closing.abort();
+      files.stop();
       await opened;
       await consuming;
       await closeConnection(state);
@@ -141,6 +126,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
 
 interface BusState {
   readonly options: BusOptions;
+  /** For signing events, and for checking who signed them. */
+  readonly files: TlsFiles;
   /** Aborted when the bus is being closed. */
   readonly closing: AbortController;
   connection: NatsConnection | undefined;
@@ -236,7 +223,7 @@ async function publish(state: BusState, event: ResultEvent, repeat: number): Pro
   const subject = resultSubject(event);
   const msgID = resultMessageId(event, repeat);
   try {
-    const carried = eventHeaders(event, signEvent(subject, body, readTlsFiles(state.options.tls)));
+    const carried = eventHeaders(event, signEvent(subject, body, state.files.current()));
     await state.connection
       .jetstream({ timeout: publishTimeoutMs })
       .publish(subject, body, { msgID, timeout: publishTimeoutMs, headers: carried });
@@ -278,25 +265,6 @@ async function consumeForEver(state: BusState, opened: Promise<void>, consumer: 
     }
     await delay(systemClock, reconnectWaitMs, signal);
   }
-}
-
-/** Makes the stream and its consumer where they are missing, and brings an older stream's limits up to date. */
-async function prepareStream(connection: NatsConnection, replicas: number): Promise<void> {
-  const manager = await connection.jetstreamManager();
-  const config = { ...streamConfig, num_replicas: replicas };
-  try {
-    await manager.streams.add(config);
-  } catch (error) {
-    const inUse = error instanceof NatsError && error.api_error?.err_code === 10_058;
-    if (!inUse) throw error;
-    await manager.streams.update(eventStream, config);
-  }
-  await manager.consumers.add(eventStream, {
-    durable_name: consumerName,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(handlerTimeoutMs),
-    max_ack_pending: 1000,
-  });
 }
 
 /** Consumes until the bus is closed or the stream or consumer is gone. */
@@ -375,15 +343,15 @@ async function handle(state: BusState, message: JsMsg, consumer: Consumer): Prom
 
 /** Why the event is not the host's own, or undefined where it is. */
 function refusalOf(
-  { options }: BusState,
+  { options, files }: BusState,
   { subject, data, headers: carried }: JsMsg,
   { host }: ResultEvent,
 ): EventRefusal | undefined {
   const certificate = carried?.get(certificateHeader) ?? '';
   const signature = carried?.get(signatureHeader) ?? '';
   if (certificate === '' && signature === '' && options.acceptUnsigned === true) return;
-  const authorities = readFileSync(options.tls.ca);
-  const checked = checkEvent({ subject, body: data, host }, { certificate, signature }, authorities, systemClock.now());
+  const { ca } = files.current();
+  const checked = checkEvent({ subject, body: data, host }, { certificate, signature }, ca, systemClock.now());
   return checked.ok ? undefined : checked.error;
 }
 

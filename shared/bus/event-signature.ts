@@ -6,7 +6,7 @@
 // settle. Invariants: 1. `check` accepts an event only from a gpu-agent whose certificate our authority signed, which is valid
 // now and names the host in the event. 2. What is checked are the bytes that are parsed afterwards, nothing re-encoded.
 
-import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '../core/result.ts';
 import { identityOfAlternativeNames } from '../pki/identity.ts';
 
@@ -30,8 +30,21 @@ export function signEvent(
   body: Uint8Array,
   { cert, key }: { readonly cert: Buffer; readonly key: Buffer },
 ): EventSignature {
-  const signature = sign(hashOf(createPrivateKey(key).asymmetricKeyType), signedBytes(subject, body), key);
-  return { certificate: new X509Certificate(cert).raw.toString('base64'), signature: signature.toString('base64') };
+  const { privateKey, certificate } = signerOf(cert, key);
+  const signature = sign(hashOf(privateKey.asymmetricKeyType), signedBytes(subject, body), privateKey);
+  return { certificate, signature: signature.toString('base64') };
+}
+
+/** Parsed once for the bytes of a certificate, which stay the same until it is renewed. */
+const signers = new WeakMap<Buffer, { readonly privateKey: KeyObject; readonly certificate: string }>();
+
+function signerOf(cert: Buffer, key: Buffer) {
+  const known = signers.get(cert) ?? {
+    privateKey: createPrivateKey(key),
+    certificate: new X509Certificate(cert).raw.toString('base64'),
+  };
+  signers.set(cert, known);
+  return known;
 }
 
 /** Checks that the host's own gpu-agent signed this event. `authorities` is PEM of one or more certificates. */
@@ -42,8 +55,8 @@ export function checkEvent(
   now: Date,
 ): Result<undefined, EventRefusal> {
   if (!signed.certificate || !signed.signature) return err('unsigned');
-  const certificate = parseCertificate(signed.certificate);
-  if (certificate === undefined || !isIssuedBy(certificate, authorities)) return err('foreignCertificate');
+  const certificate = issued(signed.certificate, authorities);
+  if (certificate === undefined) return err('foreignCertificate');
   if (now < new Date(certificate.validFrom) || now > new Date(certificate.validTo)) return err('expiredCertificate');
   const identity = identityOfAlternativeNames(certificate.subjectAltName);
   if (identity?.role !== 'gpu-agent' || identity.name !== host) return err('otherHost');
@@ -61,6 +74,24 @@ function signedBytes(subject: string, body: Uint8Array): Buffer {
 /** Ed25519 and Ed448 hash by themselves. */
 function hashOf(keyType: string | undefined): 'sha256' | null {
   return keyType === 'ed25519' || keyType === 'ed448' ? null : 'sha256';
+}
+
+/** Certificates that these authorities issued, by their base64: every event of a host brings the same one. */
+const known = new WeakMap<Buffer, Map<string, X509Certificate>>();
+/** As many as there may be hosts; certificates that nobody issued are not kept. */
+const mostKnown = 4096;
+
+/** The certificate, or undefined where it is none of these authorities'. */
+function issued(base64: string, authorities: Buffer): X509Certificate | undefined {
+  const ours = known.get(authorities) ?? new Map<string, X509Certificate>();
+  known.set(authorities, ours);
+  const before = ours.get(base64);
+  if (before !== undefined) return before;
+  const certificate = parseCertificate(base64);
+  if (certificate === undefined || !isIssuedBy(certificate, authorities)) return undefined;
+  if (ours.size >= mostKnown) ours.clear();
+  ours.set(base64, certificate);
+  return certificate;
 }
 
 function parseCertificate(base64: string): X509Certificate | undefined {

@@ -3,7 +3,6 @@
 // 1. The server's certificate must name the expected role (and name); its host name does not matter, so hosts may move.
 // 2. Every failure is an RpcFault. One that a handler threw arrives as it was thrown; one of the transport says who does not answer and what to do.
 
-import { createSecureContext } from 'node:tls';
 import {
   type CallOptions,
   Client,
@@ -18,7 +17,7 @@ import { identityOfAlternativeNames, type Role } from '../pki/identity.ts';
 import { currentSpan, toTraceparent, traceHeader } from '../tracing/context.ts';
 import { type Input, messageLimitBytes, type ServiceName, type Services, serviceDefinition } from './definitions.ts';
 import { codeOfNumber, faultFromStatus, RpcFault } from './fault.ts';
-import { openTlsFiles, type TlsMaterial, type TlsPaths } from './tls-files.ts';
+import { openTlsFiles, secureContextOf, type TlsMaterial, type TlsPaths } from './tls-files.ts';
 
 export interface UnaryOptions {
   /** Most milliseconds until the answer. */
@@ -132,7 +131,7 @@ function outgoingMetadata(): Metadata {
 
 function connect(options: RpcClientOptions<ServiceName>, material: TlsMaterial): Client {
   const { expectRole, expectName } = options;
-  const secureContext = createSecureContext({ ...material, minVersion: 'TLSv1.3' });
+  const secureContext = secureContextOf(material);
   const checkServerIdentity = (_: string, certificate: { subjectaltname?: string }): Error | undefined => {
     const identity = identityOfAlternativeNames(certificate.subjectaltname);
     const found = identity === undefined ? 'no Doubleblind identity' : `${identity.role}/${identity.name}`;
