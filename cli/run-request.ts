@@ -25,6 +25,7 @@ export interface SearchFlags {
   readonly repair?: boolean;
   readonly guidance?: string;
   readonly rank?: number;
+  readonly scoreQueries?: number;
   readonly execution?: number;
   readonly tool?: number;
   readonly trajectory?: number;
@@ -58,6 +59,7 @@ export function withSearchDetails(command: Command): Command {
     .option('--no-repair', 'never offer a failed candidate to a repair')
     .option('--guidance <text>', 'a hint for every attempt')
     .option('--rank <k>', 'have each attempt sketch k ideas and a judge turn pick one (off)', wholeNumber)
+    .option('--score-queries <n>', 'scores that each attempt may ask for during its work (0)', wholeNumber)
     .option('--execution <time>', 'longest run of a solution', durationFlag)
     .option('--tool <time>', 'longest single tool call', durationFlag)
     .option('--trajectory <time>', 'longest whole attempt', durationFlag)
@@ -97,6 +99,7 @@ export function searchRequest(task: string, flags: SearchFlags) {
       repair: flags.repair,
       guidance: flags.guidance,
       rankBeforeRun: flags.rank,
+      scoreQueries: flags.scoreQueries,
       limits: {
         executionSeconds: flags.execution,
         toolSeconds: flags.tool,

@@ -20,12 +20,14 @@ import { type Journal, openJournal, stateHash } from './journal/journal.ts';
 import { startSnapshots } from './journal/snapshots.ts';
 import { newCoordinatorMetrics } from './metrics.ts';
 import { artifactService } from './rpc/artifact-service.ts';
+import { attemptService } from './rpc/attempt-service.ts';
 import { connectEvaluator } from './rpc/evaluator.ts';
 import { fleetHandlers, fleetService } from './rpc/fleet-service.ts';
 import { connectGateway } from './rpc/gateway.ts';
 import { searchHandlers, searchService } from './rpc/search-service.ts';
 import { newExecutors } from './runs/executors.ts';
 import { newLauncher } from './runs/launcher.ts';
+import { newScoreDesk } from './runs/score-desk.ts';
 import { openSearchActor, type SearchActor } from './runs/search-actor.ts';
 
 /** Calls that run may end by themselves for so long; watchers of runs never do. */
@@ -85,6 +87,7 @@ export async function startCoordinator(
       searchService(search),
       fleetService(hosts),
       artifactService({ artifacts, maxArtifactBytes: config.maxArtifactBytes }),
+      attemptService(newScoreDesk({ actor, evaluator, artifacts })),
     ];
     const server = stack.adopt(await startRpcServer({ listen: config.listen, tls, services, log }), (it) =>
       it.stop(graceMs),

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { slotId } from '../shared/core/ids.ts';
 import { packFiles } from '../shared/store/tree.ts';
 import type { Agent } from './agent.ts';
+import type { ScoreRequest, Scores } from './scores/scores.ts';
 import { openRig, type Rig } from './testing/agent-rig.ts';
 import { answer, type ScriptedTurn, scriptedCall, scriptedModel } from './testing/scripted-model.ts';
 
@@ -291,4 +292,49 @@ test('heartbeats go on when nothing changes', async () => {
   await vi.waitFor(() => expect(rig.bus.heartbeats.length).toBeGreaterThan(2));
   expect(rig.bus.heartbeats.map((heartbeat) => heartbeat.seq).slice(0, 3)).toEqual([0, 1, 2]);
   expect(rig.bus.heartbeats[0]?.slots[1]).toMatchObject({ slotId: 'cpu-1', kind: 'cpu', capacity: 2, attempts: [] });
+});
+
+const copyOf = (value: number) =>
+  `with open("/out/submission.csv", "w") as out: out.write("id,y\\n3,${value}\\n4,0\\n")`;
+
+test('an attempt with scores asks for them by its submission, and transcript and model have what it was told', async () => {
+  const asked: (ScoreRequest & { readonly text: string })[] = [];
+  const scores: Scores = {
+    ask(request) {
+      asked.push({ ...request, text: Buffer.from(rig.artifacts.files.get(request.submission) ?? '').toString() });
+      return Promise.resolve({ kind: 'scored', feedback: '0.45 ± 0.03', left: 1 });
+    },
+  };
+  const model = scriptedModel([
+    scriptedCall('score', {}),
+    scriptedCall('python', { code: copyOf(1) }),
+    scriptedCall('score', {}),
+    write(program),
+    submit,
+  ]);
+  const agent = await rig.start(model, { scores });
+  agent.start(rig.order({ scoreQueries: 2, epoch: 4 }));
+  expect(await ended()).not.toHaveProperty('failureReason');
+  expect(asked).toMatchObject([{ runId: 'run-1', attemptId: 'attempt-1', epoch: 4, text: 'id,y\n3,1\n4,0\n' }]);
+  expect(model.requests[0]?.tools.map(({ name }) => name)).toContain('score');
+  expect(model.requests[1]?.messages.at(-1)?.content).toContain('Not scored: there is no /out/submission.csv.');
+  const heard = 'Score of /out/submission.csv on hidden rows, with noise: 0.45 ± 0.03. You may ask 1 more time.';
+  expect(model.requests[3]?.messages.at(-1)?.content).toContain(heard);
+  const entries = await lines(agent);
+  expect(entries.filter((entry) => entry['tool'] === 'score').map((entry) => entry['exitStatus'])).toEqual([1, 0]);
+});
+
+test('an attempt without scores has no such tool, and a call of it is answered and reaches nobody', async () => {
+  const scores: Scores = { ask: () => Promise.reject(new Error('asked all the same')) };
+  const model = scriptedModel([
+    scriptedCall('python', { code: copyOf(1) }),
+    scriptedCall('score', {}),
+    write(program),
+    submit,
+  ]);
+  const agent = await rig.start(model, { scores });
+  agent.start(rig.order());
+  expect(await ended()).not.toHaveProperty('failureReason');
+  expect(model.requests[0]?.tools.map(({ name }) => name)).not.toContain('score');
+  expect(model.requests[2]?.messages.at(-1)?.content).toContain('There is no tool named "score".');
 });

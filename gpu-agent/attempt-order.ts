@@ -59,6 +59,8 @@ export interface AttemptOrder {
   readonly runSeed?: number;
   /** Ideas to sketch before one is worked on; 0 and 1 mean none. */
   readonly rankBeforeRun?: number;
+  /** Scores that may be asked for during the work. */
+  readonly scoreQueries?: number;
 }
 
 /** The first entry of the attempt's transcript: everything but the secret. */
@@ -71,6 +73,7 @@ export function plannedEntry(order: AttemptOrder, contextCharacters: number): Pl
     turns,
     tokens,
     contextCharacters,
+    ...(order.scoreQueries ? { scoreQueries: order.scoreQueries } : {}),
   };
   return {
     kind: 'planned',

@@ -26,10 +26,12 @@ import type { PackageOffer } from './packages/package-offer.ts';
 import { installLocked, solutionWithLock } from './packages/solution-lock.ts';
 import { openingMessages, type Prompts, rankingPrompts } from './prompts/prompts.ts';
 import type { Execution, Sandbox } from './sandbox/sandbox.ts';
+import type { Scores } from './scores/scores.ts';
 import { plainObservation } from './tools/observation.ts';
 import { fileText, type ParentFiles } from './tools/parent-files.ts';
 import { runTool, type ToolOutcome } from './tools/run-tool.ts';
 import { offeredTools } from './tools/schemas.ts';
+import { type ScoreRoom, scoreFile } from './tools/score-tool.ts';
 
 /** A solution is source code; weights are trained in the clean-slate run. */
 const maxSolutionBytes = 64 * 2 ** 20;
@@ -53,6 +55,7 @@ export interface Work {
   readonly artifacts: ArtifactClient;
   readonly bundles: Bundles;
   readonly packages: PackageOffer | undefined;
+  readonly scores: Scores;
   readonly prompts: Prompts;
   readonly slot: SlotLock;
   readonly deviceName: string;
@@ -105,6 +108,7 @@ async function prepare(work: Work): Promise<TrajectoryEvent> {
     dataFiles: bundle.files,
     device: deviceName === '' ? 'none' : deviceName,
     packages: (await packages?.projects()) ?? [],
+    scoreQueries: order.scoreQueries ?? 0,
   };
   const count = order.rankBeforeRun ?? 0;
   return {
@@ -143,7 +147,7 @@ async function callModel(
     seed: order.seed,
     messages: command.messages,
     ...(command.ranking === undefined
-      ? { tools: offeredTools }
+      ? { tools: offeredTools({ scores: (order.scoreQueries ?? 0) > 0 }) }
       : { tools: [], answerSchemaJson: rankingSchemas[command.ranking] }),
   };
   const timeoutMs = Math.max(1000, command.remainingSeconds * 1000);
@@ -171,6 +175,10 @@ async function callTool(
   const { request, callId, timeoutSeconds, rerun } = command;
   const { room, slot, clock, time } = work;
   if (request.tool === 'submit') throw new Error('invariant broken: submit is not run as a tool');
+  if (request.tool === 'score') {
+    const outcome = await scoreFile(request.path, await scoreRoom(work, timeoutSeconds, signal));
+    return { kind: 'toolEnded', callId, tool: request.tool, ...outcome, elapsedSeconds: time.elapsedSeconds() };
+  }
   const outcome = await runTool(request, {
     sandbox: await room.explore(),
     parents: await room.parents(),
@@ -192,6 +200,18 @@ async function callTool(
     ...outcome,
     observation,
     elapsedSeconds: time.elapsedSeconds(),
+  };
+}
+
+async function scoreRoom(
+  { order, room, artifacts, scores, clock, remaining }: Work,
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): Promise<ScoreRoom> {
+  const { runId, attemptId, epoch } = order;
+  return {
+    ...{ attempt: { runId, attemptId, epoch }, sandbox: await room.explore(), scores, clock, signal, timeoutSeconds },
+    ...{ store: artifacts.put, maxBytes: maxSubmissionBytes, remaining },
   };
 }
 

@@ -16,6 +16,7 @@ import type { Model } from './model/model.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import type { Prompts } from './prompts/prompts.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
+import type { Scores } from './scores/scores.ts';
 import { performTraced } from './trajectory-trace.ts';
 
 /** Carries out what one trajectory asks for. */
@@ -54,6 +55,8 @@ export interface OutsidePorts {
   readonly bundles: Bundles;
   /** What agents may install; undefined for nothing. */
   readonly packages: PackageOffer | undefined;
+  /** Scores during the work, where the run has any. */
+  readonly scores: Scores;
   readonly prompts: Prompts;
   readonly clock: Clock;
   /** Where attempts keep what they produced until it is stored. */

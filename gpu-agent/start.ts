@@ -29,6 +29,7 @@ import { loadPrompts } from './prompts/prompts.ts';
 import { bundlesInUse, sweepStaging } from './recovery.ts';
 import { agentService } from './rpc/agent-service.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
+import { coordinatorScores } from './scores/scores.ts';
 import { type SlotWatch, watchSlots } from './slot-watch.ts';
 
 /** Calls that run may end by themselves for so long. */
@@ -143,6 +144,13 @@ async function openPorts(
     expectRole: 'coordinator',
   });
   stack.defer(() => store.close());
+  const attempts = createRpcClient({
+    service: 'doubleblind.coordinator.v1.AttemptService',
+    address: config.coordinator.address,
+    tls,
+    expectRole: 'coordinator',
+  });
+  stack.defer(() => attempts.close());
   const artifacts = await createArtifactClient({
     remote: coordinatorArtifacts(store),
     cache: await openArtifactDirectory(join(stateDirectory, 'cache')),
@@ -166,6 +174,7 @@ async function openPorts(
       packages: await openPackages(config, { clock, log }, stack),
       model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
       artifacts,
+      scores: coordinatorScores({ client: attempts, clock, log, random: Math.random }),
       bundles: await openBundles({
         directory: join(stateDirectory, 'bundles'),
         artifacts,

@@ -53,7 +53,7 @@ interface Entry {
 
 /** Members of an answer that may leave before the seal. A new one is a finding until somebody has thought about it. */
 const answerMembers = new Set(
-  'type at to runId candidateId epoch task version submissionDigest cached score standardError feedback quarantined refusal line'.split(
+  'type at to runId candidateId epoch task version submissionDigest cached exploratory score standardError feedback quarantined refusal line'.split(
     ' ',
   ),
 );

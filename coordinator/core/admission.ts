@@ -9,6 +9,7 @@ import type { AttemptEvent, AttemptPlanned, Event, HostEvent, RunEvent } from '.
 import { maySteer } from './guidance.ts';
 import { mayKill } from './kill.ts';
 import type { Budgets } from './options.ts';
+import { admitsAnswer, admitsQuery } from './queries.ts';
 import { mayRelease } from './release.ts';
 import type { Run, State } from './state.ts';
 import { isLeased, openAttempts } from './state.ts';
@@ -44,6 +45,8 @@ export function admits(state: State, event: Event): boolean {
     case 'attemptStarted':
     case 'attemptEnded':
     case 'attemptLost':
+    case 'scoreAsked':
+    case 'scoreTold':
     case 'candidateScored':
     case 'candidateDuplicated':
     case 'candidateReleased':
@@ -166,6 +169,10 @@ function admitsOfAttempt(state: State, event: Exclude<AttemptEvent, AttemptPlann
     case 'attemptEnded':
     case 'attemptLost':
       return isLeased(attempt) && event.host === attempt.host;
+    case 'scoreAsked':
+      return admitsQuery(state.runs.get(event.runId), attempt, event);
+    case 'scoreTold':
+      return admitsAnswer(attempt, event);
     case 'candidateRefitted':
       return attempt.phase === 'evaluating' && attempt.operator === 'refit';
     case 'candidateScored':

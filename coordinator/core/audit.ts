@@ -1,5 +1,6 @@
 // The state's invariants, checked from scratch. Tests ask after every event, production once a minute.
 
+import { queriesUsed } from './queries.ts';
 import { handedIn } from './refit.ts';
 import { takesWork } from './schedule.ts';
 import { pairKey } from './search.ts';
@@ -104,6 +105,7 @@ function auditAttempt(state: State, attempt: Attempt): string[] {
     [(attempt.failureReason !== undefined) === (attempt.phase === 'failed'), 'its failure and its phase disagree'],
     [attempt.phase !== 'scored' || attempt.score?.quarantined === false, 'is scored without a sound score'],
     [attempt.duplicate === undefined || attempt.phase === 'scored', 'repeats another and is not scored'],
+    [queriesUsed(attempt) <= (state.runs.get(attempt.runId)?.options.scoreQueries ?? 0), 'asked for too many scores'],
     [attempt.phase !== 'evaluating' || attempt.artifacts.submission !== undefined, 'has nothing to evaluate'],
     [attempt.parents.every((id) => state.attempts.get(id)?.runId === attempt.runId), 'has a parent of another run'],
   ];

@@ -6,6 +6,7 @@ import type { AttemptId, Digest } from '../../shared/core/ids.ts';
 import type { FailureReason, Operator } from '../../shared/core/vocabulary.ts';
 import { guidanceOf } from './guidance.ts';
 import { top } from './population.ts';
+import { queriesLeft } from './queries.ts';
 import type { Attempt, State } from './state.ts';
 import type { Limits, Task } from './task.ts';
 
@@ -58,6 +59,8 @@ export interface Brief {
   readonly guidance: string;
   /** Ideas to sketch before one is worked on; 0 and 1 mean none. */
   readonly rankBeforeRun: number;
+  /** Scores that it may still ask for during its work. */
+  readonly scoreQueries: number;
   /** Pieces added since the run's creation that the guidance holds. */
   readonly guidanceAdded: number;
   readonly parents: readonly BriefParent[];
@@ -86,6 +89,7 @@ export function brief(state: State, attemptId: AttemptId): Brief | undefined {
     guidance: guidanceOf(run),
     guidanceAdded: run.steering.length,
     rankBeforeRun: run.options.rankBeforeRun ?? 0,
+    scoreQueries: attempt.operator === 'refit' ? 0 : queriesLeft(run, attempt),
     parents: attempt.parents.flatMap((id) => parentOf(state.attempts.get(id))),
     notes: attempt.operator === 'refit' ? [] : notesFor(state, attempt),
   };

@@ -8,7 +8,15 @@ import type { AttemptId, Digest, HostName, RunId, SlotId } from '../../shared/co
 import type { Rng } from '../../shared/core/rng.ts';
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { Budgets, RunOptions } from './options.ts';
-import type { AttemptArtifacts, Duplicate, EndReason, HostDescription, ModelBudget, Score } from './state.ts';
+import type {
+  AttemptArtifacts,
+  Duplicate,
+  EndReason,
+  HostDescription,
+  ModelBudget,
+  Score,
+  ScoreAnswer,
+} from './state.ts';
 import type { Task, Verdict } from './task.ts';
 
 /** Where and when an event took its place in the journal; given by the shell. */
@@ -143,6 +151,9 @@ export type AttemptEvent =
   | (OfAttempt & { readonly kind: 'attemptStarted'; readonly host: HostName })
   | AttemptEnded
   | (OfAttempt & { readonly kind: 'attemptLost'; readonly host: HostName; readonly message: string })
+  /** A score for a submission of an attempt that goes on; journaled before the evaluator is asked (queries.ts). */
+  | (OfAttempt & { readonly kind: 'scoreAsked'; readonly host: HostName; readonly submission: Digest })
+  | (OfAttempt & { readonly kind: 'scoreTold'; readonly submission: Digest; readonly answer: ScoreAnswer })
   | (OfAttempt & { readonly kind: 'candidateScored'; readonly score: Score })
   /** It repeats a scored candidate of its run: it takes that one's score and is no parent. */
   | (OfAttempt & {

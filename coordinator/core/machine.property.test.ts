@@ -15,7 +15,7 @@ import { step } from './step.ts';
 
 /** One random act: what, about which of the things there are, and a number to vary it. */
 const act = fc.record({
-  what: fc.integer({ min: 0, max: 19 }),
+  what: fc.integer({ min: 0, max: 21 }),
   which: fc.nat(1000),
   value: fc.double({ min: -1, max: 1, noNaN: true }),
   stale: fc.integer({ min: 0, max: 9 }),
@@ -55,7 +55,14 @@ function eventOf(state: State, { what, which, value, stale }: Act): Event {
     return { kind: 'hostChanged', host, description: changed };
   }
   if (what === 7) {
-    const options = { ...defaultOptions, limits, seed: which, candidates: 12, crossoverProbability: 0.5 };
+    const options = {
+      ...defaultOptions,
+      limits,
+      seed: which,
+      candidates: 12,
+      crossoverProbability: 0.5,
+      scoreQueries: 2,
+    };
     return { kind: 'runCreated', runId: run, requestId: run, task: { ...task, lowerIsBetter: value > 0 }, options };
   }
   if (what === 8) return { kind: which % 3 === 0 ? 'runPaused' : 'runResumed', runId: run };
@@ -80,6 +87,12 @@ function eventOfAttempt(attempt: Attempt, { what, which, value, stale }: Omit<Ac
   if (what === 12) return { kind: 'attemptStarted', ...about, host };
   if (what === 13 && value > 0.5) return { kind: 'candidateReleased', ...about, by: 'me', reason: 'looked at' };
   if (what === 13) return { kind: 'candidateRefused', ...about, failureReason: 'badSubmission', message: 'bad' };
+  const submission = digest(`${which % 4}`.repeat(64));
+  if (what === 20) return { kind: 'scoreAsked', ...about, host, submission };
+  if (what === 21) {
+    const answer = value > 0.5 ? { refusal: 'bad' } : { feedback: '0.4 ± 0.1' };
+    return { kind: 'scoreTold', ...about, submission, answer };
+  }
   if (what < 17) {
     const score = { value, standardError: 0, feedback: '', quarantined: value > 0.9, quarantineReason: '' };
     return { kind: 'candidateScored', ...about, score };

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly priority?: number | undefined;
   /** Ideas that each attempt sketches before a judge turn picks one; absent in the journals of versions that did not have it. */
   readonly rankBeforeRun?: number | undefined;
+  /** Scores that each attempt may ask for during its work; absent in the journals of versions that did not have it. */
+  readonly scoreQueries?: number | undefined;
 }
 
 /** The budgets that a run may be given more of; 0 means no limit. */

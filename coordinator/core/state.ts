@@ -105,6 +105,16 @@ export interface Score {
   readonly quarantineReason: string;
 }
 
+/** What an attempt was told of a score that it asked for: the evaluator's feedback text, or why there is none. */
+export type ScoreAnswer = { readonly feedback: string } | { readonly refusal: string };
+
+/** A score that an attempt asked for during its work. */
+export interface ScoreQuery {
+  readonly submission: Digest;
+  /** Absent until the evaluator has answered. */
+  readonly answer?: ScoreAnswer;
+}
+
 /** What an attempt left in the artifact store. */
 export interface AttemptArtifacts {
   readonly solution?: Digest | undefined;
@@ -154,6 +164,8 @@ export interface Attempt {
   failureReason: FailureReason | undefined;
   failureMessage: string;
   wasBest: boolean;
+  /** Scores asked for during its work, over all of its leases; absent where it asked for none. */
+  queries?: readonly ScoreQuery[];
   /** In the run that was forked. */
   readonly inheritedFrom?: AttemptId | undefined;
   repairPlanned: boolean;

@@ -16,6 +16,7 @@ import type { Event, StampedEvent } from './event.ts';
 import { runOf } from './event.ts';
 import { changeHost, cordonHost, endDrain, joinHost, loseHost, startDrain, suspectHost } from './host-steps.ts';
 import { killRun } from './kill.ts';
+import { askScore, tellScore } from './queries.ts';
 import { endRefit, judgeRun } from './refit.ts';
 import { releaseCandidate } from './release.ts';
 import {
@@ -107,6 +108,10 @@ function applyToRun(state: State, event: Exclude<Event, HostEvent>, at: number):
       return endAttempt(state, event, at);
     case 'attemptLost':
       return loseAttempt(state, event, at);
+    case 'scoreAsked':
+      return askScore(state, event);
+    case 'scoreTold':
+      return tellScore(state, event);
     case 'candidateScored':
       return score(state, event, at);
     case 'candidateDuplicated':

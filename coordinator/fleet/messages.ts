@@ -53,6 +53,7 @@ export function toStartRequest(order: StartOrder): Input<AgentMethods['startAtte
     runSeed: brief.runSeed,
     draftNumber: brief.draftNumber,
     rankBeforeRun: brief.rankBeforeRun,
+    scoreQueries: brief.scoreQueries,
     gatewayToken: order.token,
     model: brief.model,
     guidance: brief.guidance,

@@ -55,6 +55,7 @@ const optionsSchema = z.object({
   repair: z.boolean().optional(),
   priority: count.max(100).default(0),
   rankBeforeRun: count.max(16).default(0),
+  scoreQueries: count.max(1000).default(0),
 });
 
 const requestSchema = z.object({

@@ -19,6 +19,8 @@ interface Submission {
   readonly digest: string;
   readonly sizeBytes: number;
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** A score for an attempt that goes on. */
+  readonly exploratory?: boolean;
 }
 
 /** What the last execution of a run wrote. */
@@ -112,9 +114,9 @@ export function connectEvaluator(options: { readonly address: string; readonly t
 }
 
 async function* evaluateMessages(submission: Submission) {
-  const { runId, attemptId, epoch, parentIds, task, digest: name, sizeBytes, bytes } = submission;
+  const { runId, attemptId, epoch, parentIds, task, digest: name, sizeBytes, bytes, exploratory = false } = submission;
   const candidate = { runId, attemptId, epoch };
-  yield { header: { candidate, task, submissionDigest: name, submissionBytes: sizeBytes, parentIds } };
+  yield { header: { candidate, task, submissionDigest: name, submissionBytes: sizeBytes, parentIds, exploratory } };
   for await (const chunk of bytes) yield { chunk };
 }
 

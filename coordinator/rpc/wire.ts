@@ -9,6 +9,7 @@ import { elapsedMs } from '../core/budget.ts';
 import { scoredCount } from '../core/duplicates.ts';
 import { guidanceOf } from '../core/guidance.ts';
 import { best } from '../core/population.ts';
+import { queriesUsed } from '../core/queries.ts';
 import type { Attempt, Host, Run, Slot, State } from '../core/state.ts';
 
 type SearchMethods = Services['doubleblind.coordinator.v1.SearchService'];
@@ -99,6 +100,7 @@ export function candidateToWire(attempt: Attempt): Input<WireCandidate> {
     duplicateOf: attempt.duplicate?.of ?? '',
     duplicateBy: attempt.duplicate?.by ?? '',
     inheritedFrom: attempt.inheritedFrom ?? '',
+    scoreQueriesUsed: queriesUsed(attempt),
   };
 }
 

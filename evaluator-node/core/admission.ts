@@ -9,7 +9,7 @@ export interface AdmissionFacts {
   readonly boundVersion?: string;
   /** Largest epoch seen for the candidate. */
   readonly newestEpoch?: number;
-  /** Digest that was evaluated in that epoch. */
+  /** Digest that was evaluated in that epoch as the candidate's own; exploratory ones are not. */
   readonly newestDigest?: string;
 }
 

@@ -13,6 +13,8 @@ export interface Submission {
   readonly task: string;
   readonly digest: string;
   readonly bytes: number;
+  /** A score that an attempt asks for during its work; what was submitted does not become the candidate. */
+  readonly exploratory?: boolean;
   /** Who asked, for the ledger. */
   readonly caller: string;
 }

@@ -160,6 +160,7 @@ function submissionOf(header: EvaluateHeader, caller: string): Submission {
     candidateId: header.candidate?.attemptId ?? '',
     epoch: header.candidate?.epoch ?? 0,
     parentIds: header.parentIds,
+    exploratory: header.exploratory,
     task: header.task,
     digest: header.submissionDigest,
     bytes: header.submissionBytes,

@@ -22,6 +22,12 @@ type Client = RpcClient<Service>;
 type EvaluateResponse = Awaited<ReturnType<Client['evaluate']>>;
 type Verdict = NonNullable<Awaited<ReturnType<Client['sealRun']>>['verdict']>;
 
+/** Under which epoch, and whether for an attempt that goes on; the first one and no where nothing is said. */
+interface Asked {
+  readonly epoch?: number;
+  readonly exploratory?: boolean;
+}
+
 /** Files of a task folder by their path. */
 export type Folder = Readonly<Record<string, string>>;
 
@@ -30,7 +36,7 @@ export interface EvaluatorRig {
   readonly stateDirectory: string;
   /** The public files of a task. */
   bundle(name: string): Promise<Map<string, string>>;
-  evaluate(task: string, run: string, candidate: string, text: string): Promise<EvaluateResponse>;
+  evaluate(task: string, run: string, candidate: string, text: string, how?: Asked): Promise<EvaluateResponse>;
   seal(task: string, run: string, candidateIds: readonly string[]): Promise<Verdict>;
   finalSubmission(run: string): Promise<string>;
   refitBundle(run: string): Promise<Map<string, string>>;
@@ -86,7 +92,8 @@ export async function startEvaluatorRig(
     client,
     stateDirectory: state,
     bundle: async (name) => filesOf(await joined(client.getBundle({ name }, {}))),
-    evaluate: (task, run, candidate, text) => client.evaluate(messages({ task, run, candidate }, text), deadline),
+    evaluate: (task, run, candidate, text, how = {}) =>
+      client.evaluate(messages({ task, run, candidate, ...how }, text), deadline),
     async seal(task, runId, candidateIds) {
       const { verdict } = await client.sealRun({ runId, task, candidateIds }, deadline);
       if (verdict === undefined || verdict === null) throw new Error('no verdict');
@@ -113,11 +120,13 @@ async function filesOf(tar: Buffer): Promise<Map<string, string>> {
   return new Map((await readTree(tar)).map((file) => [file.path, file.bytes.toString()]));
 }
 
-async function* messages(about: { task: string; run: string; candidate: string }, text: string) {
+async function* messages(about: { task: string; run: string; candidate: string } & Asked, text: string) {
   const bytes = Buffer.from(text);
-  const candidate = { runId: about.run, attemptId: about.candidate, epoch: 1 };
+  const { task, epoch = 1, exploratory = false } = about;
+  const candidate = { runId: about.run, attemptId: about.candidate, epoch };
   const submissionDigest = createHash('sha256').update(bytes).digest('hex');
-  yield { header: { candidate, task: about.task, submissionDigest, submissionBytes: bytes.length, parentIds: [] } };
+  const header = { candidate, task, submissionDigest, submissionBytes: bytes.length, parentIds: [], exploratory };
+  yield { header };
   for (let at = 0; at < bytes.length; at += 500_000) yield { chunk: bytes.subarray(at, at + 500_000) };
 }
 

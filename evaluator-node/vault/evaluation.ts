@@ -126,14 +126,14 @@ const noScores: ScoreFailure = { kind: 'undefined', message: 'these predictions 
 /** The recorded answer, where there is one; throws where the submission is not admitted. */
 function replayed(parts: EvaluationParts, task: StoredTask, submission: Submission): Answer | undefined {
   const { runs, database } = parts.vault;
-  const { runId, candidateId, epoch, digest } = submission;
+  const { runId, candidateId, epoch, digest, exploratory = false } = submission;
   return database.transaction(() => {
     const recorded = runs.recordedOutcome(runId, candidateId, digest);
     const request = { version: task.version, epoch, digest };
     const admission = admit(request, runs.facts(runId, candidateId), recorded !== undefined);
     if (!admission.ok) throw admissionFault(admission.error);
     if (recorded === undefined) return;
-    runs.touchCandidate(runId, candidateId, epoch, digest);
+    runs.touchCandidate(runId, candidateId, epoch, exploratory ? undefined : digest);
     appendAnswer(parts, task, submission, recorded.outcome, true);
     return { ...recorded, cached: true };
   });
@@ -151,14 +151,14 @@ function record(
   reading: Refused | ScoredReading,
 ): Answer {
   const { runs } = parts.vault;
-  const { runId, candidateId, epoch, digest, parentIds } = submission;
+  const { runId, candidateId, epoch, digest, parentIds, exploratory = false } = submission;
   if (reading.kind === 'refused' && reading.refusal.kind === 'digestMismatch') {
     // A fault of the transport says nothing about the file: it is told, and forgotten, so that the file can be sent again.
     const outcome = refused(reading.refusal);
     return { outcome, cached: false, ledgerSequence: appendAnswer(parts, task, submission, outcome, false) };
   }
   runs.bind(runId, task.version);
-  runs.touchCandidate(runId, candidateId, epoch, digest);
+  runs.touchCandidate(runId, candidateId, epoch, exploratory ? undefined : digest);
   runs.noteParents(runId, candidateId, parentIds);
   const { cached, ...scored } = outcomeOf(parts, task, submission, reading);
   const ledgerSequence = appendAnswer(parts, task, submission, scored.outcome, cached);
@@ -247,11 +247,11 @@ function searchOutcome(task: StoredTask, { search }: SplitScores, feedback: stri
 export function appendAnswer(
   parts: EvaluationParts,
   task: StoredTask,
-  submission: Pick<Submission, 'caller' | 'runId' | 'candidateId' | 'epoch' | 'digest'>,
+  submission: Pick<Submission, 'caller' | 'runId' | 'candidateId' | 'epoch' | 'digest' | 'exploratory'>,
   outcome: Outcome,
   cached: boolean,
 ): number {
-  const { caller, runId, candidateId, epoch, digest } = submission;
+  const { caller, runId, candidateId, epoch, digest, exploratory = false } = submission;
   const { description, version } = task;
   return parts.ledger.append(runId, {
     type: 'evaluated',
@@ -264,6 +264,7 @@ export function appendAnswer(
     version,
     submissionDigest: digest,
     cached,
+    ...(exploratory ? { exploratory } : {}),
     ...toldOutcome(outcome),
   }).sequence;
 }

@@ -57,8 +57,8 @@ export interface Runs {
   find(runId: string): { version: string; verdict?: string } | undefined;
   bind(runId: string, version: string): void;
   recordedOutcome(runId: string, candidateId: string, digest: string): RecordedOutcome | undefined;
-  /** Notes that this epoch now holds the candidate. */
-  touchCandidate(runId: string, candidateId: string, epoch: number, digest: string): void;
+  /** Notes that this epoch now holds the candidate, and with which submission; without one that stays as it was. */
+  touchCandidate(runId: string, candidateId: string, epoch: number, digest: string | undefined): void;
   record(evaluation: EvaluationRecord): void;
   /** The answer that the run has for those predictions, of whichever candidate. */
   outcomeOfPrediction(runId: string, predictionDigest: string): Outcome | undefined;
@@ -106,11 +106,12 @@ export function openRuns(database: Database): Runs {
     touchCandidate(runId, candidateId, epoch, digest) {
       database.run(
         `INSERT INTO candidates (run_id, candidate_id, epoch, digest) VALUES (?, ?, ?, ?)
-         ON CONFLICT (run_id, candidate_id) DO UPDATE SET epoch = excluded.epoch, digest = excluded.digest`,
+         ON CONFLICT (run_id, candidate_id) DO UPDATE
+         SET epoch = excluded.epoch, digest = iif(excluded.digest = '', digest, excluded.digest)`,
         runId,
         candidateId,
         epoch,
-        digest,
+        digest ?? '',
       );
     },
     record: (evaluation) => insertEvaluation(database, evaluation),
@@ -179,7 +180,10 @@ function readFacts(database: Database, runId: string, candidateId: string): Admi
     runId,
     candidateId,
   );
-  return candidate === undefined ? facts : { ...facts, newestEpoch: candidate.epoch, newestDigest: candidate.digest };
+  if (candidate === undefined) return facts;
+  const { epoch: newestEpoch, digest: newestDigest } = candidate;
+  // Nothing but exploratory submissions so far.
+  return newestDigest === '' ? { ...facts, newestEpoch } : { ...facts, newestEpoch, newestDigest };
 }
 
 function insertParents(database: Database, runId: string, candidateId: string, parentIds: readonly string[]): void {

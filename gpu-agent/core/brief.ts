@@ -91,6 +91,8 @@ export interface Brief {
   readonly device: string;
   /** Packages that can be installed; none where no index is offered. */
   readonly packages: readonly string[];
+  /** Scores that may be asked for during the work; absent for none. */
+  readonly scoreQueries?: number;
 }
 
 /** Fills `{{name}}` in a template; an unknown name is a bug in the template and throws. */
@@ -106,7 +108,7 @@ export function fill(template: string, values: Readonly<Record<string, string>>)
 export const promptPlaceholders: readonly string[] = [
   ...['brief', 'task', 'title', 'metric', 'direction', 'idColumn', 'targetColumn', 'predictionColumns', 'description'],
   ...['data', 'turns', 'trajectorySeconds', 'toolSeconds', 'executionSeconds', 'cpus', 'memory', 'device', 'packages'],
-  ...['parents', 'lineage', 'ideas', 'guidance', 'angle'],
+  ...['parents', 'lineage', 'ideas', 'guidance', 'angle', 'scores'],
 ];
 
 /** The values that every prompt may use. `angles` are the roads that drafts take in turn. */
@@ -138,6 +140,7 @@ export function promptValues(brief: Brief, angles: readonly string[] = []): Reco
     ideas: ideasSection(brief.notes),
     guidance: guidanceSection(brief.guidance),
     angle: angleSection(brief.draftNumber ?? 0, angles),
+    scores: scoresText(brief.scoreQueries ?? 0),
   };
 }
 
@@ -262,6 +265,14 @@ function dataSection(brief: Brief): string {
   const files = brief.dataFiles.slice(0, maxFiles).map((file) => `- ${file}`);
   const rows = `${brief.task.trainRows} labelled rows in train.csv, ${brief.task.testRows} rows to predict in test.csv.`;
   return [rows, ...files].join('\n');
+}
+
+function scoresText(count: number): string {
+  if (count === 0) return 'and you never see it during your work.';
+  return (
+    `and of it you may see a little: the tool \`score\` has a submission file scored on a part of the hidden rows, ${count} ` +
+    `${count === 1 ? 'time' : 'times'} at most, with noise added and rounded to its error. Keep it for what cross-validation cannot tell.`
+  );
 }
 
 function packagesText(packages: readonly string[]): string {

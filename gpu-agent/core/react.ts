@@ -230,7 +230,7 @@ function settle(state: Trajectory, calls: readonly ToolCall[]): Trajectory {
     const message = `The model made the same call ${count} times in a row: ${call.name} ${call.argumentsJson.slice(0, 200)}`;
     return conclude(counted, { reason: 'gaveUp', message });
   }
-  const parsed = parseToolCall(call.name, call.argumentsJson);
+  const parsed = parseToolCall(call.name, call.argumentsJson, { scores: (limitsOf(state).scoreQueries ?? 0) > 0 });
   if (parsed.ok && parsed.value.tool === 'submit') {
     return { ...counted, note: noteOf(parsed.value), phase: { kind: 'taking', call } };
   }

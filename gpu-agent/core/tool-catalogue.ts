@@ -23,7 +23,7 @@ export interface ToolDefinition {
   readonly parameters: readonly ToolParameter[];
 }
 
-type ToolName = 'bash' | 'python' | 'read_file' | 'write_file' | 'edit_file' | 'inspect' | 'submit';
+type ToolName = 'bash' | 'python' | 'read_file' | 'write_file' | 'edit_file' | 'inspect' | 'score' | 'submit';
 
 /** What `inspect` may show of a parent. */
 type InspectSubject = 'code' | 'log' | 'note' | 'files';
@@ -36,6 +36,7 @@ export type ToolRequest =
   | { readonly tool: 'write_file'; readonly path: string; readonly content: string }
   | { readonly tool: 'edit_file'; readonly path: string; readonly old: string; readonly new: string }
   | { readonly tool: 'inspect'; readonly parent: 'A' | 'B'; readonly what: InspectSubject; readonly path?: string }
+  | { readonly tool: 'score'; readonly path?: string }
   | { readonly tool: 'submit'; readonly idea: string; readonly changes: string; readonly expectation?: string };
 
 const timeout: ToolParameter = {
@@ -50,8 +51,7 @@ function text(name: string, description: string, required = true): ToolParameter
   return { name, type: 'string', required, description };
 }
 
-/** All tools, in the order in which they are offered. */
-export const toolCatalogue: readonly ToolDefinition[] = [
+const basicTools: readonly ToolDefinition[] = [
   {
     name: 'bash',
     description:
@@ -109,23 +109,44 @@ export const toolCatalogue: readonly ToolDefinition[] = [
       text('path', 'With what = code: which file; main.py where left out.', false),
     ],
   },
-  {
-    name: 'submit',
-    description:
-      'Ends the work: /work/solution is taken and main.py is run once from a clean slate. Call it when the solution is as good as the budget allows. The texts become a note for those who build on your work.',
-    parameters: [
-      text('idea', 'The idea in one or two sentences.'),
-      text('changes', 'What was done, or what differs from the parents, in a few lines.'),
-      text('expectation', 'Score that you expect, how you estimated it, and what to try next.', false),
-    ],
-  },
 ];
 
+/** Where the run lets its attempts ask for scores. */
+const scoreTool: ToolDefinition = {
+  name: 'score',
+  description:
+    'Has a submission file scored on a part of the hidden rows. What you are told is moved by noise and rounded to its error. The number of scores is limited; a file that was scored before costs nothing.',
+  parameters: [text('path', 'The file; /out/submission.csv where left out.', false)],
+};
+
+const submitTool: ToolDefinition = {
+  name: 'submit',
+  description:
+    'Ends the work: /work/solution is taken and main.py is run once from a clean slate. Call it when the solution is as good as the budget allows. The texts become a note for those who build on your work.',
+  parameters: [
+    text('idea', 'The idea in one or two sentences.'),
+    text('changes', 'What was done, or what differs from the parents, in a few lines.'),
+    text('expectation', 'Score that you expect, how you estimated it, and what to try next.', false),
+  ],
+};
+
+/** Which tools an attempt is offered. */
+export interface ToolOffer {
+  /** Whether it may ask for scores during its work. */
+  readonly scores: boolean;
+}
+
+/** All tools, in the order in which they are offered. */
+export function toolCatalogue({ scores }: ToolOffer): readonly ToolDefinition[] {
+  return [...basicTools, ...(scores ? [scoreTool] : []), submitTool];
+}
+
 /** Reads a call as the model wrote it; the error is an observation for the model. */
-export function parseToolCall(name: string, argumentsJson: string): Result<ToolRequest, string> {
-  const definition = toolCatalogue.find((tool) => tool.name === name);
+export function parseToolCall(name: string, argumentsJson: string, offer: ToolOffer): Result<ToolRequest, string> {
+  const tools = toolCatalogue(offer);
+  const definition = tools.find((tool) => tool.name === name);
   if (definition === undefined) {
-    const names = toolCatalogue.map((tool) => tool.name).join(', ');
+    const names = tools.map((tool) => tool.name).join(', ');
     return err(`There is no tool named ${JSON.stringify(name.slice(0, 80))}. The tools are: ${names}.`);
   }
   const parsed = parseObject(argumentsJson);
@@ -218,6 +239,10 @@ function toRequest(tool: ToolName, values: Readonly<Record<string, unknown>>): T
         what: string('what') as InspectSubject,
         ...(typeof path === 'string' && path !== '' ? { path } : {}),
       };
+    }
+    case 'score': {
+      const path = values['path'];
+      return { tool, ...(typeof path === 'string' && path !== '' ? { path } : {}) };
     }
     case 'submit': {
       const expectation = values['expectation'];

@@ -18,6 +18,8 @@ export interface TrajectoryLimits {
   readonly tokens: number;
   /** Characters of a conversation that is sent to the model. */
   readonly contextCharacters: number;
+  /** Scores that may be asked for during the work; absent in transcripts of versions that did not have it. */
+  readonly scoreQueries?: number;
 }
 
 /** Digests of what an attempt left in the artifact store. */

@@ -158,3 +158,13 @@ test('an agent is told whether it can install packages, and which', () => {
   expect(system?.content).toContain('`pip install NAME` gets wheels from a read-only index of: tool0, tool1,');
   expect(system?.content).toContain('tool59 and 10 more');
 });
+
+test('scores during the work are told of only where there are some', () => {
+  const systemOf = (scoreQueries: number) => openingMessages(prompts, brief({ scoreQueries }))[0]?.content ?? '';
+  expect(systemOf(0)).toContain('Only the hidden score counts, and you never see it during your work. So');
+  expect(systemOf(0)).not.toContain('`score`');
+  expect(systemOf(3)).toContain(
+    'the tool `score` has a submission file scored on a part of the hidden rows, 3 times at most',
+  );
+  expect(systemOf(3)).not.toContain('you never see it');
+});

@@ -116,6 +116,7 @@ export const startSchema = z
     draftNumber: count.default(0),
     runSeed: count.default(0),
     rankBeforeRun: count.max(mostSketches).default(0),
+    scoreQueries: count.default(0),
   })
   .refine((request) => request.parents.length === parentCounts[request.operator], {
     path: ['parents'],

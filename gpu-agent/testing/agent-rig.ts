@@ -23,6 +23,7 @@ import { openPerformers } from '../performer.ts';
 import { loadPrompts } from '../prompts/prompts.ts';
 import { createFakeSandboxEngine, type FakeScript } from '../sandbox/fake-sandbox.ts';
 import type { SandboxEngine } from '../sandbox/sandbox.ts';
+import type { Scores } from '../scores/scores.ts';
 import { cpuSlots } from '../slots.ts';
 
 /** An artifact store in memory that can be away. */
@@ -83,6 +84,8 @@ interface RigOptions {
   readonly engine?: SandboxEngine;
   /** What agents may install. */
   readonly packages?: PackageOffer;
+  /** Answers to scores that are asked for; none where nothing is said. */
+  readonly scores?: Scores;
   readonly clock?: Clock;
   readonly trajectoriesPerSlot?: number;
   /** CPU slots; two where nothing is said. */
@@ -147,9 +150,12 @@ interface RigAgent {
   readonly script?: FakeScript;
   readonly engine?: SandboxEngine;
   readonly packages?: PackageOffer;
+  readonly scores?: Scores;
   readonly trajectoriesPerSlot?: number;
   readonly slots?: number;
 }
+
+const noScores: Scores = { ask: async () => await Promise.resolve({ kind: 'denied', message: 'there are none here' }) };
 
 async function startRigAgent({ directory, root, artifacts, bus, model, clock, ...rest }: RigAgent): Promise<Agent> {
   const random = (): number => 0.5;
@@ -184,6 +190,7 @@ async function startRigAgent({ directory, root, artifacts, bus, model, clock, ..
           inUse: () => new Set(),
         }),
         packages: rest.packages,
+        scores: rest.scores ?? noScores,
         prompts: loadPrompts(),
         clock,
         stagingDirectory: join(directory, 'staging'),

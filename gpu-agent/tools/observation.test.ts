@@ -44,7 +44,8 @@ test('a long text of our own is cut as well', () => {
 });
 
 test('the tools are offered as JSON Schema with required parameters and nothing else', () => {
-  expect(offeredTools.map((tool) => tool.name)).toEqual([
+  const tools = offeredTools({ scores: false });
+  expect(tools.map((tool) => tool.name)).toEqual([
     'bash',
     'python',
     'read_file',
@@ -53,10 +54,16 @@ test('the tools are offered as JSON Schema with required parameters and nothing 
     'inspect',
     'submit',
   ]);
-  expect(JSON.parse(offeredTools[5]?.parametersJson ?? '')).toMatchObject({
+  expect(JSON.parse(tools[5]?.parametersJson ?? '')).toMatchObject({
     type: 'object',
     required: ['parent', 'what'],
     additionalProperties: false,
     properties: { parent: { enum: ['A', 'B'] }, what: { enum: ['code', 'log', 'note', 'files'] } },
   });
+});
+
+test('the tool for scores is on offer only where the run has some, before the one that ends the work', () => {
+  const names = offeredTools({ scores: true }).map((tool) => tool.name);
+  expect(names.slice(-2)).toEqual(['score', 'submit']);
+  expect(names.filter((name) => name !== 'score')).toEqual(offeredTools({ scores: false }).map((tool) => tool.name));
 });

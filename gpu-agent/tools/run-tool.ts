@@ -42,7 +42,10 @@ export interface ToolOutcome {
 }
 
 /** Runs the call; rejects where the sandbox itself fails or the signal aborts. */
-export async function runTool(request: Exclude<ToolRequest, { tool: 'submit' }>, room: ToolRoom): Promise<ToolOutcome> {
+export async function runTool(
+  request: Exclude<ToolRequest, { tool: 'submit' | 'score' }>,
+  room: ToolRoom,
+): Promise<ToolOutcome> {
   if (request.tool === 'inspect') {
     const { text, found } = inspectParent(room.parents, request);
     const exitStatus = found ? 0 : 1;
@@ -89,7 +92,7 @@ function outcome(reply: SessionReply, room: ToolRoom, waitedSeconds: number, slo
   };
 }
 
-function sessionCall(request: Exclude<ToolRequest, { tool: 'submit' | 'inspect' }>): SessionCall {
+function sessionCall(request: Exclude<ToolRequest, { tool: 'submit' | 'score' | 'inspect' }>): SessionCall {
   switch (request.tool) {
     case 'bash':
       return { kind: 'bash', command: request.command };

@@ -1,6 +1,6 @@
 // The tools as the gateway takes them: name, description, JSON Schema of the arguments.
 
-import { type ToolDefinition, type ToolParameter, toolCatalogue } from '../core/tool-catalogue.ts';
+import { type ToolDefinition, type ToolOffer, type ToolParameter, toolCatalogue } from '../core/tool-catalogue.ts';
 
 export interface OfferedTool {
   readonly name: string;
@@ -8,12 +8,14 @@ export interface OfferedTool {
   readonly parametersJson: string;
 }
 
-/** All tools, in order; the same bytes every time, so that providers can cache the front of a prompt. */
-export const offeredTools: readonly OfferedTool[] = toolCatalogue.map((tool) => ({
-  name: tool.name,
-  description: tool.description,
-  parametersJson: JSON.stringify(schemaOf(tool)),
-}));
+/** The tools on offer, in order; the same bytes every time, so that providers can cache the front of a prompt. */
+export function offeredTools(offer: ToolOffer): readonly OfferedTool[] {
+  return toolCatalogue(offer).map((tool) => ({
+    name: tool.name,
+    description: tool.description,
+    parametersJson: JSON.stringify(schemaOf(tool)),
+  }));
+}
 
 function schemaOf(tool: ToolDefinition): object {
   return {

@@ -20,9 +20,14 @@ test('nobody but the coordinator may reach the evaluator beyond reading tasks an
   }
 });
 
-test('an agent may complete, put and get, and nothing else', () => {
+test('an agent may ask for a score, complete, put and get, and nothing else', () => {
   const allowed = Object.keys(access).filter((method) => mayCall({ role: 'gpu-agent', name: 'x' }, method));
-  expect(allowed.map((method) => method.split('/')[1])).toEqual(['PutArtifact', 'GetArtifact', 'Complete']);
+  expect(allowed.map((method) => method.split('/')[1])).toEqual([
+    'ScoreSubmission',
+    'PutArtifact',
+    'GetArtifact',
+    'Complete',
+  ]);
 });
 
 test('unknown methods are refused, open services are not', () => {

@@ -32,6 +32,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'doubleblind.coordinator.v1.FleetService/CordonHost': operators,
   'doubleblind.coordinator.v1.FleetService/DrainHost': operators,
   'doubleblind.coordinator.v1.FleetService/UncordonHost': operators,
+  'doubleblind.coordinator.v1.AttemptService/ScoreSubmission': agents,
   'doubleblind.coordinator.v1.ArtifactService/PutArtifact': agents,
   'doubleblind.coordinator.v1.ArtifactService/GetArtifact': ['gpu-agent', 'operator'],
   'doubleblind.agent.v1.AgentService/DescribeHost': readers,

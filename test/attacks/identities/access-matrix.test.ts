@@ -24,6 +24,7 @@ import { strangeLeaf } from './strange-leaf.ts';
 const servedBy: Readonly<Record<ServiceName, Role>> = {
   'doubleblind.coordinator.v1.SearchService': 'coordinator',
   'doubleblind.coordinator.v1.FleetService': 'coordinator',
+  'doubleblind.coordinator.v1.AttemptService': 'coordinator',
   'doubleblind.coordinator.v1.ArtifactService': 'coordinator',
   'doubleblind.agent.v1.AgentService': 'gpu-agent',
   'doubleblind.evaluator.v1.EvaluatorService': 'evaluator',
@@ -33,7 +34,7 @@ const servedBy: Readonly<Record<ServiceName, Role>> = {
 /** Callers of a method, by rule. */
 function expected(service: string, method: string): readonly Role[] {
   if (/Search|Fleet/.test(service)) return ['operator'];
-  if (method === 'PutArtifact' || method === 'Complete') return ['gpu-agent'];
+  if (['PutArtifact', 'Complete', 'ScoreSubmission'].includes(method)) return ['gpu-agent'];
   if (method === 'GetArtifact') return ['gpu-agent', 'operator'];
   if (method === 'CheckModel') return ['operator'];
   const reading = [

@@ -69,6 +69,7 @@ export interface StartAttemptRequest {
   draftNumber: number;
   runSeed: number;
   rankBeforeRun: number;
+  scoreQueries: number;
 }
 
 export interface StartAttemptResponse {

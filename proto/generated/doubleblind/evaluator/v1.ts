@@ -49,6 +49,7 @@ export interface EvaluateHeader {
   submissionDigest: string;
   submissionBytes: number;
   parentIds: string[];
+  exploratory: boolean;
 }
 
 export interface EvaluateRequest {
