@@ -7,7 +7,10 @@ import { forkRun } from '../../coordinator/rpc/fork-run.ts';
 import { runId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
-import type { World } from './world.ts';
+import type { SimCoordinator } from './coordinator.ts';
+import type { SimEvaluator } from './evaluator.ts';
+import type { History } from './history.ts';
+import type { Timeline } from './timeline.ts';
 
 const forkShare = 0.4;
 const forkRequest = 'the fork';
@@ -21,8 +24,17 @@ const forkOptions = {
   ...{ model: '', guidance: '', operators: [], limits: null, seed: 3 },
 };
 
+/** What they see of the world. */
+export interface Workplace {
+  readonly timeline: Timeline;
+  readonly coordinator: SimCoordinator;
+  readonly evaluator: SimEvaluator;
+  readonly history: History;
+  fail(problem: string): void;
+}
+
 export class Researchers {
-  private readonly world: World;
+  private readonly world: Workplace;
   private readonly rng: Rng;
   private readonly seed: number;
   private readonly runs: number;
@@ -30,7 +42,7 @@ export class Researchers {
   private made = 0;
   private gaveUp: boolean = false;
 
-  constructor(world: World, seed: number) {
+  constructor(world: Workplace, seed: number) {
     this.world = world;
     this.seed = seed;
     this.rng = seedRng(`researchers ${seed}`);
