@@ -9,6 +9,8 @@ import type { TlsPaths } from '../rpc/tls-files.ts';
 export interface TestNats {
   /** host:port; the same after a restart. */
   readonly address: string;
+  /** Of the first start. */
+  readonly pid: number;
   /** Ends the process with a signal and waits for its end. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** Starts it again on the same port and store. */
@@ -39,6 +41,7 @@ export async function startTestNats(tls: TlsPaths, render: RenderConfig): Promis
   };
   return {
     address,
+    pid: running.child.pid ?? 0,
     kill,
     async restart() {
       running = await launch(address);
