@@ -46,22 +46,25 @@ export function requireDebian(peers: readonly DebianPeer[]): void {
 }
 
 /**
- * Installs a package of npm for this benchmark alone, beside the results; gives the directory in which it can be
- * imported. Throws where the registry cannot be reached.
+ * Installs packages of npm for a benchmark alone, beside the results; gives the directory from which they can be required.
+ * Throws where the registry cannot be reached.
  */
-export function requireNpm(name: string, version: string): string {
+export function requireNpm(versions: Readonly<Record<string, string>>): string {
   const directory = resultPath('peers');
-  const manifest = join(directory, 'node_modules', name, 'package.json');
-  const installed = existsSync(manifest)
-    ? (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
-    : '';
-  if (installed === version) return directory;
+  const missing = Object.entries(versions).filter(([name, version]) => installedVersion(directory, name) !== version);
+  if (missing.length === 0) return directory;
   mkdirSync(directory, { recursive: true });
-  process.stderr.write(`… installing ${name} ${version} from npm\n`);
-  const words = ['install', '--prefix', directory, '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`];
+  const wanted = missing.map(([name, version]) => `${name}@${version}`);
+  process.stderr.write(`… installing ${wanted.join(', ')} from npm\n`);
+  const words = ['install', '--prefix', directory, '--ignore-scripts', '--no-audit', '--no-fund', ...wanted];
   const { status, stderr } = spawnSync('npm', words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`a peer is missing: npm ${words.join(' ')} failed\n${stderr}`);
   return directory;
+}
+
+function installedVersion(directory: string, name: string): string | undefined {
+  const manifest = join(directory, 'node_modules', name, 'package.json');
+  return existsSync(manifest) ? (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version : undefined;
 }
 
 /** The first line that a command prints. */

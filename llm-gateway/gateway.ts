@@ -132,7 +132,7 @@ function unlessAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Prom
 
 function openAttempt({ book, tokenSecret, clock }: GatewayOptions, order: AccountOrder): string {
   const token = tokenOf(tokenSecret, order);
-  return book.transaction(() => {
+  return book.relaxed(() => {
     const newest = book.newestEpoch(order.attemptId);
     if (order.epoch < newest) {
       throw new RpcFault(

@@ -45,7 +45,8 @@ export function greedyMs(durations: readonly number[], slots: number): number {
 /** Makespan where a generation of one job a slot begins when the one before has ended. */
 export function generationsMs(durations: readonly number[], slots: number): number {
   let sum = 0;
-  for (let start = 0; start < durations.length; start += slots) sum += Math.max(...durations.slice(start, start + slots));
+  for (let start = 0; start < durations.length; start += slots)
+    sum += Math.max(...durations.slice(start, start + slots));
   return sum;
 }
 

@@ -17,7 +17,7 @@ export interface Worker {
 /** Starts a script of this folder with one JSON argument; resolves when it has sent its first message. */
 export async function startWorker(script: string, options: object): Promise<Worker> {
   const child = fork(join(import.meta.dirname, script), [JSON.stringify(options)], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: process.env['BENCH_PROFILE'] === 'host' ? ['--cpu-prof','--cpu-prof-dir=/tmp/prof'] : [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const ready = await firstMessage(child, script);
   return {
@@ -30,7 +30,7 @@ export async function startWorker(script: string, options: object): Promise<Work
     },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      child.disconnect();
+      child.kill('SIGKILL');
       await once(child, 'exit');
     },
   };

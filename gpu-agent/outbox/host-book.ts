@@ -73,7 +73,8 @@ export function openHostBook(path: string): HostBook {
   const waiting = new Map<number, ResultEvent>();
   return {
     open: (order, first, started, at) => openAttempt(database, order, first, started, at),
-    append: (order, entry, at) => append(database, order, entry, at),
+    // A machine that loses its power loses the sandboxes too, so what they had come to need not outlive it: the end does.
+    append: (order, entry, at) => database.relaxed(() => append(database, order, entry, at)),
     end(order, entry, ended, at) {
       database.transaction(() => {
         append(database, order, entry, at);
@@ -123,7 +124,8 @@ export function openHostBook(path: string): HostBook {
       ) !== undefined,
     confirm(sequences) {
       for (const seq of sequences) waiting.delete(seq);
-      return database.transaction(() =>
+      // An event whose receipt was forgotten is sent once more, which is harmless.
+      return database.relaxed(() =>
         sequences.reduce((freed, seq) => freed + database.run('DELETE FROM outbox WHERE seq = ?', seq).changes, 0),
       );
     },

@@ -23,6 +23,26 @@ test('a database keeps its rows over a reopen and runs each migration once', () 
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
+test('a relaxed transaction is whole, and what follows waits for the disk again', () => {
+  const path = freshPath();
+  const first = openDatabase({ path, migrations });
+  expect(first.relaxed(() => first.get<{ synchronous: number }>('PRAGMA synchronous')?.synchronous)).toBe(1);
+  expect(() =>
+    first.relaxed(() => {
+      first.run('INSERT INTO book (text) VALUES (?)', 'lost');
+      throw new Error('stop');
+    }),
+  ).toThrow('stop');
+  first.relaxed(() => first.run('INSERT INTO book (text) VALUES (?)', 'kept'));
+  expect(first.get<{ synchronous: number }>('PRAGMA synchronous')?.synchronous).toBe(2);
+  // A transaction that waits for the disk does so with all that it holds.
+  first.transaction(() => first.relaxed(() => first.run('INSERT INTO book (text) VALUES (?)', 'inside')));
+  const second = openDatabase({ path, migrations });
+  expect(second.all<{ text: string }>('SELECT text FROM book').map(({ text }) => text)).toEqual(['kept', 'inside']);
+  second.close();
+  first.close();
+});
+
 test('a transaction that throws leaves nothing behind, its inner one included', () => {
   const database = openDatabase({ path: ':memory:', migrations });
   expect(() =>

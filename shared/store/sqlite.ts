@@ -1,6 +1,7 @@
 // The only door to node:sqlite. Every durable book of every daemon is opened here, so that all have the same guarantees.
 // Invariants:
-// 1. A transaction that returned is on disk (WAL with synchronous=FULL).
+// 1. A transaction that returned is on disk (WAL with synchronous=FULL). One that was asked for as `relaxed` is with the
+//    operating system: it survives the end of the process, and it is on disk with the next one that is not relaxed.
 // 2. Migration n of a database runs once, in order, in one transaction with its version number (user_version).
 // 3. A database of a newer program than this one is refused, not guessed at.
 
@@ -23,6 +24,11 @@ export interface Database {
   iterate<Shape = Row>(sql: string, ...params: SqlValue[]): IterableIterator<Shape>;
   /** Runs `fn` in one write transaction: all of it or, where it throws, nothing. Inner calls join the outer one. */
   transaction<Value>(fn: () => Value): Value;
+  /**
+   * The same without waiting for the disk. Only a machine that loses its power can forget it, and then nothing that was
+   * written later is remembered either.
+   */
+  relaxed<Value>(fn: () => Value): Value;
   close(): void;
 }
 
@@ -94,6 +100,15 @@ function wrap(connection: DatabaseSync): Database {
     iterate: <Shape>(sql: string, ...params: SqlValue[]) =>
       connection.prepare(sql).iterate(...params) as IterableIterator<Shape>,
     transaction: (fn) => transaction(connection, fn),
+    relaxed(fn) {
+      if (connection.isTransaction) return fn();
+      connection.exec('PRAGMA synchronous = NORMAL');
+      try {
+        return transaction(connection, fn);
+      } finally {
+        connection.exec('PRAGMA synchronous = FULL');
+      }
+    },
     close() {
       prepared.clear();
       connection.close();
