@@ -101,6 +101,17 @@ export const gatewayConfigSchema = z.strictObject({
     .describe(
       'Tried in this order; the first model of the first is the default. Without any, the offline policy answers.',
     ),
+  outgoing: z
+    .strictObject({
+      digestFile: z
+        .union([pathSchema, z.literal('')])
+        .default('')
+        .describe(
+          'File with SHA-256 digests of words that no prompt may hold, such as canaries among hidden labels; keys and tokens ' +
+            'are cut out of prompts without it.',
+        ),
+    })
+    .prefault({}),
   retry: z
     .strictObject({
       tries: z.number().int().min(1).max(20).default(6).describe('Most tries of one upstream for one turn.'),

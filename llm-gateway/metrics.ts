@@ -8,10 +8,12 @@ export interface TurnMeter {
   answered(recorded: RecordedTurn, seconds: number): void;
   /** An upstream gave no answer to one try. */
   failed(upstream: string, kind: string): void;
+  /** What was cut out of a prompt before it left. */
+  leaked(upstream: string, kinds: readonly string[]): void;
 }
 
 /** Reports to nobody. */
-export const silentMeter: TurnMeter = { answered: () => undefined, failed: () => undefined };
+export const silentMeter: TurnMeter = { answered: () => undefined, failed: () => undefined, leaked: () => undefined };
 
 /** A meter with its page. */
 export function createTurnMeter(): { readonly meter: TurnMeter; readonly page: Metrics } {
@@ -21,6 +23,11 @@ export function createTurnMeter(): { readonly meter: TurnMeter; readonly page: M
     'upstream',
     'kind',
   ]);
+  const leaks = page.counter(
+    'removed_from_prompts_total',
+    'Secrets that were cut out of prompts, by upstream and kind.',
+    ['upstream', 'kind'],
+  );
   const seconds = page.histogram('turn_seconds', 'Time of a turn at one upstream, retries included.', ['upstream']);
   const tokens = page.counter('tokens_total', 'Tokens read and written, by upstream.', ['upstream', 'direction']);
   const dollars = page.counter('dollars_total', 'Price of the turns in US dollars, by upstream.', ['upstream']);
@@ -35,6 +42,9 @@ export function createTurnMeter(): { readonly meter: TurnMeter; readonly page: M
         dollars.add({ upstream }, price);
       },
       failed: (upstream, kind) => failures.add({ upstream, kind }),
+      leaked(upstream, kinds) {
+        for (const kind of kinds) leaks.add({ upstream, kind });
+      },
     },
   };
 }

@@ -13,6 +13,7 @@ import { createGateway } from './gateway.ts';
 import { createTurnMeter } from './metrics.ts';
 import { llmService } from './rpc/llm-service.ts';
 import { createCassetteUpstream, recording } from './upstream/cassette.ts';
+import { guarded, type Rules } from './upstream/guarded-upstream.ts';
 import { createOfflinePolicyUpstream } from './upstream/offline-policy/offline-policy-upstream.ts';
 import { createOpenAiUpstream } from './upstream/openai-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -33,9 +34,15 @@ export async function startGateway(
   { log, clock, random = Math.random }: { readonly log: Logger; readonly clock: Clock; readonly random?: () => number },
 ): Promise<RunningGateway> {
   mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
-  const upstreams = openUpstreams(config, clock);
   const tokenSecret = readOrMakeSecret(join(config.stateDirectory, 'token.secret'));
   const { meter, page } = createTurnMeter();
+  const rules = outgoingRules(config);
+  const upstreams = openUpstreams(config, clock).map((upstream) =>
+    guarded(upstream, rules, (leaks) => {
+      meter.leaked(upstream.name, leaks);
+      log.warn({ upstream: upstream.name, leaks }, 'a prompt held what must not go out; it was removed');
+    }),
+  );
   const stack = new AsyncDisposableStack();
   try {
     const book = openBook(join(config.stateDirectory, 'gateway.sqlite'));
@@ -65,6 +72,19 @@ function openUpstreams({ upstreams }: GatewayConfig, clock: Clock): Upstream[] {
     return upstream.record === undefined ? endpoint : recording(endpoint, upstream.record);
   });
   return [...configured, createOfflinePolicyUpstream()];
+}
+
+/** The keys of the upstreams and our own by their value, and the words that the configuration marks. */
+function outgoingRules({ upstreams, tls, outgoing }: GatewayConfig): Rules {
+  const keyFiles = upstreams.flatMap((upstream) => (upstream.kind === 'openai' ? (upstream.keyFile ?? []) : []));
+  const keys = keyFiles.map((path) => readFileSync(path, 'utf8').trim());
+  // A line of a key says as much as the key.
+  const ownKey = readFileSync(tls.key, 'utf8')
+    .split('\n')
+    .filter((line) => line.length > 40 && !line.startsWith('-'));
+  const { digestFile } = outgoing;
+  const digests = digestFile === '' ? [] : (readFileSync(digestFile, 'utf8').match(/\b[0-9a-f]{64}\b/g) ?? []);
+  return { secrets: [...keys, ...ownKey], digests: new Set(digests) };
 }
 
 /** The secret that tokens are derived from; made once, written whole or not at all. */
