@@ -2,6 +2,9 @@
 //
 // Time is the coordinator's own working time while the run is not paused: a monotonic clock cannot be read across a
 // restart, and a wall clock decides nothing here. So pauses and the coordinator's absence do not count against a budget.
+//
+// Of money, tokens and slot time a reserve is held ahead: what the attempts that were begun, and a refit at the end, are expected to need.
+// The verdict itself asks no model and no slot.
 
 import { scoredCount } from './duplicates.ts';
 import type { EndReason, ModelBudget, Run, State } from './state.ts';
@@ -24,8 +27,33 @@ export function usedUp(run: Run, clockMs: number): EndReason | undefined {
   if (reached(elapsedMs(run, clockMs), options.wallSeconds * 1000)) return 'wall-clock';
   if (run.spentBudget !== undefined && openAttempts(run) === 0) return run.spentBudget;
   if (reached(usage.slotSeconds, options.slotHours * 3600)) return 'slot-hours';
-  return undefined;
+  return run.phase === 'running' && openAttempts(run) === 0 ? reserved(run) : undefined;
 }
+
+/** Attempts of this run whose cost is part of its usage. */
+function settledAttempts(run: Run): number {
+  return ownScored(run) + run.quarantined + run.failed + run.evaluating.size;
+}
+
+/**
+ * The budget that has no room for another attempt beside its reserve, where an attempt costs what those before it did on
+ * average. As attempts end for less than that, there is room again. Nothing is known before the first has ended.
+ */
+function reserved(run: Run): 'dollars' | 'tokens' | 'slot-hours' | undefined {
+  const { options, usage } = run;
+  const settled = settledAttempts(run);
+  if (settled === 0) return undefined;
+  const begun = run.waiting.length + run.inFlight.size;
+  const lacks = (used: number, limit: number, refits: number): boolean =>
+    limit > 0 && used + (used / settled) * (begun + refits + 1) > limit * (1 + roundingShare);
+  if (lacks(usage.dollars, options.dollars, 0)) return 'dollars';
+  if (lacks(usage.outputTokens, options.tokens, 0)) return 'tokens';
+  // A refit is one more execution of a program that an attempt wrote and executed.
+  return lacks(usage.slotSeconds, options.slotHours * 3600, run.task.refit ? 1 : 0) ? 'slot-hours' : undefined;
+}
+
+/** Sums of money are doubles; ten attempts of a tenth of the budget must fit. */
+const roundingShare = 1e-9;
 
 /**
  * The budget of the model that is newly used up. It stops new attempts only: what is under way is paid for, cannot spend
@@ -44,7 +72,7 @@ function reached(used: number, limit: number): boolean {
 /** True where another attempt could still count. Attempts that cannot are not started: they would only be cancelled. */
 export function mayPlan(run: Run): boolean {
   const { options } = run;
-  if (run.spentBudget !== undefined) return false;
+  if (run.spentBudget !== undefined || reserved(run) !== undefined) return false;
   if (options.parallelAttempts > 0 && run.waiting.length + run.inFlight.size >= options.parallelAttempts) return false;
   return options.candidates === 0 || openAttempts(run) < options.candidates - ownScored(run);
 }

@@ -1,6 +1,7 @@
 // `npm run test:llm-faults [-- --attempts N]`: the same attempts against a model without and with faults in one turn of
 // five. Fails unless no attempt is lost, throughput stays at 80 % or more and spend at 1.2 times or less.
 
+import { quantileOf } from '../../bench/statistics.ts';
 import { faults } from '../../test/llm-faults/faulty-endpoint.ts';
 import { type FleetResult, runFleet } from '../../test/llm-faults/fleet.ts';
 
@@ -38,9 +39,20 @@ process.stdout.write(
 const held = faulty.lost.length === 0 && clean.lost.length === 0;
 process.exitCode = held && throughput >= goals.throughput && spend <= goals.spend ? 0 : 1;
 
-function print(name: string, { seconds, turns, dollars, lost }: FleetResult): void {
+function print(name: string, result: FleetResult): void {
+  const { seconds, turns, dollars, lost, attemptSeconds, turnSeconds } = result;
   const ended = attempts - lost.length;
   process.stdout.write(
-    `${name}: ${ended} of ${attempts} attempts in ${seconds.toFixed(1)} s, ${turns} requests, $${dollars.toFixed(3)}\n`,
+    `${name}: ${ended} of ${attempts} attempts in ${seconds.toFixed(1)} s, ${turns} requests, $${dollars.toFixed(3)}\n` +
+      `  an attempt: ${spread(attemptSeconds)}; a turn with its tries: ${spread(turnSeconds)}\n`,
   );
+}
+
+/** Median and 95th percentile, in seconds of the test and of the real run that it stands for. */
+function spread(seconds: readonly number[]): string {
+  const at = (share: number): string => {
+    const value = quantileOf(seconds, share);
+    return `${value.toFixed(2)} s (${((value * 1000) / scaleMs).toFixed(0)} s)`;
+  };
+  return `p50 ${at(0.5)}, p95 ${at(0.95)}`;
 }

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { createGatewayModel } from '../../gpu-agent/model/gateway-model.ts';
+import type { Model } from '../../gpu-agent/model/model.ts';
 import { openRig, type Rig } from '../../gpu-agent/testing/agent-rig.ts';
 import { gatewayConfigSchema } from '../../llm-gateway/config.ts';
 import { startGateway } from '../../llm-gateway/start.ts';
@@ -28,6 +29,9 @@ export interface FleetOptions {
 export interface FleetResult {
   readonly seconds: number;
   readonly lost: readonly string[];
+  /** How long each attempt took, and each answered turn with all of its tries, in seconds. */
+  readonly attemptSeconds: readonly number[];
+  readonly turnSeconds: readonly number[];
   readonly dollars: number;
   /** What the endpoint would charge at the same prices. */
   readonly billedDollars: number;
@@ -111,8 +115,10 @@ async function runAttempts(
   gateway: GatewayClient,
   { attempts, lanes }: FleetOptions,
   toolMs: number,
-): Promise<{ seconds: number; lost: string[] }> {
-  const model = createGatewayModel({
+): Promise<Pick<FleetResult, 'seconds' | 'lost' | 'attemptSeconds' | 'turnSeconds'>> {
+  const turnSeconds: number[] = [];
+  const attemptSeconds: number[] = [];
+  const model = timed(turnSeconds, {
     gateway,
     clock: systemClock,
     log: silentLogger,
@@ -132,14 +138,29 @@ async function runAttempts(
       const order = rig.order({ attemptId: attemptId(id), slotId: slotId(`cpu-${index}`), gatewayToken: token, seed });
       const limits = { ...order.limits, turns: 30 };
       await waitFor(`${id} to be accepted`, () => accepted(() => agent.start({ ...order, limits })), often);
+      const startedMs = performance.now();
       const end = await waitFor(`${id} to end`, () => rig.bus.ended(id)?.body, often);
+      attemptSeconds.push((performance.now() - startedMs) / 1000);
       if (end.failureReason !== undefined) lost.push(`${id}: ${end.failureReason}: ${end.failureMessage ?? ''}`);
     }
   };
   const begun = performance.now();
   await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index)));
   const seconds = (performance.now() - begun) / 1000;
-  return { seconds, lost };
+  return { seconds, lost, attemptSeconds, turnSeconds };
+}
+
+/** The gateway's model, with the time of every turn that was answered written down. */
+function timed(turnSeconds: number[], options: Parameters<typeof createGatewayModel>[0]): Model {
+  const model = createGatewayModel(options);
+  return {
+    async complete(request, how) {
+      const startedMs = performance.now();
+      const reply = await model.complete(request, how);
+      if (reply.kind === 'answered') turnSeconds.push((performance.now() - startedMs) / 1000);
+      return reply;
+    },
+  };
 }
 
 /** The slot is free a moment after the end of its last attempt is told. */
