@@ -6,6 +6,7 @@ import { benchFleet } from './fleet.ts';
 import { benchOfflinePolicy } from './offline-policy.ts';
 import { type BenchReport, headLines } from './results.ts';
 import { benchScoring } from './scoring.ts';
+import { benchSelection } from './selection.ts';
 import { benchService } from './service.ts';
 import { benchUtilisation } from './utilisation.ts';
 
@@ -14,6 +15,7 @@ const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<
   fleet: benchFleet,
   'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
   scoring: benchScoring,
+  selection: benchSelection,
   service: benchService,
   utilisation: benchUtilisation,
 };
