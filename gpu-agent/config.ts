@@ -84,6 +84,12 @@ export const configSchema = z.strictObject({
   gateway: peerSchema('llm-gateway'),
   slots: slotsSchema.prefault({}),
   sandbox: sandboxSchema.prefault({}),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Refuses to start where the container runtime has a known way out (docs/operations.md), which is else a warning.',
+    ),
   packages: packagesSchema.prefault({}),
   model: z
     .strictObject({

@@ -12,6 +12,7 @@ import { startMetricsServer } from '../shared/metrics.ts';
 import { describeCertificate } from '../shared/pki/authority.ts';
 import { createRpcClient } from '../shared/rpc/client.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
+import { type RuntimeComponent, runtimeAdvisories } from '../shared/sandbox/runtime-advisories.ts';
 import { openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { type Agent, startAgent } from './agent.ts';
 import type { AgentPorts } from './agent-options.ts';
@@ -58,7 +59,8 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
   const stack = new AsyncDisposableStack();
   try {
     const host = await hostOf(config);
-    const { imageDigest, engineVersion } = await engine.check();
+    const { imageDigest, engineVersion, components = [] } = await engine.check();
+    warnOfRuntime(components, config.strict, log);
     await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
     const bus = stack.adopt(await connectBus({ ...config.nats, tls, name: `gpu-agent ${host}`, log }), (it) =>
       it.close(),
@@ -95,6 +97,16 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     await stack.disposeAsync();
     throw error;
   }
+}
+
+/** Tells what is known against the runtime; throws where the configuration takes no such runtime. */
+function warnOfRuntime(components: readonly RuntimeComponent[], strict: boolean, log: Logger): void {
+  const advisories = runtimeAdvisories(components);
+  for (const { cve, text } of advisories) log.warn({ cve }, `the container runtime has a known way out: ${text}`);
+  if (!strict || advisories.length === 0) return;
+  throw new Error(
+    `${advisories.map(({ text }) => text).join('. ')}. Upgrade it, or start without strict where your distribution has mended its package`,
+  );
 }
 
 async function openSlots(config: GpuAgentConfig, { gpus, clock, log }: StartDependencies): Promise<SlotWatch> {

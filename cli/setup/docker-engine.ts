@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { dirname, join } from 'node:path';
+import { componentsOf, type RuntimeComponent } from '../../shared/sandbox/runtime-advisories.ts';
 import { harmless } from '../core/text.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { aptInstall, type Machine, missingPackage } from './apt.ts';
@@ -44,6 +45,31 @@ export async function imageTags(socketPath: string, repository: string): Promise
   const body = await get(socketPath, `/images/json?filters=${filters}`).catch(() => '');
   const tag = new RegExp(`"${repository}:([A-Za-z0-9._-]{1,128})"`, 'g');
   return [...body.matchAll(tag)].flatMap(([, name]) => (name === undefined ? [] : [name]));
+}
+
+/** What the engine says of how it separates containers. */
+export interface EngineFacts {
+  readonly components: readonly RuntimeComponent[];
+  readonly securityOptions: readonly string[];
+  readonly runtimes: readonly string[];
+}
+
+/** Undefined where no engine answers. */
+export async function engineFacts(socketPath: string): Promise<EngineFacts | undefined> {
+  try {
+    const [version, info] = await Promise.all([get(socketPath, '/version'), get(socketPath, '/info')]);
+    const { SecurityOptions, Runtimes } = JSON.parse(info) as { SecurityOptions?: string[]; Runtimes?: object };
+    return {
+      components: componentsOf(JSON.parse(version)).map(({ name, version: told }) => ({
+        name: harmless(name),
+        version: harmless(told),
+      })),
+      securityOptions: SecurityOptions ?? [],
+      runtimes: Object.keys(Runtimes ?? {}),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 function get(socketPath: string, path: string): Promise<string> {

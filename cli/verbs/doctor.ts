@@ -1,6 +1,6 @@
 // `doctor`: what is there, what answers and what is missing. Changes nothing.
 
-import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { runningCluster } from '../cluster/cluster-lock.ts';
@@ -50,6 +50,8 @@ async function machineChecks(cli: CliContext, place: Place): Promise<Check[]> {
     gpuCheck(cli),
     diskCheck(place),
     ...secretsChecks(place),
+    ...(await certificateChecks(place)),
+    ...(await isolationChecks(cli)),
     ...(await clusterChecks(place)),
   ];
 }
@@ -139,6 +141,54 @@ function secretsChecks(place: Place): Check[] {
       detail: `${path} can be read by others`,
       next: [`chmod go= ${path}`],
     }));
+}
+
+/** Below this somebody should issue a new one; `up` does so by itself. */
+const soonDays = 30;
+
+async function certificateChecks({ pkiDirectory }: Place): Promise<Check[]> {
+  const files = existsSync(pkiDirectory) ? readdirSync(pkiDirectory).filter((name) => name.endsWith('.crt')) : [];
+  if (files.length === 0) return [];
+  const { describeCertificate } = await import('../../shared/pki/authority.ts');
+  const left = files.map((file) => {
+    const { notAfter } = describeCertificate(readFileSync(join(pkiDirectory, file)));
+    return { file, days: Math.floor((notAfter.getTime() - Date.now()) / 86_400_000) };
+  });
+  const [first = { file: '', days: 0 }] = left.sort((one, other) => one.days - other.days);
+  const name = 'Certificates';
+  if (first.days >= soonDays) {
+    return [
+      { name, state: 'ok', detail: `${files.length}, the first ends in ${first.days} days (${first.file})`, next: [] },
+    ];
+  }
+  const detail = first.days < 0 ? `${first.file} has expired` : `${first.file} ends in ${first.days} days`;
+  const next = ['Issue it anew: doubleblind pki init or pki issue; docs/operations.md says how daemons take it.'];
+  return [{ name, state: 'broken', detail, next }];
+}
+
+/** How the engine separates sandboxes from the host, and what is known against it. */
+async function isolationChecks(cli: CliContext): Promise<Check[]> {
+  const { engineFacts } = await import('../setup/docker-engine.ts');
+  const facts = await engineFacts(dockerSocket(cli.env));
+  if (facts === undefined) return [];
+  const { runtimeAdvisories } = await import('../../shared/sandbox/runtime-advisories.ts');
+  const { components, securityOptions, runtimes } = facts;
+  const remapped = securityOptions.some((option) => option.includes('name=userns'));
+  const words = [
+    securityOptions.some((option) => option.includes('name=seccomp')) ? 'seccomp' : 'no seccomp',
+    remapped ? 'users remapped' : 'users not remapped',
+    runtimes.includes('runsc') ? 'gVisor there' : 'no gVisor',
+  ];
+  const isolation: Check = { name: 'Isolation', state: 'ok', detail: words.join(', '), next: [] };
+  const known = runtimeAdvisories(components).map(
+    ({ cve, text }): Check => ({
+      name: 'Runtime',
+      state: 'absent',
+      detail: `${cve}, see whether it is mended`,
+      next: [text],
+    }),
+  );
+  return [isolation, ...known];
 }
 
 async function clusterChecks(place: Place): Promise<Check[]> {

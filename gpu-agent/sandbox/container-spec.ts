@@ -41,12 +41,14 @@ interface SandboxHost {
   readonly installation: string;
   /** Holds the socket of the package index; mounted where the spec asks for it. */
   readonly packagesDirectory?: string | undefined;
+  /** The engine's runtime; its default one where absent. */
+  readonly runtime?: string | undefined;
 }
 
 export function containerOptions(
   spec: SandboxSpec,
   imageId: string,
-  { installation, packagesDirectory }: SandboxHost,
+  { installation, packagesDirectory, runtime }: SandboxHost,
 ): ContainerOptions {
   return {
     Image: imageId,
@@ -68,12 +70,17 @@ export function containerOptions(
     OpenStdin: true,
     StdinOnce: false,
     NetworkDisabled: true,
-    HostConfig: hostOptions(spec, spec.packages === true ? packagesDirectory : undefined),
+    HostConfig: hostOptions(spec, spec.packages === true ? packagesDirectory : undefined, runtime),
   };
 }
 
-function hostOptions(spec: SandboxSpec, packagesDirectory: string | undefined): HostOptions {
+function hostOptions(
+  spec: SandboxSpec,
+  packagesDirectory: string | undefined,
+  runtime: string | undefined,
+): HostOptions {
   return hardenedHost({
+    runtime,
     pids: spec.pids,
     memoryBytes: spec.memoryBytes,
     cpus: spec.cpus,

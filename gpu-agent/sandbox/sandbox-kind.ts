@@ -73,12 +73,14 @@ export interface SandboxKindOptions {
   readonly bundleRoot?: string;
   /** Where the agent serves its package index; none where absent. */
   readonly packagesDirectory?: string;
+  /** The engine's runtime that runs sandboxes, such as runsc; its default one where absent. */
+  readonly runtime?: string;
   /** Whether the kernel is asked what is mounted; off only where the engine's processes cannot be seen from here. */
   readonly mountProof?: boolean;
 }
 
 export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxSpec> {
-  const { image, installation, limits, bundleRoot, packagesDirectory } = options;
+  const { image, installation, limits, bundleRoot, packagesDirectory, runtime } = options;
   return {
     image,
     imageFor: ({ image: asked }) => {
@@ -91,8 +93,9 @@ export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxS
       checkBundle(spec.bundleDirectory, bundleRoot);
       checkEnvironment(spec.environment);
       if (limits !== undefined) checkLimits(spec, limits);
-      return containerOptions(spec, imageId, { installation, packagesDirectory });
+      return containerOptions(spec, imageId, { installation, packagesDirectory, runtime });
     },
+    ...(runtime === undefined ? {} : { runtime }),
     ...(limits === undefined ? {} : { most: limits.containers }),
     ...(options.mountProof === false ? {} : { proveMounts }),
   };

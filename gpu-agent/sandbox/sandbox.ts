@@ -11,6 +11,7 @@
 
 import type { AttemptId, RunId, SlotId } from '../../shared/core/ids.ts';
 import type { Result } from '../../shared/core/result.ts';
+import type { HostCheck } from '../../shared/sandbox/container-host.ts';
 
 export { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
 
@@ -131,5 +132,5 @@ export interface SandboxEngine {
   /** Removes by id; no error where it is gone already. */
   remove(containerId: string): Promise<void>;
   /** Throws SandboxError where the engine does not answer or the image is missing; says what to do. */
-  check(): Promise<{ readonly engineVersion: string; readonly imageDigest: string }>;
+  check(): Promise<HostCheck>;
 }

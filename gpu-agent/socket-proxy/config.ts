@@ -39,6 +39,11 @@ export const proxyConfigSchema = z.strictObject({
     .array(imageIdSchema)
     .default([])
     .describe('Other images that tasks may ask for, by digest (docs/tasks.md).'),
+  runtime: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]*$/, { error: 'is not the name of a runtime' })
+    .default('')
+    .describe("The engine's runtime that runs sandboxes, such as runsc (gVisor); empty for its default one."),
   agentStateDirectory: pathSchema
     .default('/var/lib/doubleblind/gpu-agent')
     .describe('State of the gpu-agent that is served: its bundles may be mounted, its sandboxes touched.'),

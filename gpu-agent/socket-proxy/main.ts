@@ -26,6 +26,7 @@ await runDaemon({
       bundleRoot: join(agentDirectory, 'bundles'),
       packagesDirectory: join(agentDirectory, 'packages'),
       mountProof: config.mountProof,
+      ...(config.runtime === '' ? {} : { runtime: config.runtime }),
     });
     const host = createContainerHost(connectDocker(config.docker.socket), kind);
     return await startProxyServer({ socketPath: config.listen, host, spec: sandboxSpecSchema, log });

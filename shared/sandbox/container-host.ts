@@ -13,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import type { ContainerOptions } from './container-options.ts';
 import type { DockerEngine, ListedContainer } from './docker-engine.ts';
 import { describeDeviations, deviations } from './inspect-check.ts';
+import type { RuntimeComponent } from './runtime-advisories.ts';
 import { SandboxError } from './sandbox-error.ts';
 
 export interface ContainerState {
@@ -20,10 +21,18 @@ export interface ContainerState {
   readonly outOfMemory: boolean;
 }
 
+/** What a host's engine is. */
+export interface HostCheck {
+  readonly engineVersion: string;
+  readonly imageDigest: string;
+  /** What runs its containers; not told by a proxy of an earlier version. */
+  readonly components?: readonly RuntimeComponent[] | undefined;
+}
+
 /** All of it rejects with SandboxError. */
 export interface ContainerHost<Spec> {
   /** Rejects where the engine does not answer, has no filter of system calls, or lacks the image. */
-  check(): Promise<{ readonly engineVersion: string; readonly imageDigest: string }>;
+  check(): Promise<HostCheck>;
   /** Makes one that waits to be started; its id. */
   create(spec: Spec): Promise<string>;
   start(id: string): Promise<void>;
@@ -46,6 +55,8 @@ export interface ContainerKind<Spec> {
   readonly label: { readonly name: string; readonly value: string };
   /** The engine's request; throws SandboxError where the spec asks for what is not given. */
   readonly options: (spec: Spec, imageId: string) => ContainerOptions;
+  /** The engine's runtime that runs them; its default one where absent. */
+  readonly runtime?: string;
   /** Most containers of the kind at a time. */
   readonly most?: number;
   /** Rejects where a started container has other directories mounted than it should; see mount-proof.ts. */
@@ -117,7 +128,14 @@ async function check<Spec>(engine: DockerEngine, kind: ContainerKind<Spec>): Ret
   // What a container's own inspect does not tell: an engine without seccomp ignores our profile.
   const filtered = (await engine.securityOptions()).some((option) => option.includes('name=seccomp'));
   if (!filtered) throw new SandboxError('the Docker engine has no seccomp filter; use a kernel and an engine with it');
-  return { engineVersion, imageDigest: await imageOf(engine, kind) };
+  const { runtime } = kind;
+  if (runtime !== undefined && !(await engine.runtimes()).includes(runtime)) {
+    throw new SandboxError(
+      `the Docker engine has no runtime ${runtime}; add it to its daemon.json, or set another one`,
+    );
+  }
+  const imageDigest = await imageOf(engine, kind);
+  return { engineVersion, imageDigest, components: await engine.components() };
 }
 
 async function imageOf<Spec>(

@@ -25,6 +25,8 @@ export interface ContainerOptions {
 
 /** Its limits. */
 export interface HostOptions {
+  /** Absent for the engine's default. */
+  readonly Runtime?: string;
   readonly NetworkMode: string;
   readonly ReadonlyRootfs: boolean;
   readonly Privileged: boolean;
@@ -66,11 +68,14 @@ export interface HostLimits {
   readonly mounts: readonly { readonly source: string; readonly target: string }[];
   /** GPU or MIG UUID. */
   readonly device?: string;
+  /** The engine's runtime, such as runsc; its default one where absent. */
+  readonly runtime?: string | undefined;
 }
 
 /** The host part of a create request. */
 export function hardenedHost(limits: HostLimits): HostOptions {
   return {
+    ...(limits.runtime === undefined ? {} : { Runtime: limits.runtime }),
     NetworkMode: 'none',
     ReadonlyRootfs: true,
     Privileged: false,

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
 import type { ContainerOptions } from './container-options.ts';
+import { componentsOf, type RuntimeComponent } from './runtime-advisories.ts';
 import { SandboxError } from './sandbox-error.ts';
 
 /** A container as `list` tells it. */
@@ -18,6 +19,10 @@ export interface DockerEngine {
   version(): Promise<string>;
   /** Such as `name=seccomp,profile=default`. */
   securityOptions(): Promise<readonly string[]>;
+  /** What runs containers: the engine, containerd, runc, with a distribution's own version where that is told. */
+  components(): Promise<readonly RuntimeComponent[]>;
+  /** Names of the runtimes that it may use. */
+  runtimes(): Promise<readonly string[]>;
   /** The id (`sha256:…`) of an image, or undefined where there is none of that name. */
   imageId(reference: string): Promise<string | undefined>;
   create(options: ContainerOptions): Promise<string>;
@@ -47,6 +52,11 @@ export function connectDocker(socketPath = '/var/run/docker.sock'): DockerEngine
       const info: unknown = await ask('tell its security options', docker.info());
       const options = propertyOf(info, 'SecurityOptions');
       return Array.isArray(options) ? options.map(String) : [];
+    },
+    components: async () => componentsOf(await ask('tell its components', docker.version())),
+    runtimes: async () => {
+      const found = propertyOf(await ask('tell its runtimes', docker.info()), 'Runtimes');
+      return typeof found === 'object' && found !== null ? Object.keys(found) : [];
     },
     imageId: async (reference) => {
       try {

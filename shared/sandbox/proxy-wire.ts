@@ -31,7 +31,11 @@ export const replySchema = z.union([
 export type ProxyReply = z.infer<typeof replySchema>;
 
 export const valueSchemas = {
-  check: z.strictObject({ engineVersion: z.string(), imageDigest: z.string() }),
+  check: z.strictObject({
+    engineVersion: z.string(),
+    imageDigest: z.string(),
+    components: z.array(z.strictObject({ name: z.string(), version: z.string() })).optional(),
+  }),
   create: z.string(),
   start: z.null(),
   attach: z.null(),
