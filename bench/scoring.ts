@@ -11,9 +11,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { type BenchReport, barChart, textTable, writeResults } from './results.ts';
+import { debianPython as python, pythonModule, requireDebian, versionOf } from './peers.ts';
+import { type BenchReport, textTable, writeResults } from './results.ts';
+import { inTurn } from './rounds.ts';
 import { type ScoringFiles, type ValueKind, writeScoringFiles } from './scoring-data.ts';
 import { type Spread, spreadOf } from './statistics.ts';
+import { type StripGroup, stripChart } from './strip-chart.ts';
 
 const metrics: readonly (readonly [string, ValueKind])[] = [
   ['log-loss', 'binary'],
@@ -31,13 +34,13 @@ const promised = { freshTimes: 5, warmTimes: 2, peakBytes: 256e6 };
 const root = join(import.meta.dirname, '..');
 const measureScript = join(import.meta.dirname, 'peers', 'measure.py');
 const peerScript = join(import.meta.dirname, 'peers', 'score_mle_bench.py');
-/** Debian's Python: the packages below are its own. */
-const python = '/usr/bin/python3';
 
 interface Measured {
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly score: number;
+  /** Of a fresh process. */
+  readonly peakBytes?: number;
 }
 
 interface Case {
@@ -56,7 +59,7 @@ export async function benchScoring(words: readonly string[]): Promise<BenchRepor
   if (!(rounds > 0) || unknown !== undefined) {
     throw new RangeError(`takes a number of rounds, then some of ${metrics.map(([metric]) => metric).join(', ')}`);
   }
-  requirePeers();
+  requireDebian([pythonModule('pandas', 'python3-pandas'), pythonModule('sklearn', 'python3-sklearn')]);
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-bench-'));
   const environment = peerEnvironment();
   const warmOurs = serve(process.execPath, [join(import.meta.dirname, 'main-warm-scorer.ts')], environment);
@@ -79,17 +82,6 @@ export async function benchScoring(words: readonly string[]): Promise<BenchRepor
     warmPython.stop();
     rmSync(directory, { recursive: true });
   }
-}
-
-/** Says what is missing; installs nothing. */
-function requirePeers(): void {
-  const modules: readonly (readonly [string, string])[] = [
-    ['pandas', 'python3-pandas'],
-    ['sklearn', 'python3-sklearn'],
-  ];
-  const missing = modules.filter(([module]) => spawnSync(python, ['-c', `import ${module}`]).status !== 0);
-  if (missing.length === 0) return;
-  throw new Error(`the peer is missing; on Debian: apt-get install -y ${missing.map(([, name]) => name).join(' ')}`);
 }
 
 /** The peer gets a plain environment: settings of a machine's owner for its linear algebra would be measured as well. */
@@ -132,44 +124,45 @@ interface Setting {
 interface CaseResult {
   readonly metric: string;
   readonly rows: number;
+  /** Seconds of every round. */
+  readonly all: Readonly<Record<Peer, readonly number[]>>;
   readonly seconds: Readonly<Record<Peer, Spread>>;
   readonly cpuSeconds: Readonly<Record<Peer, Spread>>;
   readonly peakBytes: Readonly<Record<'freshOurs' | 'freshPython', number>>;
 }
 
 async function benchCase({ metric, rows, files }: Case, rounds: number, setting: Setting): Promise<CaseResult> {
+  const { environment, warmOurs, warmPython } = setting;
   const words = [metric, files.answers, files.submission];
-  const measured: Record<Peer, Measured[]> = { freshOurs: [], freshPython: [], warmOurs: [], warmPython: [] };
-  const peak = { freshOurs: 0, freshPython: 0 };
-  // One round that does not count fills the page cache and wakes the warm processes' compilers.
-  for (let round = -1; round < rounds; round += 1) {
-    const ours = runFresh([process.execPath, ...scoreCommand(words)], setting.environment, scoreOfJson);
-    const theirs = runFresh([python, peerScript, ...words], setting.environment, Number);
-    const warmOurs = await setting.warmOurs.ask(words);
-    const warmTheirs = await setting.warmPython.ask(words);
-    for (const { score } of [ours, warmOurs, warmTheirs]) {
-      if (!(Math.abs(score - theirs.score) <= 1e-9 * Math.max(1, Math.abs(theirs.score)))) {
-        throw new Error(`${metric} over ${rows} rows: scores differ, ${score} and ${theirs.score}`);
-      }
-    }
-    if (round < 0) continue;
-    measured.freshOurs.push(ours);
-    measured.freshPython.push(theirs);
-    measured.warmOurs.push(warmOurs);
-    measured.warmPython.push(warmTheirs);
-    peak.freshOurs = Math.max(peak.freshOurs, ours.peakBytes);
-    peak.freshPython = Math.max(peak.freshPython, theirs.peakBytes);
-  }
-  const spreads = (what: 'seconds' | 'cpuSeconds'): Record<Peer, Spread> => {
-    const of = (peer: Peer): Spread => spreadOf(measured[peer].map((each) => each[what]));
-    return {
-      freshOurs: of('freshOurs'),
-      freshPython: of('freshPython'),
-      warmOurs: of('warmOurs'),
-      warmPython: of('warmPython'),
-    };
+  const contestants = {
+    freshOurs: async () => runFresh([process.execPath, ...scoreCommand(words)], environment, scoreOfJson),
+    freshPython: async () => runFresh([python, peerScript, ...words], environment, Number),
+    warmOurs: () => warmOurs.ask(words),
+    warmPython: () => warmPython.ask(words),
   };
-  return { metric, rows, seconds: spreads('seconds'), cpuSeconds: spreads('cpuSeconds'), peakBytes: peak };
+  // One round that does not count fills the page cache and wakes the warm processes' compilers.
+  await inTurn(1, contestants);
+  const measured = await inTurn(rounds, contestants);
+  const peers: readonly Peer[] = ['freshOurs', 'freshPython', 'warmOurs', 'warmPython'];
+  const wanted = measured.freshPython[0]?.score ?? Number.NaN;
+  for (const { score } of peers.flatMap((peer) => measured[peer])) {
+    if (!(Math.abs(score - wanted) <= 1e-9 * Math.max(1, Math.abs(wanted))))
+      throw new Error(`${metric} over ${rows} rows: scores differ, ${score} and ${wanted}`);
+  }
+  const by = <Value>(of: (peer: Peer) => Value): Record<Peer, Value> => ({
+    freshOurs: of('freshOurs'),
+    freshPython: of('freshPython'),
+    warmOurs: of('warmOurs'),
+    warmPython: of('warmPython'),
+  });
+  const all = by((peer) => measured[peer].map((each) => each.seconds));
+  const peak = (peer: Peer): number => Math.max(...measured[peer].map((each) => each.peakBytes ?? 0));
+  return {
+    ...{ metric, rows, all },
+    seconds: by((peer) => spreadOf(all[peer])),
+    cpuSeconds: by((peer) => spreadOf(measured[peer].map((each) => each.cpuSeconds))),
+    peakBytes: { freshOurs: peak('freshOurs'), freshPython: peak('freshPython') },
+  };
 }
 
 function scoreCommand([metric = '', answers = '', submission = '']: readonly string[]): string[] {
@@ -185,7 +178,7 @@ function runFresh(
   command: readonly string[],
   environment: NodeJS.ProcessEnv,
   scoreOf: (stdout: string) => number,
-): Measured & { readonly peakBytes: number } {
+): Measured {
   const result = spawnSync(python, [measureScript, ...command], { env: environment, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`${command.join(' ')} failed: ${result.stderr}`);
   const numbers = (result.stderr.trimEnd().split('\n').at(-1) ?? '').split(' ').map(Number);
@@ -223,15 +216,32 @@ function report(results: readonly CaseResult[], rounds: number): BenchReport {
     ...results.map((each) => [nameOf(each), ...timesCells(each.cpuSeconds)]),
   ]);
   const largest = results.filter((result) => result.rows === Math.max(...rowCounts));
-  const bars = largest.flatMap(({ metric, seconds }) => [
-    { label: `${metric}, doubleblind score`, value: seconds.freshOurs.median, series: 0 },
-    { label: `${metric}, pandas + scikit-learn`, value: seconds.freshPython.median, series: 1 },
-    { label: `${metric}, warm`, value: seconds.warmOurs.median, series: 2 },
-    { label: `${metric}, warm Python`, value: seconds.warmPython.median, series: 3 },
-  ]);
-  const path = writeResults('scoring', { rounds, results }, barChart('Scoring 1,000,000 rows', 's', bars));
-  const head = `Seconds: median (range) of ${rounds} rounds; peak memory of the fresh process.\n`;
+  const versions = [
+    versionOf(python, '--version'),
+    ...['pandas', 'sklearn'].map(
+      (module) => `${module} ${versionOf(python, '-c', `import ${module}; print(${module}.__version__)`)}`,
+    ),
+  ];
+  const chart = stripChart('Scoring beside Python: seconds, a dot a round, a bar at the median', results.map(stripsOf));
+  const path = writeResults('scoring', { rounds, versions, results }, chart);
+  const head = `${versions.join(', ')}.\nSeconds: median (range) of ${rounds} rounds; peak memory of the fresh process.\n`;
   return { text: `${head}${wall}\n${cpu}${path}\n`, broken: largest.flatMap(brokenPromises) };
+}
+
+const peerNames: Readonly<Record<Peer, string>> = {
+  freshOurs: 'fresh',
+  freshPython: 'fresh Python',
+  warmOurs: 'warm',
+  warmPython: 'warm Python',
+};
+
+function stripsOf(result: CaseResult): StripGroup {
+  const strips = (Object.keys(peerNames) as Peer[]).map((peer) => {
+    const { [peer]: values } = result.all;
+    const series = peer === 'freshOurs' || peer === 'warmOurs' ? 1 : 0;
+    return { label: peerNames[peer], values, median: result.seconds[peer].median, series };
+  });
+  return { title: nameOf(result), strips };
 }
 
 function brokenPromises(result: CaseResult): string[] {

@@ -2,6 +2,7 @@
 //
 // It is measured on a guess, the answers of the split in another order, so it depends on the metric, the number of rows
 // and the distribution of the answers alone: nothing that a submission can choose, and nothing that tells one row's label.
+// Where predictions can gather a score in a few rows, `Metric.leverage` says by how much one label is worth more there.
 
 import { nextInt, seedRng, shuffle } from '../../shared/core/rng.ts';
 import { shownPredictions } from './feedback.ts';
@@ -37,6 +38,11 @@ export function labelWorth(metric: Metric, answers: Omit<Rows, 'prediction'>): n
     }
   }
   return (most * rows.count) / answers.count;
+}
+
+/** What one label is worth under these predictions of the same rows. */
+export function worthUnder(metric: Metric, worth: number, prediction: Float64Array, width: number): number {
+  return worth * (metric.leverage?.(prediction, width) ?? 1);
 }
 
 /** As many rows as are looked at, drawn from the whole split. */

@@ -58,7 +58,11 @@ export function createReading(
       if (!parsed.ok) return refused(parsed.error);
       const predictions =
         loaded.shape.kind === 'text' ? { values: parsed.value, texts: parser.texts() } : { values: parsed.value };
-      const read = { predictions, predictionDigest: predictionDigest(predictions), labelWorth: loaded.labelWorth() };
+      const read = {
+        predictions,
+        predictionDigest: predictionDigest(predictions),
+        labelWorth: loaded.labelWorth(parsed.value),
+      };
       if (loaded.task.description.grader !== undefined) return { kind: 'read', ...read };
       // Scored even where the predictions are known: an answer then takes as long as the first one did.
       const scores = scoreSearch(loaded, predictions);

@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../../shared/core/result.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { shownPredictions } from '../core/feedback.ts';
 import { metricFor } from '../core/grader-metric.ts';
-import { labelWorth } from '../core/label-worth.ts';
+import { labelWorth, worthUnder } from '../core/label-worth.ts';
 import type { Metric, Rows } from '../core/metrics/metric.ts';
 import { type Score, type ScoreFailure, scoreRows } from '../core/metrics/score.ts';
 import { withPredictions } from '../core/metrics/texts.ts';
@@ -28,8 +28,8 @@ export interface LoadedTask {
   readonly graderProgram?: string;
   /** Rows of each split, as positions in test.csv. */
   readonly rowsOf: Readonly<Record<SplitName, Uint32Array>>;
-  /** The most that one label moves the search score; 0 where a task's own grader scores. Computed once. */
-  readonly labelWorth: () => number;
+  /** The most that one label moves the search score of these predictions; 0 where a task's own grader scores. */
+  labelWorth(predictions: Float64Array): number;
 }
 
 /** Versions kept in memory; a run uses one, and few runs go on at a time. */
@@ -88,9 +88,11 @@ function loadTask(vault: Vault, task: StoredTask): LoadedTask {
       validation: rowsOf(hidden.splits, 'validation'),
       test: rowsOf(hidden.splits, 'test'),
     },
-    labelWorth: () => {
+    labelWorth(predictions) {
       worth ??= labelWorth(metric, truthOf(loaded, 'search'));
-      return worth;
+      if (metric.leverage === undefined) return worth;
+      const told = predictionsFor(loaded, 'search', predictions);
+      return worthUnder(metric, worth, told, description.predictionColumns.length);
     },
   };
   return loaded;

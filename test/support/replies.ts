@@ -34,14 +34,22 @@ function drawsOf(noises: number, chances: number): Omit<Blur, 'labelWorth'>[] {
   }));
 }
 
-const draws = drawsOf(32, 4);
+/** How many draws of the secret stand for all of them. */
+const drawsBy = { fine: drawsOf(32, 4), coarse: drawsOf(12, 2) };
 
 /** Every text that may be shown of a score, as the secret may be. */
-export function repliesTo(metric: Metric, score: Score, mode: FeedbackMode, labelWorth: number): Replies {
+export function repliesTo(
+  metric: Metric,
+  score: Score,
+  mode: FeedbackMode,
+  labelWorth: number,
+  precision: 'coarse' | 'fine' = 'fine',
+): Replies {
   const replies = new Map<string, number>();
   // The standard error of exact feedback stands in the order of a sum, which an attacker does not know.
   if (mode === 'exact')
     return replies.set(readable(feedbackText(metric, score, mode, { noise: 0, chance: 0, labelWorth })), 1);
+  const draws = drawsBy[precision];
   for (const draw of draws) {
     const text = feedbackText(metric, score, mode, { ...draw, labelWorth });
     replies.set(text, (replies.get(text) ?? 0) + 1 / draws.length);

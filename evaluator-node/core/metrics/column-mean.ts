@@ -14,9 +14,23 @@ function columnRows(rows: Rows, index: number): Rows {
   return { count: rows.count, truth, prediction, width: 1, classCount: rows.classCount };
 }
 
-/** The `prepare` of the column mean: no value where a column has none. */
-export function columnMean(metric: Metric): Pick<Metric, 'prepare'> {
+/** The `prepare` of the column mean, which has no value where a column has none, and the largest leverage of a column. */
+export function columnMean(metric: Metric): Pick<Metric, 'prepare' | 'leverage'> {
+  const { leverage } = metric;
   return {
+    ...(leverage === undefined
+      ? {}
+      : {
+          leverage: (prediction, width) =>
+            Math.max(
+              ...Array.from({ length: width }, (_, index) =>
+                leverage(
+                  prediction.filter((_value, at) => at % width === index),
+                  1,
+                ),
+              ),
+            ),
+        }),
     prepare(rows) {
       const columns = Array.from({ length: rows.width }, (_, index) => metric.prepare(columnRows(rows, index)));
       return (weights) => columns.reduce((sum, prepared) => sum + prepared(weights), 0) / columns.length;

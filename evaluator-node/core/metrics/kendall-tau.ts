@@ -2,6 +2,7 @@
 // Concordant minus discordant pairs by one pass over the rows in order of the truth, with a Fenwick tree over the
 // prediction's dense ranks: n log n.
 
+import { rankLeverage } from './leverage.ts';
 import { ascendingOrder, type Metric } from './metric.ts';
 
 interface DenseRanks {
@@ -76,6 +77,7 @@ export const kendallTau: Metric = {
   kind: 'number',
   perfect: 1,
   needsVariation: true,
+  leverage: rankLeverage,
   prepare(rows) {
     const truth = denseRanks(rows.truth);
     const prediction = denseRanks(rows.prediction);

@@ -2,6 +2,7 @@
 // the predictions are constant.
 
 import { confusionOf, hits } from './confusion.ts';
+import { labelLeverage } from './leverage.ts';
 import type { Metric } from './metric.ts';
 
 export const mcc: Metric = {
@@ -10,6 +11,7 @@ export const mcc: Metric = {
   lowerIsBetter: false,
   kind: 'label',
   perfect: 1,
+  leverage: labelLeverage,
   prepare: (rows) => (weights) => {
     const confusion = confusionOf(rows, weights);
     const square = confusion.total ** 2;

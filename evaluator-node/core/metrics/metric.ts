@@ -94,6 +94,11 @@ export interface Metric {
   readonly needs?: string;
   /** Where one row can cost far more than rows usually do: agents are shown the score of predictions held within this. */
   readonly shownWithin?: Range;
+  /**
+   * How many times more than in an even guess one label can move the score, by these predictions alone; at least 1. Absent
+   * where what one label moves does not depend on how the predictions are spread.
+   */
+  leverage?(prediction: Float64Array, width: number): number;
   prepare(rows: Rows): Prepared;
   /** The value with its analytic standard error; where absent, score.ts takes `prepare` and a bootstrap. */
   score?(rows: Rows): Score;

@@ -2,6 +2,11 @@
 
 import { ascendingOrder } from './metric.ts';
 
+/** Average ranks, every row once. */
+export function averageRanksOf(values: Float64Array): Float64Array {
+  return preparedRanks(values)();
+}
+
 /** Gives the average rank of each row among the weighted rows; rows of weight 0 get one too. */
 export function preparedRanks(values: Float64Array): (weights?: Float64Array) => Float64Array {
   const order = ascendingOrder(values);

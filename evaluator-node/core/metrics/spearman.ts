@@ -1,5 +1,6 @@
 // Spearman's rank correlation with average ranks for ties, as scipy.stats.spearmanr. A constant column has no value.
 
+import { rankLeverage } from './leverage.ts';
 import type { Metric } from './metric.ts';
 import { correlation, preparedRanks } from './ranks.ts';
 
@@ -10,6 +11,7 @@ export const spearman: Metric = {
   kind: 'number',
   perfect: 1,
   needsVariation: true,
+  leverage: rankLeverage,
   prepare(rows) {
     const truthRanks = preparedRanks(rows.truth);
     const predictionRanks = preparedRanks(rows.prediction);

@@ -13,7 +13,7 @@ import { shownPredictions } from '../../../evaluator-node/core/feedback.ts';
 import { labelWorth } from '../../../evaluator-node/core/label-worth.ts';
 import type { Metric } from '../../../evaluator-node/core/metrics/metric.ts';
 import { findMetric } from '../../../evaluator-node/core/metrics/registry.ts';
-import { scoreRows } from '../../../evaluator-node/core/metrics/score.ts';
+import { type Score, scoreRows } from '../../../evaluator-node/core/metrics/score.ts';
 import { nextFloat, nextInt, type Rng, seedRng, shuffle } from '../../../shared/core/rng.ts';
 import {
   type AttackedEvaluator,
@@ -23,7 +23,7 @@ import {
 } from '../../support/attacked-evaluator.ts';
 import { measured } from '../../support/measured.ts';
 import { informationOf, type Replies, readable, repliesTo } from '../../support/replies.ts';
-import { repetitions } from '../../support/thorough.ts';
+import { patienceMs, repetitions } from '../../support/thorough.ts';
 
 /** Scores that a line of candidates may learn; a series uses all of them. */
 const budget = repetitions(60, 10);
@@ -84,24 +84,39 @@ interface Attacker {
   readonly worth: number;
   readonly block: number;
   readonly rng: Rng;
+  /** Labels of the rows that are neither known nor bet on, by how many of them are 1. */
+  readonly rests: Map<string, Float64Array>;
 }
 
 interface Query {
   /** Of label 1, or the number that is predicted. */
   readonly predictions: readonly number[];
-  /** What may be answered, by the labelling of the block. */
-  readonly replies: readonly Replies[];
+  /** The score by the labelling of the block; undefined where it has none. */
+  readonly scores: readonly (Score | undefined)[];
 }
 
 const bitsOf = (labelling: number, block: number): number[] =>
   Array.from({ length: block }, (_, row) => (labelling >> row) & 1);
 
 /** The labels as the attacker would have them: known ones, a labelling of the block, and of the rest only how many are 1. */
-function labelsWith({ secret, rows, block }: Attacker, first: number, labelling: number): Float64Array {
+function labelsWith({ secret, rows, block, rests }: Attacker, first: number, labelling: number): Float64Array {
   const known = [...secret.slice(0, first), ...bitsOf(labelling, block)];
   const ones = rows / 2 - known.filter((label) => label === 1).length;
-  const rest = Array.from({ length: rows - known.length }, (_, row) => Number(row < ones));
-  return Float64Array.from([...known, ...shuffle(seedRng('rest'), rest)]);
+  const left = rows - known.length;
+  const key = `${left}:${ones}`;
+  const rest =
+    rests.get(key) ??
+    Float64Array.from(
+      shuffle(
+        seedRng('rest'),
+        Array.from({ length: left }, (_, row) => Number(row < ones)),
+      ),
+    );
+  rests.set(key, rest);
+  const labels = new Float64Array(rows);
+  labels.set(known);
+  labels.set(rest, known.length);
+  return labels;
 }
 
 function inColumns({ metric }: Attacker, predictions: readonly number[]): { values: Float64Array; width: number } {
@@ -129,17 +144,40 @@ function betOn(attacker: Attacker, first: number): Query {
     return row < weights ? (label === 1 ? weight : 1 - weight) : neutral;
   });
   const { values, width } = inColumns(attacker, predictions);
-  const replies = Array.from({ length: 2 ** attacker.block }, (_, labelling) => {
+  const scores = Array.from({ length: 2 ** attacker.block }, (_, labelling) => {
     const truth = labelsWith(attacker, first, labelling);
     const classCount = metric.kind === 'number' ? 0 : 2;
     const score = scoreRows(metric, { count: truth.length, truth, prediction: values, width, classCount }, 'seed');
-    return score.ok ? repliesTo(metric, score.value, attacker.feedback, attacker.worth) : new Map();
+    return score.ok ? score.value : undefined;
   });
-  return { predictions, replies };
+  return { predictions, scores };
 }
 
-function toldBy({ replies }: Query, beliefs: readonly number[]): number {
+/** What may be answered, by the labelling of the block; of few draws of the secret where that will do. */
+function repliesOf({ metric, feedback, worth }: Attacker, { scores }: Query, precision: 'coarse' | 'fine'): Replies[] {
+  return scores.map((score) =>
+    score === undefined ? new Map<string, number>() : repliesTo(metric, score, feedback, worth, precision),
+  );
+}
+
+/** To choose among bets, a coarse look is enough. */
+function toldBy(attacker: Attacker, query: Query, beliefs: readonly number[]): number {
+  const replies = repliesOf(attacker, query, 'coarse');
   return informationOf(replies.map((each, labelling) => ({ weight: beliefs[labelling] ?? 0, replies: each })));
+}
+
+/** Of several random bets the one whose answer would tell most. */
+function bestBet(
+  attacker: Attacker,
+  first: number,
+  beliefs: readonly number[],
+): { readonly best: Query; readonly replies: readonly Replies[] } {
+  const tried = Array.from({ length: bets }, () => {
+    const query = betOn(attacker, first);
+    return { query, told: toldBy(attacker, query, beliefs) };
+  });
+  const { query } = tried.reduce((best, other) => (other.told > best.told ? other : best));
+  return { best: query, replies: repliesOf(attacker, query, 'fine') };
 }
 
 /** What an answer that was held to be impossible is given, so that a slip of the attacker's model does not end it. */
@@ -159,18 +197,15 @@ async function series(target: Target, most: number): Promise<{ queries: number; 
   };
   const worth = labelWorth(metric, answers);
   const block = blockOf(metric);
-  const attacker = { ...target, metric, secret, worth, block, rng: seedRng(`series:${target.name}`) };
+  const rng = seedRng(`series:${target.name}`);
+  const attacker: Attacker = { ...target, metric, secret, worth, block, rng, rests: new Map() };
   const even = new Array<number>(2 ** block).fill(2 ** -block);
   let [first, beliefs, bits, queries] = [0, even, 0, 0];
   const isTrue = (labelling: number): boolean =>
     bitsOf(labelling, block).every((label, row) => label === secret[first + row]);
   const learned = (): number => block + Math.log2(beliefs.find((_, labelling) => isTrue(labelling)) ?? 0);
   for (; queries < most; queries += 1) {
-    let best = betOn(attacker, first);
-    for (let bet = 1; bet < bets; bet += 1) {
-      const other = betOn(attacker, first);
-      if (toldBy(other, beliefs) > toldBy(best, beliefs)) best = other;
-    }
+    const { best, replies } = bestBet(attacker, first, beliefs);
     const parents = queries === 0 ? [] : [`q${queries - 1}`];
     const about = { task: target.name, run: `series-${target.name}`, candidate: `q${queries}`, parents };
     // Other values in the validation rows, so that no two files are equal: each has noise of its own.
@@ -182,7 +217,7 @@ async function series(target: Target, most: number): Promise<{ queries: number; 
     // A ladder that repeats an earlier score tells nothing that this attacker knows how to use.
     if (told.startsWith('not clearly')) continue;
     const text = target.feedback === 'exact' ? readable(told) : told;
-    const weighed = beliefs.map((belief, labelling) => belief * ((best.replies[labelling]?.get(text) ?? 0) + slip));
+    const weighed = beliefs.map((belief, labelling) => belief * ((replies[labelling]?.get(text) ?? 0) + slip));
     const sum = weighed.reduce((total, each) => total + each, 0);
     beliefs = weighed.map((each) => each / sum);
     if (Math.max(...beliefs) < proved) continue;
@@ -195,6 +230,7 @@ async function series(target: Target, most: number): Promise<{ queries: number; 
 
 test.for(attacked)(
   '$metric, $rows rows: adaptive queries tell at most one label each, over a line’s whole budget',
+  { timeout: patienceMs },
   async ({ metric, rows }, { task }) => {
     const of = (feedback: FeedbackMode, most: number) =>
       series({ metric, rows, feedback, name: `${metric}-${rows}-${feedback}` }, most);
@@ -203,7 +239,9 @@ test.for(attacked)(
       const { bits, queries } = await of(mode, mode === 'exact' ? 3 : budget + 1);
       const labels = bits / queries;
       measured(task, `${metric}, n = ${rows}, ${mode}: ${labels.toFixed(2)} labels a query over ${queries} queries`);
-      if (mode === 'exact') expect(labels, 'positive control').toBeGreaterThan(1.5);
+      // A bet of labels tells at most how many of a block are right.
+      const most = findMetric(metric)?.kind === 'label' ? 1.2 : 1.5;
+      if (mode === 'exact') expect(labels, 'positive control').toBeGreaterThan(most);
       else expect(labels, mode).toBeLessThanOrEqual(1);
       if (mode === 'quantised') expect(queries, 'the whole budget').toBeGreaterThanOrEqual(budget);
     }
