@@ -126,6 +126,7 @@ function report(plan: Plan, costs: readonly Cost[], lives: readonly Live[]): Ben
     row('coordinator, memory', ({ coordinatorBytes }) => `${Math.round(coordinatorBytes / 1e6)} MB`),
     row('slot free to next attempt, median', ({ refill }) => ms(refill.medianMs)),
     row('slot free to next attempt, p99', ({ refill }) => ms(refill.p99Ms)),
+    row('slots at work', ({ slotsAtWork }) => slotsAtWork.toLocaleString('en')),
     row('attempts ended a second', ({ endedPerSecond }) => endedPerSecond.toFixed(0)),
     row('commits a second', ({ commitsPerSecond }) => commitsPerSecond.toFixed(0)),
     row('disk, for each commit', ({ commitMs }) => ms(commitMs)),

@@ -16,15 +16,18 @@ function tell(message: FromHosts): void {
   process.send?.(message);
 }
 
-/** Log-normal with this mean: one run in a hundred takes more than four times as long. The first on each slot is part of one. */
+/**
+ * Log-normal with this mean: one run in a hundred takes more than four times as long. The first on each slot is what is left of one that
+ * is met at a random moment (long ones are met more often), so that ends come at the rate of a fleet that has been at work for long.
+ */
 function runTimes(meanMs: number): (place: string) => number {
   const sigma = 0.8;
   const begun = new Set<string>();
   return (place) => {
-    const ms = meanMs * Math.exp(sigma * nextNormal(rng) - sigma ** 2 / 2);
-    if (begun.has(place)) return ms;
+    const spread = Math.exp(sigma * nextNormal(rng));
+    if (begun.has(place)) return meanMs * spread * Math.exp(-(sigma ** 2) / 2);
     begun.add(place);
-    return ms * nextFloat(rng);
+    return meanMs * spread * Math.exp(sigma ** 2 / 2) * nextFloat(rng);
   };
 }
 

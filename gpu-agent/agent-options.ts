@@ -1,6 +1,7 @@
 // What the agent of a host is put together from.
 
 import type { Heartbeat, ResultEvent } from '../shared/bus/messages.ts';
+import type { SlotId } from '../shared/core/ids.ts';
 import type { AttemptPorts } from './attempt.ts';
 import type { Concluded } from './core/trajectory-event.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
@@ -25,6 +26,8 @@ export interface AgentOptions {
   readonly imageDigest: string;
   /** The slots as they are now; which there are does not change. */
   readonly slots: () => readonly HostSlot[];
+  /** Asked before an attempt begins on a slot on which nothing runs; rejects where the slot is not fit for it. */
+  readonly idle?: (slotId: SlotId) => Promise<void>;
   readonly trajectoriesPerSlot: number;
   readonly contextCharacters: number;
   readonly random: () => number;

@@ -310,12 +310,15 @@ export class Agent {
     const renewedAtMs = ports.clock.monotonicMs();
     this.#leases = grant(this.#leases, { attemptId, epoch, ttlMs: order.leaseTtlMs, renewedAtMs });
     const slot = this.#options.slots().find((candidate) => candidate.slotId === slotId);
+    const isAlone = ![...this.#attempts.values()].some((other) => other.order.slotId === slotId);
+    const { idle } = this.#options;
     const attempt = startAttempt({
       order,
       ports,
       place: {
         slot: this.#lock(slotId),
         deviceName: slot?.deviceName ?? '',
+        ...(isAlone && containerId === undefined && idle !== undefined ? { ready: () => idle(slotId) } : {}),
         ...(slot?.device === undefined ? {} : { device: slot.device }),
       },
       state,

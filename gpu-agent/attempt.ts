@@ -38,6 +38,8 @@ interface AttemptPlace {
   /** GPU or MIG UUID; absent on a CPU slot. */
   readonly device?: string;
   readonly deviceName: string;
+  /** Rejects where the slot is not fit for a beginning. */
+  readonly ready?: () => Promise<void>;
 }
 
 export interface AttemptOptions {
@@ -193,6 +195,8 @@ export class Attempt {
     const { signal } = this.#running;
     const interrupted = interruption(signal, this.#options.ports.clock);
     try {
+      if (command.kind === 'prepare') await this.#options.place.ready?.();
+      signal.throwIfAborted();
       return await Promise.race([this.#performer.perform(command, signal), interrupted.promise]);
     } catch (error) {
       if (this.#ending !== undefined) return null;

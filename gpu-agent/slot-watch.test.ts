@@ -51,3 +51,41 @@ test('a lost GPU is unusable for good, a driver that does not answer is a warnin
   expect(changes).toHaveBeenCalledTimes(2);
   watch.stop();
 });
+
+test('a device that still holds memory when nothing runs on it is quarantined until it is free', async () => {
+  let nowMs = 0;
+  let probe = (): void => undefined;
+  // Every short wait is over at once, and takes its time; probes come when they are told to.
+  const clock: Clock = {
+    monotonicMs: () => nowMs,
+    now: () => new Date(0),
+    after(ms, fn) {
+      if (ms >= 4000) {
+        probe = fn;
+        return { cancel: () => undefined };
+      }
+      nowMs += ms;
+      queueMicrotask(fn);
+      return { cancel: () => undefined };
+    },
+  };
+  const gpus = createFakeGpus(2);
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const changes = vi.fn();
+  watch.onChange(changes);
+  const [first, second] = watch.slots().map((slot) => slot.slotId);
+  if (first === undefined || second === undefined) throw new Error('no slots');
+  gpus.set(first, { usedMemoryBytes: 100 * 2 ** 20 });
+  await watch.idle(first);
+  gpus.set(first, { usedMemoryBytes: 3 * 2 ** 30 });
+  await expect(watch.idle(first)).rejects.toThrow('3.0 GiB of its memory are in use though nothing runs here');
+  expect(nowMs).toBeGreaterThanOrEqual(10_000);
+  await watch.idle(second);
+  expect(watch.slots().map((slot) => slot.health)).toEqual(['unusable', 'healthy']);
+  expect(changes).toHaveBeenCalledTimes(1);
+  gpus.set(first, { usedMemoryBytes: 0 });
+  probe();
+  await vi.waitFor(() => expect(watch.slots()[0]?.health).toBe('healthy'));
+  expect(changes).toHaveBeenCalledTimes(2);
+  watch.stop();
+});

@@ -75,6 +75,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       version: await versionOf(),
       imageDigest,
       slots: watch.slots,
+      idle: watch.idle,
       trajectoriesPerSlot: config.slots.trajectoriesPerSlot,
       contextCharacters: config.model.contextCharacters,
       random: Math.random,

@@ -16,7 +16,7 @@ import { limits, task } from './stand-ins.ts';
 /** As many as a fleet of which each attempt takes a minute reports in half a second. */
 const [hosts, slots] = [8, 8];
 /** Attempts whose reports come at the same time, and so share a commit. */
-const atOnce = 4;
+const atOnce = 16;
 export const grownRun: RunId = runId('digits-growth');
 
 export interface Growing {

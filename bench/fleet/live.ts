@@ -36,6 +36,8 @@ export interface Live {
   readonly commitsPerSecond: number;
   /** Of the disk, on average. */
   readonly commitMs: number;
+  /** In the end. */
+  readonly slotsAtWork: number;
   readonly endedPerSecond: number;
   readonly refill: {
     readonly count: number;
@@ -107,9 +109,11 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   await beginRun(operator, options);
   const full = 0.97 * slots * names.length;
   const isFull = async (): Promise<boolean> => (await hosts.ask({ kind: 'measure' }, 'measured')).running >= full;
-  await waitFor('all slots to be filled', isFull, patience);
+  // A machine that is too slow for the fleet is measured all the same: what of it is at work is told.
+  await waitFor('all slots to be filled', isFull, { ...patience, timeoutMs: 90_000 }).catch(() =>
+    tell('not filled in 90 s'),
+  );
   const fillMs = performance.now() - filledFromMs;
-  tell('all slots are filled');
   await passing(options.settleSeconds);
   const before = await reading({ page: page.url, coordinator, nats, hosts });
   await passing(options.seconds);
@@ -126,6 +130,7 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
     eventsPerSecond: rate('events'),
     commitsPerSecond: rate('commits'),
     commitMs: (1000 * rate('commitSeconds')) / rate('commits'),
+    slotsAtWork: after.running,
     endedPerSecond: after.ended / seconds,
     refill: spread(after.refills),
     ...{ startMs, joinMs, fillMs },
@@ -144,12 +149,12 @@ async function reading(of: {
   readonly nats: ChildProcess;
   readonly hosts: HostsProcess;
 }) {
-  const { refills, ended, cpuSeconds: hosts } = await of.hosts.ask({ kind: 'measure' }, 'measured');
+  const { refills, ended, running, cpuSeconds: hosts } = await of.hosts.ask({ kind: 'measure' }, 'measured');
   const events = await gauge(of.page, 'journal_sequence');
   const commits = await gauge(of.page, 'commit_seconds_count');
   const commitSeconds = await gauge(of.page, 'commit_seconds_sum');
   const [coordinator, nats] = [cpuSecondsOf(of.coordinator), cpuSecondsOf(of.nats)];
-  return { atMs: performance.now(), refills, ended, hosts, events, commits, commitSeconds, coordinator, nats };
+  return { atMs: performance.now(), refills, ended, running, hosts, events, commits, commitSeconds, coordinator, nats };
 }
 
 function spread(values: readonly number[]): Live['refill'] {

@@ -4,7 +4,8 @@
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startFleet } from '../../test/faults/fleet.ts';
-import { type Measured, rows, runRows } from '../../test/faults/table.ts';
+import type { Row } from '../../test/faults/row.ts';
+import { hostRows, type Measured, rows, runHostRows, runRows } from '../../test/faults/table.ts';
 import { networkMissing } from '../../test/support/network.ts';
 
 const { values } = parseArgs({
@@ -25,13 +26,27 @@ else {
 }
 
 async function main(): Promise<number> {
-  const chosen = rows.filter(({ fault }) => fault.includes(values.only));
-  if (chosen.length === 0) {
-    process.stderr.write(
-      `no fault has the word ${values.only}; there are:\n${rows.map(({ fault }) => `  ${fault}\n`).join('')}`,
-    );
+  const isChosen = ({ fault }: { readonly fault: string }): boolean => fault.includes(values.only);
+  const [chosen, alone] = [rows.filter(isChosen), hostRows.filter(isChosen)];
+  if (chosen.length + alone.length === 0) {
+    const all = [...rows, ...hostRows].map(({ fault }) => `  ${fault}\n`);
+    process.stderr.write(`no fault has the word ${values.only}; there are:\n${all.join('')}`);
     return 2;
   }
+  const table = [...(await runHostRows(alone, timesOf, tell)), ...(chosen.length === 0 ? [] : await onFleet(chosen))];
+  print(table);
+  return table.every(({ held }) => held) ? 0 : 1;
+}
+
+function timesOf({ times }: { readonly times: number }): number {
+  return values.times === undefined ? times : Number(values.times);
+}
+
+function tell({ fault, measured, held }: Measured): void {
+  process.stderr.write(`${held ? '✓' : '✗'} ${fault}: ${measured}\n`);
+}
+
+async function onFleet(chosen: readonly Row[]): Promise<readonly Measured[]> {
   const fleet = await startFleet({
     hosts: Number(values.hosts),
     slots: Number(values.slots),
@@ -40,13 +55,7 @@ async function main(): Promise<number> {
   // Ctrl-C must not leave daemons and namespaces behind.
   process.once('SIGINT', () => void fleet.stop().finally(() => process.exit(130)));
   try {
-    const timesOf = ({ times }: { times: number }): number =>
-      values.times === undefined ? times : Number(values.times);
-    const table = await runRows(fleet, chosen, timesOf, ({ fault, measured, held }) => {
-      process.stderr.write(`${held ? '✓' : '✗'} ${fault}: ${measured}\n`);
-    });
-    print(table);
-    return table.every(({ held }) => held) ? 0 : 1;
+    return await runRows(fleet, chosen, timesOf, tell);
   } finally {
     await fleet.stop();
   }

@@ -105,8 +105,8 @@ export interface Rig {
   remove(): Promise<void>;
 }
 
-export async function openRig(): Promise<Rig> {
-  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-agent-'));
+/** Over a directory of its own, or over that of a rig in another process. */
+export async function openRig(directory = mkdtempSync(join(tmpdir(), 'doubleblind-agent-'))): Promise<Rig> {
   const artifacts = new MemoryArtifacts();
   const bus = new MemoryBus();
   const text = (path: string, content: string) => ({ path, bytes: Buffer.from(content), executable: false });

@@ -47,6 +47,12 @@ function signerOf(cert: Buffer, key: Buffer) {
   return known;
 }
 
+/**
+ * A clock that was set wrong by a day must not silence a whole fleet: what is under way has been admitted by TLS, which looks at the same
+ * dates without leeway at every new connection.
+ */
+const leewayMs = 2 * 86_400_000;
+
 /** Checks that the host's own gpu-agent signed this event. `authorities` is PEM of one or more certificates. */
 export function checkEvent(
   { subject, body, host }: { readonly subject: string; readonly body: Uint8Array; readonly host: string },
@@ -57,7 +63,8 @@ export function checkEvent(
   if (!signed.certificate || !signed.signature) return err('unsigned');
   const certificate = issued(signed.certificate, authorities);
   if (certificate === undefined) return err('foreignCertificate');
-  if (now < new Date(certificate.validFrom) || now > new Date(certificate.validTo)) return err('expiredCertificate');
+  const [fromMs, toMs] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  if (now.getTime() < fromMs - leewayMs || now.getTime() > toMs + leewayMs) return err('expiredCertificate');
   const identity = identityOfAlternativeNames(certificate.subjectAltName);
   if (identity?.role !== 'gpu-agent' || identity.name !== host) return err('otherHost');
   const bytes = signedBytes(subject, body);

@@ -1,7 +1,8 @@
 // A daemon as a process on a machine of the test's network: started, killed, stopped for a while, started again.
 
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Machine, spawnOn } from '../support/network.ts';
 
 export interface DaemonProcess {
@@ -15,6 +16,9 @@ export interface DaemonProcess {
   /** SIGSTOP: the process stands still and notices nothing of it. */
   freeze(): void;
   thaw(): void;
+  runs(): boolean;
+  /** Sets its wall clock wrong by so much, now and for later starts; where it is a program of ours. */
+  setClock(offsetMs: number): void;
   log(): string;
 }
 
@@ -27,6 +31,14 @@ export interface DaemonSpec {
 
 export function daemonProcess({ name, machine, command, logFile }: DaemonSpec): DaemonProcess {
   let child: ChildProcess | undefined;
+  const clockFile = `${logFile}.clock`;
+  // Another program than Node takes no notice of this.
+  const env = {
+    ...process.env,
+    DOUBLEBLIND_TEST_CLOCK: clockFile,
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'stepped-clock.ts')}`,
+  };
+  const runs = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
   let ended: Promise<number | null> = Promise.resolve(null);
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     // A frozen process would never see another signal than SIGKILL.
@@ -38,9 +50,9 @@ export function daemonProcess({ name, machine, command, logFile }: DaemonSpec): 
     name,
     machine,
     start() {
-      if (child !== undefined && child.exitCode === null && child.signalCode === null) return;
+      if (runs()) return;
       const log = openSync(logFile, 'a', 0o600);
-      const started = spawnOn(machine, command, { stdio: ['ignore', log, log] });
+      const started = spawnOn(machine, command, { stdio: ['ignore', log, log], env });
       closeSync(log);
       ended = new Promise((resolve) => {
         started.once('exit', (code) => resolve(code));
@@ -52,6 +64,12 @@ export function daemonProcess({ name, machine, command, logFile }: DaemonSpec): 
     stop: () => end('SIGTERM'),
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
+    runs,
+    // By rename, so that nobody reads half a number.
+    setClock(offsetMs) {
+      writeFileSync(`${clockFile}.new`, String(offsetMs));
+      renameSync(`${clockFile}.new`, clockFile);
+    },
     log: () => readFileSync(logFile, 'utf8'),
   };
 }

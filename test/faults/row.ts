@@ -18,6 +18,13 @@ export interface Row {
   run(fleet: Fleet, work: WatchedRun, times: number): Promise<string>;
 }
 
+/** A row that needs one host alone and no fleet. */
+export interface HostRow {
+  readonly fault: string;
+  readonly times: number;
+  run(times: number): Promise<string>;
+}
+
 /** Generous: a condition that holds ends the waiting at once, and a machine may be many times slower than it should be. */
 export const patience = { timeoutMs: 180_000, everyMs: 50 } as const;
 

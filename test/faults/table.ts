@@ -3,12 +3,26 @@
 import { cutNetworks } from './cut-networks.ts';
 import { drainedHosts } from './drained-hosts.ts';
 import type { Fleet } from './fleet.ts';
+import { fullDisks } from './full-disks.ts';
 import { problemsOf, staleResults } from './history.ts';
 import { killedDaemons } from './killed-daemons.ts';
 import { lostBus } from './lost-bus.ts';
-import type { Row } from './row.ts';
+import { manyContainers } from './many-containers.ts';
+import { replayedJournal } from './replayed-journal.ts';
+import type { HostRow, Row } from './row.ts';
+import { wrongClocks } from './wrong-clocks.ts';
 
-export const rows: readonly Row[] = [...killedDaemons, ...lostBus, ...cutNetworks, ...drainedHosts];
+export const rows: readonly Row[] = [
+  ...killedDaemons,
+  ...lostBus,
+  ...cutNetworks,
+  ...drainedHosts,
+  ...wrongClocks,
+  ...fullDisks,
+];
+
+/** Those that need no fleet. */
+export const hostRows: readonly HostRow[] = [...replayedJournal, ...manyContainers];
 
 export interface Measured {
   readonly fault: string;
@@ -51,6 +65,27 @@ export async function runRows(
     measured: problems.length === 0 ? summary : problems.join('; '),
     held: problems.length === 0,
   });
+  return table;
+}
+
+/** Runs the rows that need no fleet. */
+export async function runHostRows(
+  chosen: readonly HostRow[],
+  timesOf: (row: HostRow) => number,
+  onRow: (measured: Measured) => void,
+): Promise<readonly Measured[]> {
+  const table: Measured[] = [];
+  for (const row of chosen) {
+    const measured = await row.run(timesOf(row)).then(
+      (figures) => ({ fault: row.fault, measured: figures, held: true }),
+      (error: unknown) => ({
+        ...{ fault: row.fault, held: false },
+        measured: error instanceof Error ? error.message : String(error),
+      }),
+    );
+    table.push(measured);
+    onRow(measured);
+  }
   return table;
 }
 

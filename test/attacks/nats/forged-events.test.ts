@@ -104,7 +104,7 @@ test('0 of 1,000 events of another host are accepted, whatever they are signed w
   const victim = ended('victim', 1);
   const subject = resultSubject(victim);
   const stolen = signEvent(subject, bytesOf(victim), materialOf(tlsPathsIn(pki, 'gpu-agent')));
-  const old = materialOf(await strangeLeaf(pki, 'old', { days: -1, uris: ['spiffe://doubleblind/gpu-agent/victim'] }));
+  const old = materialOf(await strangeLeaf(pki, 'old', { days: -5, uris: ['spiffe://doubleblind/gpu-agent/victim'] }));
   const two = materialOf(
     await strangeLeaf(pki, 'two', {
       uris: ['spiffe://doubleblind/gpu-agent/evil', 'spiffe://doubleblind/gpu-agent/victim'],
