@@ -56,6 +56,7 @@ export interface AttemptOrder {
   readonly guidanceAdded?: number;
   // Absent in orders of versions that did not have them.
   readonly draftNumber?: number;
+  readonly siblingNumber?: number;
   readonly runSeed?: number;
   /** Ideas to sketch before one is worked on; 0 and 1 mean none. */
   readonly rankBeforeRun?: number;

@@ -99,6 +99,7 @@ async function prepare(work: Work): Promise<TrajectoryEvent> {
     operator: order.operator,
     seed: order.seed,
     draftNumber: order.draftNumber ?? 0,
+    siblingNumber: order.siblingNumber ?? 0,
     runSeed: order.runSeed ?? 0,
     task: order.task,
     limits: order.limits,

@@ -3,6 +3,7 @@
 // Invariants: 1. An attempt is in exactly one of its run's waiting, inFlight and evaluating, or has ended. 2. It is on a
 // host's list exactly while it is leased or running. 3. Whatever ends an attempt goes through `conclude`, and only once.
 
+import { attemptId } from '../../shared/core/ids.ts';
 import type { FailureReason, Usage } from '../../shared/core/vocabulary.ts';
 import { noUsage } from '../../shared/core/vocabulary.ts';
 import type { Command } from './command.ts';
@@ -33,7 +34,8 @@ export function plan(state: State, event: AttemptPlanned, at: number): Command[]
   if (run === undefined) return [];
   const { attemptId: id, runId, number, operator, parents, seed } = event;
   const draftNumber = operator === 'draft' ? run.draftsPlanned + 1 : 0;
-  state.attempts.set(id, { ...blankAttempt, id, runId, number, operator, parents, seed, draftNumber, plannedAt: at });
+  const about = { id, runId, number, operator, parents, seed, draftNumber, plannedAt: at };
+  state.attempts.set(id, { ...blankAttempt, ...about, ...siblingOf(state, event) });
   run.rng = event.rng;
   run.attempts.push(id);
   run.waiting.push(id);
@@ -45,6 +47,14 @@ export function plan(state: State, event: AttemptPlanned, at: number): Command[]
     remove(run.repairable, parentId);
   }
   return [];
+}
+
+/** A mutation's place among those of its parent, which is counted there. */
+function siblingOf(state: State, { operator, parents }: AttemptPlanned): { readonly siblingNumber?: number } {
+  const parent = operator === 'mutate' ? state.attempts.get(parents[0] ?? attemptId('none')) : undefined;
+  if (parent === undefined) return {};
+  parent.mutations = (parent.mutations ?? 0) + 1;
+  return { siblingNumber: parent.mutations };
 }
 
 /** An attempt of which nothing is known yet. */

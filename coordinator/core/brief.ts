@@ -51,6 +51,8 @@ export interface Brief {
   readonly runSeed: number;
   /** Position among the drafts of the run, from 1; 0 for other operators. */
   readonly draftNumber: number;
+  /** Position among the mutations of its parent, from 1; 0 for other operators. */
+  readonly siblingNumber: number;
   readonly task: Task;
   readonly limits: Limits;
   /** Of the whole run, for the gateway; 0 means no limit. */
@@ -78,6 +80,7 @@ export function brief(state: State, attemptId: AttemptId): Brief | undefined {
     seed: attempt.seed,
     runSeed: run.options.seed,
     draftNumber: attempt.draftNumber,
+    siblingNumber: attempt.siblingNumber ?? 0,
     // What the winner is refitted on is of this run alone.
     task:
       attempt.operator === 'refit' && run.refit !== undefined

@@ -141,6 +141,8 @@ export interface Attempt {
   readonly plannedAt: number;
   /** Position among the drafts of the run, from 1; 0 for other operators. */
   readonly draftNumber: number;
+  /** Position among the mutations of its parent, from 1; absent for other operators. */
+  readonly siblingNumber?: number;
   phase: AttemptPhase;
   /** The newest lease's; 0 before the first. */
   epoch: number;
@@ -169,6 +171,8 @@ export interface Attempt {
   /** In the run that was forked. */
   readonly inheritedFrom?: AttemptId | undefined;
   repairPlanned: boolean;
+  /** Mutations of it that were planned; absent where there are none. */
+  mutations?: number;
 }
 
 /** A slot as its host describes it. */

@@ -52,6 +52,7 @@ export function toStartRequest(order: StartOrder): Input<AgentMethods['startAtte
     seed: brief.seed,
     runSeed: brief.runSeed,
     draftNumber: brief.draftNumber,
+    siblingNumber: brief.siblingNumber,
     rankBeforeRun: brief.rankBeforeRun,
     scoreQueries: brief.scoreQueries,
     gatewayToken: order.token,

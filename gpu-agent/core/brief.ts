@@ -80,6 +80,8 @@ export interface Brief {
   readonly seed: number;
   /** Position among the drafts of the run, from 1; 0 where it is none or unknown. */
   readonly draftNumber?: number;
+  /** Position among the mutations of its parent, from 1; 0 where it is none or unknown. */
+  readonly siblingNumber?: number;
   readonly runSeed?: number;
   readonly task: BriefTask;
   readonly limits: BriefLimits;
@@ -145,11 +147,12 @@ export function promptValues(brief: Brief, angles: readonly string[] = []): Reco
 }
 
 function jsonBlock(brief: Brief): string {
-  const { operator, seed, task, limits, guidance, draftNumber = 0, runSeed = 0 } = brief;
+  const { operator, seed, task, limits, guidance, draftNumber = 0, siblingNumber = 0, runSeed = 0 } = brief;
   const value = {
     operator,
     seed,
     ...(draftNumber > 0 ? { draft: { number: draftNumber, runSeed } } : {}),
+    ...(siblingNumber > 0 ? { sibling: siblingNumber } : {}),
     task: {
       name: task.name,
       metric: task.metric,

@@ -114,6 +114,7 @@ export const startSchema = z
     guidance: z.string().max(65_536),
     guidanceAdded: count.default(0),
     draftNumber: count.default(0),
+    siblingNumber: count.default(0),
     runSeed: count.default(0),
     rankBeforeRun: count.max(mostSketches).default(0),
     scoreQueries: count.default(0),

@@ -22,6 +22,8 @@ const briefSchema = z.object({
   seed: z.union([z.number(), z.string()]).default(0),
   /** Position among the drafts of the run, from 1, and the run's seed; not told by agents of earlier versions. */
   draft: z.object({ number: z.number().int().min(1), runSeed: z.number() }).nullish(),
+  /** Position among the mutations of its parent, from 1; not told by agents of earlier versions. */
+  sibling: z.number().int().min(1).nullish(),
   task: z.object({
     name: z.string(),
     metric: z.string(),

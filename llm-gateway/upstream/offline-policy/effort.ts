@@ -1,7 +1,8 @@
 // How much computing a candidate is worth: shares of the execution limit, with floors and ceilings.
 //
-// A sixteen-candidate run on two cores has three minutes, so with short limits a whole candidate (looking, lab,
-// rehearsal and the clean-slate run) stays within about eight processor-seconds; two of them are imports.
+// A sixteen-candidate run on two cores has three minutes, so at the quick start's limit a whole candidate (looking, lab,
+// rehearsal and the clean-slate run) stays within about eight processor-seconds; two of them are imports. Above it, effort
+// grows with what is allowed: half of a longer limit is left for slower machines and for what the lab cannot foresee.
 
 import type { Family, Member, Recipe } from './recipe.ts';
 
@@ -19,16 +20,19 @@ export interface Effort {
   readonly members: number;
 }
 
+/** The quick start's limit of an execution. */
+const quickSeconds = 60;
+
 /** The effort that suits an execution limit. */
 export function effortFor(executionSeconds: number): Effort {
-  const share = (fraction: number, floor: number, ceiling: number): number =>
-    Math.min(ceiling, Math.max(floor, executionSeconds * fraction));
+  const beyond = Math.max(0, executionSeconds - quickSeconds);
+  const grown = (floor: number, share: number, ceiling: number): number => Math.min(ceiling, floor + share * beyond);
   return {
-    labSeconds: share(0.03, 3, 60),
-    checkSeconds: share(0.01, 1, 20),
-    runSeconds: share(0.02, 2.2, 120),
-    rows: executionSeconds <= 180 ? 1500 : executionSeconds <= 1800 ? 4000 : 10_000,
-    members: executionSeconds <= 180 ? 4 : 6,
+    labSeconds: grown(3, 0.06, 90),
+    checkSeconds: grown(1, 0.015, 20),
+    runSeconds: grown(2.2, 0.09, 240),
+    rows: beyond === 0 ? 1500 : executionSeconds <= 180 ? 2500 : executionSeconds <= 1800 ? 4000 : 10_000,
+    members: beyond === 0 ? 4 : executionSeconds <= 180 ? 6 : 8,
   };
 }
 

@@ -1,10 +1,11 @@
 // The experiment of a mutation or a crossover, worked out anew each turn from the conversation and the seed.
 
+import { seedRng } from '../../../shared/core/rng.ts';
 import type { Idea } from './conversation.ts';
 import { crossParts } from './crossover.ts';
 import type { Desk } from './desk.ts';
 import { labMembers } from './lab.ts';
-import { type Experiment, type Move, moves, planMutation } from './moves.ts';
+import { type Experiment, type Move, moves, planMutation, planSibling } from './moves.ts';
 import type { NamedMember } from './program.ts';
 import type { Trial } from './turns.ts';
 
@@ -13,6 +14,12 @@ export function experimentOf(desk: Desk): Experiment {
   const [first, second] = desk.parents;
   if (first === undefined) return { move: 'join', fresh: [], reason: 'There is no parent to start from.' };
   if (second !== undefined) return crossParts(first, second);
+  const { sibling } = desk.conversation.brief;
+  if (sibling && desk.progress.labTroubles.length === 0) {
+    const own = { number: sibling, rng: (purpose: string) => seedRng(`${first.candidateId}:${purpose}`) };
+    const planned = planSibling(first.recipe, desk.situation, own);
+    if (planned !== undefined) return planned;
+  }
   const rng = desk.rng(`experiment:${desk.progress.labTroubles.length}`);
   return planMutation(first.recipe, desk.situation, triedMoves(desk.conversation.ideas), rng);
 }

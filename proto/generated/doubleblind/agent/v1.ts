@@ -70,6 +70,7 @@ export interface StartAttemptRequest {
   runSeed: number;
   rankBeforeRun: number;
   scoreQueries: number;
+  siblingNumber: number;
 }
 
 export interface StartAttemptResponse {
