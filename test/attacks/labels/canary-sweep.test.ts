@@ -1,58 +1,118 @@
-// After a whole run, every hidden label is looked for in every place but the evaluator's own directory: bundles, prompts,
-// transcripts, artifacts, journals, outboxes, NATS files, logs and reports. Each hidden label of the test task is a number
-// that occurs nowhere else. The same sweep over the evaluator's directory must find them: a sweep that finds nothing
-// anywhere proves nothing.
+// After a whole run, every hidden label is looked for in every place: bundles, prompts, transcripts, artifacts, journals, outboxes,
+// the store of NATS, logs and reports; the evaluator's own directory, where they lie locked; Docker's layers, containers and
+// volumes; heartbeats as the coordinator hears them; the loopback of all daemons; environments and arguments; and, of the
+// evaluator, its memory. Each hidden label is a number that occurs nowhere else. Beside each place stands a positive control: a
+// canary that was planted there and must be found, because a sweep that finds nothing anywhere proves nothing.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CanaryTask, makeCanaryTask } from '../../../evaluator-node/testing/canary-task.ts';
+import { openVault } from '../../../evaluator-node/vault/vault.ts';
+import { inboxPrefix } from '../../../shared/bus/messages.ts';
 import { present } from '../../../shared/core/assert.ts';
 import { startTestCluster, type TestCluster } from '../../support/cluster.ts';
+import { measured } from '../../support/measured.ts';
+import { filesBelow, hits, tokensIn, tokensInMemory } from './needles.ts';
 
+const dockerRoot = '/var/lib/docker';
+const planted = '7.7770123456789012';
+const startedAt = Date.now();
 let started: TestCluster | undefined;
 let taskDirectory: string;
+let tap: ChildProcess;
+let captured: string;
+let bus: NatsConnection | undefined;
+const heard: Buffer[] = [];
 
 beforeAll(async () => {
   taskDirectory = mkdtempSync(join(tmpdir(), 'doubleblind-canary-'));
   started = await startTestCluster({ slots: 2 });
+  captured = join(taskDirectory, 'loopback');
+  tap = await startTap(started, captured);
+  bus = await listenToHeartbeats(started);
 });
 
 afterAll(async () => {
+  await bus?.close();
+  tap.kill();
   await started?.stop();
   rmSync(taskDirectory, { recursive: true, force: true });
 });
 
-/** Every regular file below the directory, but those below an excluded one. */
-function filesBelow(directory: string, excluded?: string): string[] {
-  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(directory, entry.name);
-    if (path === excluded) return [];
-    if (entry.isDirectory()) return filesBelow(path, excluded);
-    return entry.isFile() ? [path] : [];
+const portBaseOf = ({ addresses }: TestCluster): number => Number(addresses.COORDINATOR.split(':')[1]) - 1;
+
+/** Writes down what goes over the loopback from and to the ports of the cluster. */
+function startTap(cluster: TestCluster, path: string): Promise<ChildProcess> {
+  const script = join(import.meta.dirname, 'capture.py');
+  const child = spawn('python3', [script, String(portBaseOf(cluster)), '8', path], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the tap ended with ${code}`)));
+    child.stdout.once('data', () => resolve(child));
   });
 }
 
-/** A label as it may lie in a file: its digits (a leak that rounds the last ones away is a leak as well), or its 8 bytes. */
-function needlesOf(token: string): Buffer[] {
-  const littleEndian = Buffer.alloc(8);
-  littleEndian.writeDoubleLE(Number(token));
-  return [Buffer.from(token.slice(2, 14)), littleEndian, Buffer.from(littleEndian).reverse()];
-}
-
-/** Each place where a token was found. */
-function hits(paths: readonly string[], tokens: readonly string[]): { path: string; token: string }[] {
-  const needles = tokens.map((token) => ({ token, forms: needlesOf(token) }));
-  return paths.flatMap((path) => {
-    const bytes = readFileSync(path);
-    return needles
-      .filter(({ forms }) => forms.some((form) => bytes.includes(form)))
-      .map(({ token }) => ({ path, token }));
+/** Sends the planted canary in the clear over a port that is tapped. */
+async function plantOnLoopback(cluster: TestCluster): Promise<void> {
+  const server = createServer((socket) => socket.resume());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // From a port of the cluster that no daemon uses: what the tap looks at is the port on either side.
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  await new Promise<void>((resolve, reject) => {
+    const socket = dial({ host: '127.0.0.1', port, localPort: portBaseOf(cluster) + 7 });
+    socket.once('error', reject);
+    socket.end(`label ${planted}\n`, resolve);
   });
+  server.close();
 }
 
-test('after a run, no hidden label is anywhere but with the evaluator', async () => {
+/** What the coordinator hears of hosts, read with its certificate; results lie in the store of NATS, which is swept as files. */
+async function listenToHeartbeats({ stateDirectory }: TestCluster): Promise<NatsConnection> {
+  const pki = join(stateDirectory, 'pki');
+  const config = readFileSync(join(stateDirectory, 'etc', 'coordinator.yaml'), 'utf8');
+  const server = /servers:\s+- (\S+)/.exec(config)?.[1]?.replaceAll(/["']/g, '') ?? '';
+  const files = {
+    caFile: join(pki, 'ca.crt'),
+    certFile: join(pki, 'coordinator.crt'),
+    keyFile: join(pki, 'coordinator.key'),
+  };
+  const connection = await connect({
+    ...{
+      servers: server,
+      tls: files,
+      reconnect: false,
+      inboxPrefix: inboxPrefix({ role: 'coordinator', name: 'local' }),
+    },
+  });
+  connection.subscribe('doubleblind.v1.heartbeat.*', { callback: (_, { data }) => heard.push(Buffer.from(data)) });
+  return connection;
+}
+
+/** Environments and arguments of all processes of the cluster. */
+function processTexts(stateDirectory: string): Buffer {
+  const parts = readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`);
+        return words.includes(stateDirectory) ? [words, readFileSync(`/proc/${pid}/environ`)] : [];
+      } catch {
+        return [];
+      }
+    });
+  expect(parts.length, 'processes of the cluster').toBeGreaterThan(8);
+  return Buffer.concat(parts);
+}
+
+test('after a run, no hidden label is in any place but locked with the evaluator', async ({ task: running }) => {
   const task: CanaryTask = await makeCanaryTask(taskDirectory, 'sweep');
   const cluster = present(started, 'the cluster');
   const imported = await cluster.run('task', 'import', taskDirectory);
@@ -61,13 +121,81 @@ test('after a run, no hidden label is anywhere but with the evaluator', async ()
   expect(run.code, run.stderr).toBe(0);
 
   const evaluator = join(cluster.stateDirectory, 'evaluator');
-  const outside = filesBelow(cluster.stateDirectory, evaluator);
+  const outside = filesBelow(cluster.stateDirectory, { excluded: evaluator });
   const train = outside.filter((path) => path.endsWith('/train.csv')).map((path) => readFileSync(path, 'utf8'));
   expect(train.length, 'the bundle that the sandboxes saw').toBeGreaterThan(0);
   const hidden = task.hiddenTokens(train.join('\n'));
   expect(hidden.length).toBeGreaterThan(60);
 
-  expect(hits(outside, hidden)).toEqual([]);
-  expect(new Set(hits(filesBelow(evaluator), hidden).map(({ token }) => token)).size).toBe(hidden.length);
+  // Files, with a canary beside them.
+  writeFileSync(join(cluster.stateDirectory, 'logs', 'planted.log'), `score ${planted}\n`);
+  const files = filesBelow(cluster.stateDirectory, { excluded: evaluator });
+  expect(hits(files, [...hidden, planted]).map(({ token }) => token)).toEqual([planted]);
+  const own = filesBelow(evaluator);
+  expect(hits(own, hidden), 'labels in the clear with the evaluator').toEqual([]);
   expect(statSync(evaluator).mode & 0o077, "nobody else may look into the evaluator's directory").toBe(0);
-}, 420_000);
+  expect(keptTokens(evaluator, task.name, hidden).size, 'labels that the vault gives to who has the keys').toBe(
+    hidden.length,
+  );
+
+  // Docker's own files that are newer than the test.
+  const docker = ['containers', 'volumes', 'overlay2', 'tmp'].flatMap((folder) =>
+    filesBelow(join(dockerRoot, folder), { since: startedAt }),
+  );
+  expect(hits(docker, hidden)).toEqual([]);
+
+  // What was said.
+  await plantOnLoopback(cluster);
+  await expect.poll(() => tokensIn(readFileSync(captured), [planted]), { timeout: 20_000 }).toEqual([planted]);
+  const loopback = readFileSync(captured);
+  expect(tokensIn(loopback, hidden)).toEqual([]);
+  expect(heard.length).toBeGreaterThan(0);
+  expect(tokensIn(Buffer.concat(heard), hidden)).toEqual([]);
+  expect(tokensIn(processTexts(cluster.stateDirectory), hidden)).toEqual([]);
+  const { length } = hidden;
+  const megabytes = (loopback.length / 1e6).toFixed(1);
+  measured(
+    running,
+    `${length} labels: 0 in ${files.length} files, ${own.length} of the evaluator, ${docker.length} of Docker, ${megabytes} MB of the loopback, ${heard.length} heartbeats; planted canaries found`,
+  );
+}, 600_000);
+
+/** The hidden tokens that the vault gives to somebody with its keys. */
+function keptTokens(evaluator: string, name: string, hidden: readonly string[]): Set<string> {
+  const truth = labelsOf(evaluator, name, ['search', 'validation', 'test']);
+  return new Set(hidden.filter((token) => truth.has(Number(token))));
+}
+
+function labelsOf(evaluator: string, name: string, opens: readonly ('search' | 'validation' | 'test')[]): Set<number> {
+  const vault = openVault(evaluator, { opens });
+  const { truth } = vault.hiddenRows(vault.findTask(name)?.version ?? '');
+  vault.close();
+  return new Set(truth);
+}
+
+test('the evaluator that scored and sealed has search labels in its memory, and no validation or test label', async ({
+  task: running,
+}) => {
+  const cluster = present(started, 'the cluster');
+  const evaluator = join(cluster.stateDirectory, 'evaluator');
+  const { name } = await makeCanaryTask(mkdtempSync(join(tmpdir(), 'doubleblind-canary-')), 'sweep');
+  const some = (opens: readonly ('search' | 'validation' | 'test')[]): string[] =>
+    [...labelsOf(evaluator, name, opens)]
+      .filter((label) => !Number.isNaN(label))
+      .slice(0, 12)
+      .map(String);
+  const [search, validation, official] = [some(['search']), some(['validation']), some(['test'])];
+  const { found, bytes } = tokensInMemory(present(cluster.pidOf('evaluator-node'), 'the evaluator'), [
+    ...search,
+    ...validation,
+    ...official,
+  ]);
+  // The positive control: what it may have is there.
+  expect(search.filter((token) => found.has(token))).toEqual(search);
+  expect([...validation, ...official].filter((token) => found.has(token))).toEqual([]);
+  const searched = Math.round(bytes / 1e6);
+  measured(
+    running,
+    `${searched} MB of its memory: ${search.length} of ${search.length} search labels, 0 of ${validation.length + official.length} others`,
+  );
+});
