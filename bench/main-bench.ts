@@ -1,6 +1,7 @@
 // `npm run bench -- NAME`: runs one benchmark beside its peers, prints a table, and writes JSON and SVG to bench/results/.
 // Exits with 1 where a benchmark failed, or where what we promise did not hold in it.
 
+import { benchAblationSimulated } from './ablation-simulated.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchFleet } from './fleet.ts';
 import { benchOfflinePolicy } from './offline-policy.ts';
@@ -11,6 +12,7 @@ import { benchService } from './service.ts';
 import { benchUtilisation } from './utilisation.ts';
 
 const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<BenchReport>>> = {
+  'ablation-simulated': benchAblationSimulated,
   dispatch: benchDispatch,
   fleet: benchFleet,
   'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
