@@ -5,7 +5,9 @@ import { benchAblationSimulated } from './ablation-simulated.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchFleet } from './fleet.ts';
 import { benchOfflinePolicy } from './offline-policy.ts';
+import { benchRecovery } from './recovery.ts';
 import { type BenchReport, headLines } from './results.ts';
+import { benchSandbox } from './sandbox.ts';
 import { benchScoring } from './scoring.ts';
 import { benchSelection } from './selection.ts';
 import { benchService } from './service.ts';
@@ -16,6 +18,8 @@ const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<
   dispatch: benchDispatch,
   fleet: benchFleet,
   'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
+  recovery: benchRecovery,
+  sandbox: benchSandbox,
   scoring: benchScoring,
   selection: benchSelection,
   service: benchService,

@@ -1,6 +1,7 @@
 // A host of the benchmark: the real agent with its book, outbox, bus and gRPC server, over a performer whose clean-slate run
 // is the job and takes only its time. The one turn of an attempt submits; it leaves no submission to be scored.
 
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
 import { openHostBook } from '../../gpu-agent/outbox/host-book.ts';
@@ -100,7 +101,7 @@ const offered = cpuSlots(slots);
 const agent: Agent = await startAgent({
   ports: {
     host: name,
-    bootId: 'bench',
+    bootId: randomBytes(8).toString('hex'),
     book: openHostBook(join(stateDirectory, 'host.sqlite')),
     engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve() },
     clock: systemClock,
