@@ -54,12 +54,13 @@ export function addConfig(program: Command, cli: CliContext): void {
     .option('--cluster-listen <host:port>', 'where the other servers of a cluster reach it')
     .option('--routes <host:port,...>', 'every server of the cluster, this one included')
     .option('--certificates <dir>', 'directory with ca.crt, nats.crt and nats.key', '/etc/doubleblind/pki')
+    .option('--key <file>', 'the key, where the server has it from elsewhere, such as a credential of systemd')
     .action((flags: NatsFlags) => {
-      const { hosts, coordinator, listen, storeDir, certificates, serverName, clusterListen, routes } = flags;
+      const { hosts, coordinator, listen, storeDir, certificates, serverName, clusterListen, routes, key } = flags;
       const tls = {
         ca: join(certificates, 'ca.crt'),
         certificate: join(certificates, 'nats.crt'),
-        key: join(certificates, 'nats.key'),
+        key: key ?? join(certificates, 'nats.key'),
       };
       const names = hosts.split(',').filter((name) => name !== '');
       if ((clusterListen === undefined) !== (routes === undefined)) {
@@ -73,6 +74,7 @@ export function addConfig(program: Command, cli: CliContext): void {
 }
 
 interface NatsFlags {
+  readonly key?: string;
   readonly hosts: string;
   readonly coordinator: string;
   readonly listen: string;

@@ -15,16 +15,31 @@ const log = (line: string): void => void process.stderr.write(`${line}\n`);
 export interface Booted {
   /** Runs a command in it; throws with its output where it fails. */
   sh(script: string): Promise<string>;
-  /** Copies a file of ours into it. */
+  /** Copies a file or directory of ours into it. */
   copy(from: string, to: string): Promise<void>;
+  /** Copies one of its own to us. */
+  fetch(from: string, to: string): Promise<void>;
   stop(): Promise<void>;
 }
 
+export interface BootOptions {
+  /** Its host name, and its name on `network`. */
+  readonly host?: string;
+  /** A network of the engine; none where left out. */
+  readonly network?: string;
+  /** Paths of this machine that it has at the same place. */
+  readonly shares?: readonly string[];
+}
+
 /** Boots it; undefined with the reason printed where this machine cannot. */
-export async function bootContainer(): Promise<Booted | undefined> {
+export async function bootContainer({
+  host = 'booted',
+  network = 'none',
+  shares = [],
+}: BootOptions = {}): Promise<Booted | undefined> {
   const image = await systemdImage();
   if (image === undefined) return undefined;
-  const name = `doubleblind-booted-${process.pid}`;
+  const name = `doubleblind-${host}-${process.pid}`;
   const capabilities = ['SYS_ADMIN', 'NET_ADMIN', 'SYS_PTRACE', 'IPC_LOCK', 'SYS_NICE', 'AUDIT_CONTROL', 'SYSLOG'];
   // systemd wants a cgroup tree that it may write: a fresh unified one, in the container's own name space. And mounts that reach
   // the services' name spaces, by which credentials get there.
@@ -34,7 +49,10 @@ export async function bootContainer(): Promise<Booted | undefined> {
     'exec /sbin/init systemd.unified_cgroup_hierarchy=1',
   ].join(' && ');
   const started = await docker([
-    ...['run', '--detach', '--name', name, '--network', 'none', '--cgroupns', 'private', '--env', 'container=docker'],
+    ...['run', '--detach', '--name', name, '--hostname', host, '--network', network],
+    ...(network === 'none' ? [] : ['--network-alias', host]),
+    ...['--cgroupns', 'private', '--env', 'container=docker'],
+    ...shares.flatMap((path) => ['--volume', `${path}:${path}`]),
     ...[
       '--tmpfs',
       '/run',
@@ -67,15 +85,17 @@ export async function bootContainer(): Promise<Booted | undefined> {
     await stop();
     throw error;
   }
-  const copy = async (from: string, to: string): Promise<void> => {
-    // The engine cannot write into a tmpfs from outside, so the file lands on the image's own layer.
-    const { status, output } = await docker(['cp', from, `${name}:${to}`]);
+  // The engine cannot reach into a tmpfs from outside, so files are of the image's own layer.
+  const transfer = async (from: string, to: string): Promise<void> => {
+    const { status, output } = await docker(['cp', from, to]);
     if (status !== 0) throw new Error(output);
   };
-  return { sh, copy, stop };
+  const copy = (from: string, to: string): Promise<void> => transfer(from, `${name}:${to}`);
+  const fetch = (from: string, to: string): Promise<void> => transfer(`${name}:${from}`, to);
+  return { sh, copy, fetch, stop };
 }
 
-async function docker(words: readonly string[]): Promise<{ status: number | null; output: string }> {
+export async function docker(words: readonly string[]): Promise<{ status: number | null; output: string }> {
   const { status, lastLines } = await runProgram('docker', words);
   return { status, output: lastLines.join('\n') };
 }

@@ -1,15 +1,14 @@
 // The Debian package in a container that systemd boots: installs, starts, notifies, recovers, upgrades, stops and goes away
-// as an operator expects; and in the image of the containers. The gpu-agent needs a Docker engine, which the container has none of; its unit is only verified.
+// as an operator expects; on three of them as a fleet that searches; and in the image for containers.
 
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPackage } from '../../deploy/debian/package.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { type Booted, bootContainer } from './booted-container.ts';
+import { type Booted, bootContainer, docker } from './booted-container.ts';
+import { startPackageFleet } from './fleet.ts';
 
 const daemons = ['coordinator', 'evaluator', 'llm-gateway'];
 const scratch = mkdtempSync(join(tmpdir(), 'doubleblind-package-'));
@@ -123,19 +122,55 @@ test('a stop is clean, an upgrade restarts what ran, and removal leaves the data
   await booted.sh('test ! -e /usr/lib/doubleblind && test ! -e /lib/systemd/system/doubleblind.target');
 });
 
+test('three machines become a fleet that searches, bears a killed agent, and drains', {
+  timeout: 600_000,
+}, async ({ skip }) => {
+  const fleet = await startPackageFleet(packagePath, scratch);
+  if (fleet === undefined) return skip('no container that systemd boots, see above');
+  try {
+    await waitFor('the host is heard', async () => (await fleet.doubleblind('node ls -o json')).includes('"ready"'));
+    const task = 'doubleblind task import /usr/lib/doubleblind/tasks/digits --config /etc/doubleblind/evaluator.yaml';
+    await fleet.evaluator.sh(`runuser -u doubleblind-evaluator -- ${task}`);
+    const agent = await fleet.host.sh(main('gpu-agent'));
+    await fleet.doubleblind('run digits --candidates 2 --operators draft --detach');
+    await waitFor('an attempt runs', async () => (await fleet.doubleblind('node ls -o json')).includes('"attemptId"'));
+    await fleet.host.sh(`kill -9 ${agent}`);
+    // 0 is a sealed run with a winner.
+    await fleet.doubleblind('watch');
+    expect(JSON.parse(await fleet.doubleblind('results --all -o json'))).toMatchObject([
+      { state: 'scored' },
+      { state: 'scored' },
+    ]);
+    expect(await fleet.host.sh(main('gpu-agent'))).not.toBe(agent);
+    expect(await fleet.doubleblind('node drain gpu-1 --reason rehearsal')).toContain('drained: rehearsal');
+    await fleet.host.sh('systemctl stop doubleblind-gpu-agent doubleblind-sandbox-proxy');
+    for (const unit of ['gpu-agent', 'sandbox-proxy'])
+      expect(await fleet.host.sh(`systemctl show --value -p Result doubleblind-${unit}`), unit).toBe('success');
+    // The host reaches the evaluator's port here, where no firewall is; it has no way in all the same.
+    const probe = 'doubleblind ls --coordinator evaluator:7443 --pki-dir /etc/doubleblind/pki || true';
+    expect(await fleet.host.sh(probe)).not.toContain('digits');
+  } finally {
+    await fleet.stop();
+  }
+});
+
 test('the image of the daemons is built of the package, and each daemon in it says what it needs', async () => {
-  const docker = async (...words: string[]) => (await promisify(execFile)('docker', words)).stdout;
+  const run = async (...words: string[]): Promise<string> => {
+    const { status, output } = await docker(words);
+    if (status !== 0) throw new Error(`docker ${words.join(' ')}\n${output}`);
+    return output;
+  };
   const tag = `doubleblind/daemon-test:${process.pid}`;
   const dockerfile = join(import.meta.dirname, '../../deploy/docker/daemon.Dockerfile');
-  await docker('build', '--network', 'host', '--file', dockerfile, '--tag', tag, scratch);
+  await run('build', '--network', 'host', '--file', dockerfile, '--tag', tag, scratch);
   try {
-    expect(await docker('run', '--rm', '--network', 'none', tag)).toContain('Usage: doubleblind');
+    expect(await run('run', '--rm', '--network', 'none', tag)).toContain('Usage: doubleblind');
     for (const role of ['coordinator', 'gpu-agent', 'evaluator-node', 'llm-gateway', 'gpu-agent/socket-proxy']) {
       const main = `/usr/lib/doubleblind/${role}/main.ts`;
-      expect(await docker('run', '--rm', '--network', 'none', tag, main, '--help'), role).toContain('--config');
+      expect(await run('run', '--rm', '--network', 'none', tag, main, '--help'), role).toContain('--config');
     }
-    expect(await docker('run', '--rm', '--network', 'none', '--entrypoint', 'id', tag, '-u')).toBe('10002\n');
+    expect(await run('run', '--rm', '--network', 'none', '--entrypoint', 'id', tag, '-u')).toBe('10002');
   } finally {
-    await docker('image', 'rm', '--force', tag);
+    await run('image', 'rm', '--force', tag);
   }
 });
