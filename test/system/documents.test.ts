@@ -147,6 +147,11 @@ test("README.md: the first command brings a cluster, searches and reports; a fol
   rmSync(own, { recursive: true, force: true });
 });
 
+test('docs/tutorial.md: from a Kaggle folder to a report, and a run that is changed on its way', async () => {
+  const output = await runPage('docs/tutorial.md', {});
+  for (const words of ['Winner', 'Validation', '# ', 'holds']) expect(output).toContain(words);
+});
+
 test('docs/operations.md: certificates, drains and replays work as printed', async () => {
   const cluster = present(started, 'the cluster');
   expect((await cluster.run('task', 'import', 'tasks/digits')).code).toBe(0);
@@ -169,7 +174,7 @@ test('set-up tells as JSON what is there', async () => {
 });
 
 test('no page has commands that nothing runs', () => {
-  const run = ['README.md', 'docs/grpc.md', 'docs/operations.md'];
+  const run = ['README.md', 'docs/grpc.md', 'docs/operations.md', 'docs/tutorial.md'];
   const left = documentPaths()
     .filter((path) => !run.includes(path))
     .flatMap(shellBlocks)
