@@ -27,6 +27,11 @@ test.each([
     'credentials',
   ],
   [
+    'credentials without an index',
+    ['--packages-mode', 'mirror', '--packages-wheels', '/w', '--packages-credentials-file', '/etc/c'],
+    'is for an index',
+  ],
+  [
     'no name',
     ['--packages-mode', 'mirror', '--packages-index', 'https://i.example', '--packages-allow', '../a'],
     'not the name',

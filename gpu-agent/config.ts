@@ -51,22 +51,29 @@ const packagesSchema = z
       .union([z.url({ protocol: /^https?$/ }), z.literal('')])
       .default('')
       .describe('Or the root of a simple index, such as https://HOST/simple. The daemon asks it, no sandbox does.'),
+    credentialsFile: z
+      .union([pathSchema, z.literal('')])
+      .default('')
+      .describe(
+        'File with NAME:PASSWORD for an index that asks for them; read for each request, never shown to a sandbox.',
+      ),
     allow: z
       .array(packageName)
       .default([])
       .describe('Names that may be asked of the index; what they require must be listed as well.'),
     cacheBytes: count.default(8 * 2 ** 30).describe('Wheels of the index that are kept on this host.'),
   })
-  .superRefine(({ mode, wheels, index, allow }, context) => {
+  .superRefine(({ mode, wheels, index, allow, credentialsFile }, context) => {
     const problem = (key: string, message: string): void => {
       context.addIssue({ code: 'custom', path: [key], message });
     };
     if (mode === 'none' && (wheels !== '' || index !== ''))
       problem('mode', 'is none: set it to mirror to use the index');
     if (mode === 'mirror' && (wheels === '') === (index === '')) problem('mode', 'mirror needs either wheels or index');
+    if (credentialsFile !== '' && index === '') problem('credentialsFile', 'is for an index, and none is named');
     if (index !== '' && allow.length === 0) problem('allow', 'is empty: list what may be asked of the index');
     if (index !== '' && URL.canParse(index) && new URL(index).username + new URL(index).password !== '')
-      problem('index', 'holds credentials, which have no place in a configuration');
+      problem('index', 'holds credentials, which belong in a file: set credentialsFile');
   });
 
 export const configSchema = z.strictObject({

@@ -13,6 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import type { Clock } from '../../shared/clock.ts';
 import { ascending, normalName, projectOfWheel } from '../core/wheel.ts';
+import { type IndexCredentials, openIndexCredentials } from './index-credentials.ts';
 import { readListing } from './listing.ts';
 import type { PackageIndex, Wheel } from './package-index.ts';
 import { openWheel } from './wheel-folder.ts';
@@ -20,6 +21,8 @@ import { openWheel } from './wheel-folder.ts';
 export interface IndexProxyOptions {
   /** The root of a simple index, such as https://HOST/simple. */
   readonly url: string;
+  /** File with the index's name and password; none where left out. */
+  readonly credentialsFile?: string;
   /** Names that may be asked for; their requirements must be listed as well. */
   readonly allow: readonly string[];
   /** Where wheels are kept. */
@@ -40,6 +43,9 @@ interface Offered extends Wheel {
 }
 
 export async function openIndexProxy(options: IndexProxyOptions): Promise<PackageIndex> {
+  const credentials = openIndexCredentials(options.url, options.credentialsFile ?? '');
+  // A file that cannot be used is told at the start and not when the first agent needs a package.
+  await credentials.headersFor(options.url);
   const allowed = new Set(options.allow.map(normalName));
   const listings = new Map<string, { readonly atMs: number; readonly wheels: readonly Offered[] | undefined }>();
   const fetching = new Map<string, Promise<void>>();
@@ -52,7 +58,8 @@ export async function openIndexProxy(options: IndexProxyOptions): Promise<Packag
     const nowMs = options.clock.monotonicMs();
     if (known !== undefined && nowMs - known.atMs < listingAgeMs) return known.wheels;
     try {
-      const wheels = await fetchListing(`${options.url.replace(/\/+$/, '')}/${project}/`, project);
+      const address = `${options.url.replace(/\/+$/, '')}/${project}/`;
+      const wheels = await fetchListing(address, project, credentials);
       listings.set(project, { atMs: nowMs, wheels });
       return wheels;
     } catch (error) {
@@ -67,7 +74,8 @@ export async function openIndexProxy(options: IndexProxyOptions): Promise<Packag
       await utimes(path, new Date(), new Date());
       return path;
     }
-    const running = fetching.get(sha256) ?? download(url, sha256, options).finally(() => fetching.delete(sha256));
+    const running =
+      fetching.get(sha256) ?? download(url, sha256, { ...options, credentials }).finally(() => fetching.delete(sha256));
     fetching.set(sha256, running);
     await running;
     return path;
@@ -83,11 +91,16 @@ export async function openIndexProxy(options: IndexProxyOptions): Promise<Packag
   };
 }
 
-async function fetchListing(url: string, project: string): Promise<readonly Offered[] | undefined> {
+async function fetchListing(
+  url: string,
+  project: string,
+  credentials: IndexCredentials,
+): Promise<readonly Offered[] | undefined> {
   const accept = 'application/vnd.pypi.simple.v1+json, text/html;q=0.5';
-  const response = await fetch(url, { headers: { accept }, signal: AbortSignal.timeout(listingTimeoutMs) });
+  const headers = { accept, ...(await credentials.headersFor(url)) };
+  const response = await fetch(url, { headers, signal: AbortSignal.timeout(listingTimeoutMs) });
   if (response.status === 404) return undefined;
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  if (!response.ok) throw new Error(answered(url, response.status));
   const text = await boundedText(response);
   const files = readListing(text, response.headers.get('content-type') ?? '', response.url);
   return files.filter((file) => projectOfWheel(file.fileName) === project);
@@ -104,12 +117,24 @@ async function boundedText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** The index's address holds no credentials (config.ts), nor do those of its files (listing.ts). */
+function answered(url: string, status: number): string {
+  const why = status === 401 || status === 403 ? ': it wants other credentials; see packages.credentialsFile' : '';
+  return `${url} answered ${status}${why}`;
+}
+
+interface DownloadOptions extends Pick<IndexProxyOptions, 'directory' | 'maxBytes'> {
+  readonly credentials: IndexCredentials;
+}
+
 /** Read whole under another name, found to have the hash that was told, then renamed. */
-async function download(url: string, sha256: string, { directory, maxBytes }: IndexProxyOptions): Promise<void> {
+async function download(url: string, sha256: string, options: DownloadOptions): Promise<void> {
+  const { directory, maxBytes, credentials } = options;
   const temporary = join(directory, 'incoming', `${sha256}-${randomBytes(4).toString('hex')}`);
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(wheelTimeoutMs) });
-    if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}`);
+    const headers = await credentials.headersFor(url);
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(wheelTimeoutMs) });
+    if (!response.ok || response.body === null) throw new Error(answered(url, response.status));
     const hash = createHash('sha256');
     let bytes = 0;
     const counted = new Transform({

@@ -64,6 +64,11 @@ function unescaped(text: string): string {
   );
 }
 
+/** Without a name and password, which some indexes repeat in the addresses of their files: ours are sent as a header. */
 function absolute(address: string, base: string): string {
-  return URL.canParse(address, base) ? new URL(address, base).href : '';
+  if (!URL.canParse(address, base)) return '';
+  const url = new URL(address, base);
+  url.username = '';
+  url.password = '';
+  return url.href;
 }

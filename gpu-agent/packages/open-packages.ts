@@ -27,8 +27,9 @@ export async function openPackages(
   return { projects: () => index.projects() };
 
   async function proxy(): Promise<PackageIndex> {
-    const { index: url, allow, cacheBytes: maxBytes } = packages;
-    return await openIndexProxy({ url, allow, directory: join(stateDirectory, 'wheels'), maxBytes, clock });
+    const { index: url, allow, credentialsFile, cacheBytes: maxBytes } = packages;
+    const directory = join(stateDirectory, 'wheels');
+    return await openIndexProxy({ url, allow, credentialsFile, directory, maxBytes, clock });
   }
 }
 
