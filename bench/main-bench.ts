@@ -4,6 +4,7 @@
 import { benchAblationSimulated } from './ablation-simulated.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchFleet } from './fleet.ts';
+import { benchMleBench } from './mle-bench.ts';
 import { benchOfflinePolicy } from './offline-policy.ts';
 import { benchRecovery } from './recovery.ts';
 import { type BenchReport, headLines } from './results.ts';
@@ -17,6 +18,7 @@ const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<
   'ablation-simulated': benchAblationSimulated,
   dispatch: benchDispatch,
   fleet: benchFleet,
+  'mle-bench': benchMleBench,
   'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
   recovery: benchRecovery,
   sandbox: benchSandbox,
