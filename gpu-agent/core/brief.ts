@@ -17,6 +17,7 @@ const maxGuidanceBytes = 8 * 1024;
 const maxIdeas = 40;
 const maxIdeaBytes = 400;
 const maxFiles = 40;
+const maxNameBytes = 120;
 const maxPackages = 60;
 /** Two generations of two parents each, and a few more. */
 const maxLineage = 8;
@@ -192,6 +193,11 @@ function fenced(info: string, text: string): string {
   return `${fence}${info}\n${text.replace(/\n$/, '')}\n${fence}`;
 }
 
+/** The name of a file that somebody else chose: what could end the span around it, or a line, is not shown. */
+function nameOf(file: string): string {
+  return `\`${keepStart(file.replace(/[^A-Za-z0-9._/ -]/g, '?'), maxNameBytes)}\``;
+}
+
 function parentSection(parent: BriefParent, limits: BriefLimits): string {
   const score =
     parent.failureReason === undefined
@@ -203,7 +209,7 @@ function parentSection(parent: BriefParent, limits: BriefLimits): string {
     `${score} Its clean-slate run took ${seconds(parent.runSeconds)} of the ${seconds(limits.executionSeconds)} allowed. Its files are in /work/parents/${parent.label}/.`,
     fenced('python main.py', keepStart(parent.code, maxCodeBytes)),
   ];
-  if (others.length > 0) parts.push(`Other files: ${others.map((file) => `\`${file}\``).join(', ')}`);
+  if (others.length > 0) parts.push(`Other files: ${others.map(nameOf).join(', ')}`);
   parts.push('### Log', fenced('text log', keepEnd(parent.log, maxLogBytes)));
   if (parent.failureMessage !== undefined) {
     parts.push('### Failure', fenced('text failure', keepEnd(parent.failureMessage, maxNoteBytes)));
@@ -215,10 +221,13 @@ function parentSection(parent: BriefParent, limits: BriefLimits): string {
 
 /** As a quotation, so that headings and fences inside stay inside. */
 function quoted(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => `> ${line}`)
-    .join('\n');
+  return (
+    text
+      // Whatever a reader might take for the end of a line.
+      .split(/\r\n|[\n\r\u0085\u2028\u2029]/)
+      .map((line) => `> ${line}`)
+      .join('\n')
+  );
 }
 
 /** The parents' parents and those before: what each step brought. */
