@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { scriptedUpstream, turn } from '../testing/scripted-upstream.ts';
 import { createCassetteUpstream, recording } from './cassette.ts';
 import { createOfflinePolicyUpstream } from './offline-policy/offline-policy-upstream.ts';
-import type { ChatMessage, TurnRequest } from './upstream.ts';
+import { type ChatMessage, type TurnRequest, UpstreamFailure } from './upstream.ts';
 
 const { signal } = new AbortController();
 const newFile = (): string => join(mkdtempSync(join(tmpdir(), 'cassette-')), 'run.jsonl');
@@ -82,4 +82,36 @@ test('a torn last line is left out, and what is no cassette is refused with its 
   expect((await cassette.complete(one, signal)).message.content).toBe('one');
   writeFileSync(file, '{}\n');
   expect(() => createCassetteUpstream({ name: 'tape', file, strict: true })).toThrow(file);
+});
+
+test('an answer that was found by its question is not played a second time for its turn', async () => {
+  const file = newFile();
+  const recorder = recording(scriptedUpstream('a', [turn('broken'), turn('mended'), turn('next')]), file);
+  const mending = request(1, say('user', 'go'), say('assistant', 'broken'), say('user', 'not JSON'));
+  await recorder.complete(request(1, say('user', 'go')), signal);
+  await recorder.complete(mending, signal);
+  await recorder.complete(
+    request(1, say('user', 'go'), say('assistant', 'mended'), say('user', 'took 0.31 s')),
+    signal,
+  );
+  const cassette = createCassetteUpstream({ name: 'tape', file, strict: false });
+  const later = request(1, say('user', 'go'), say('assistant', 'mended'), say('user', 'took 0.35 s'));
+  const said: string[] = [];
+  for (const one of [request(1, say('user', 'go')), mending, later]) {
+    said.push((await cassette.complete(one, signal)).message.content);
+  }
+  expect(said).toEqual(['broken', 'mended', 'next']);
+});
+
+test('that a conversation was too long is played as well, since the agent went on with a shorter one', async () => {
+  const file = newFile();
+  const failures = [new UpstreamFailure('contextTooLong', 'too long'), new UpstreamFailure('overloaded', 'busy')];
+  const recorder = recording(scriptedUpstream('a', [...failures, turn('short')]), file);
+  const [long, short] = [request(1, say('user', 'x'.repeat(50))), request(1, say('user', 'x'))];
+  await expect(recorder.complete(long, signal)).rejects.toThrow('too long');
+  await expect(recorder.complete(short, signal)).rejects.toThrow('busy');
+  await recorder.complete(short, signal);
+  const cassette = createCassetteUpstream({ name: 'tape', file, strict: false });
+  await expect(cassette.complete(long, signal)).rejects.toMatchObject({ kind: 'contextTooLong' });
+  expect((await cassette.complete(short, signal)).message.content).toBe('short');
 });

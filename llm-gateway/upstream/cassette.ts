@@ -7,12 +7,13 @@
 //
 // Which answer: the one to a request that is equal in every byte. Where there is none and the cassette is not strict, the
 // one to the same turn of the attempt with the same seed: observations hold times, which no two runs share. The same
-// question asked again gets the next answer that it got then, and at the end the last one again.
+// question asked again gets the next answer that it got then, and at the end the last one again. Of failures only "the conversation
+// is too long" is kept and played: after it the agent goes on with a shorter one. All others were tried again until an answer came.
 
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { requestDigest } from './request-digest.ts';
-import { type Turn, type TurnRequest, type Upstream, UpstreamFailure } from './upstream.ts';
+import { type TurnRequest, type Upstream, UpstreamFailure } from './upstream.ts';
 
 const headerSchema = z.strictObject({
   cassette: z.literal(1),
@@ -29,23 +30,29 @@ const headerSchema = z.strictObject({
   ),
 });
 
-const entrySchema = z.strictObject({
-  digest: z.string(),
-  seed: z.number(),
-  turn: z.number(),
-  answer: z.strictObject({
-    message: z.strictObject({
-      role: z.literal('assistant'),
-      content: z.string(),
-      toolCalls: z.array(z.strictObject({ id: z.string(), name: z.string(), argumentsJson: z.string() })),
-      toolCallId: z.string(),
-    }),
-    inputTokens: z.number(),
-    outputTokens: z.number(),
-    finishReason: z.enum(['stop', 'tool_calls', 'length']),
-    model: z.string(),
-  }),
-});
+const entrySchema = z
+  .strictObject({
+    digest: z.string(),
+    seed: z.number(),
+    turn: z.number(),
+    /** Instead of an answer: why the conversation was refused. */
+    tooLong: z.string().optional(),
+    answer: z
+      .strictObject({
+        message: z.strictObject({
+          role: z.literal('assistant'),
+          content: z.string(),
+          toolCalls: z.array(z.strictObject({ id: z.string(), name: z.string(), argumentsJson: z.string() })),
+          toolCallId: z.string(),
+        }),
+        inputTokens: z.number(),
+        outputTokens: z.number(),
+        finishReason: z.enum(['stop', 'tool_calls', 'length']),
+        model: z.string(),
+      })
+      .optional(),
+  })
+  .refine(({ answer, tooLong }) => (answer === undefined) !== (tooLong === undefined));
 
 /** The upstream, with every answer written to the file before it is given. */
 export function recording(upstream: Upstream, file: string): Upstream {
@@ -53,9 +60,17 @@ export function recording(upstream: Upstream, file: string): Upstream {
   return {
     ...upstream,
     async complete(request, signal) {
-      const answer = await upstream.complete(request, signal);
-      write(file, { digest: requestDigest(request), ...placeOf(request), answer });
-      return answer;
+      const place = { digest: requestDigest(request), ...placeOf(request) };
+      try {
+        const answer = await upstream.complete(request, signal);
+        write(file, { ...place, answer });
+        return answer;
+      } catch (error) {
+        if (error instanceof UpstreamFailure && error.kind === 'contextTooLong') {
+          write(file, { ...place, tooLong: error.message });
+        }
+        throw error;
+      }
     },
   };
 }
@@ -76,14 +91,10 @@ export function createCassetteUpstream(options: {
   readonly strict: boolean;
 }): Upstream {
   const { name, file, strict } = options;
-  const { models, answers } = readCassette(file);
-  const played = new Map<string, number>();
-  const next = (key: string): Turn | undefined => {
-    const kept = answers.get(key);
-    const count = played.get(key) ?? 0;
-    played.set(key, count + 1);
-    return kept?.[Math.min(count, kept.length - 1)];
-  };
+  const { models, entries } = readCassette(file);
+  const played = new Set<Entry>();
+  /** The first that was not played yet, whichever way it was found; at the end the last one again. */
+  const next = (kept: readonly Entry[] = []): Entry | undefined => kept.find((one) => !played.has(one)) ?? kept.at(-1);
   return {
     name,
     models,
@@ -93,8 +104,11 @@ export function createCassetteUpstream(options: {
     tokensPerMinute: 0,
     complete(request) {
       const { seed, turn } = placeOf(request);
-      const answer = next(requestDigest(request)) ?? (strict ? undefined : next(placeKey(seed, turn)));
-      if (answer !== undefined) return Promise.resolve(answer);
+      const entry =
+        next(entries.get(requestDigest(request))) ?? (strict ? undefined : next(entries.get(placeKey(seed, turn))));
+      if (entry !== undefined) played.add(entry);
+      if (entry?.answer !== undefined) return Promise.resolve(entry.answer);
+      if (entry?.tooLong !== undefined) return Promise.reject(new UpstreamFailure('contextTooLong', entry.tooLong));
       const message = `the cassette ${file} holds no answer to turn ${turn} of the attempt with seed ${seed}`;
       return Promise.reject(new UpstreamFailure('refused', message));
     },
@@ -105,21 +119,23 @@ function placeKey(seed: number, turn: number): string {
   return `${seed} ${turn}`;
 }
 
-function readCassette(file: string): { models: Upstream['models']; answers: Map<string, Turn[]> } {
-  const answers = new Map<string, Turn[]>();
-  const add = (key: string, turn: Turn): void => {
-    answers.set(key, [...(answers.get(key) ?? []), turn]);
+type Entry = z.infer<typeof entrySchema>;
+
+function readCassette(file: string): { models: Upstream['models']; entries: Map<string, Entry[]> } {
+  const entries = new Map<string, Entry[]>();
+  const add = (key: string, entry: Entry): void => {
+    entries.set(key, [...(entries.get(key) ?? []), entry]);
   };
   try {
     // The last line of a recording that a crash ended may be torn.
     const [first = '', ...rest] = readFileSync(file, 'utf8').split('\n').slice(0, -1);
     const { models } = headerSchema.parse(JSON.parse(first));
     for (const line of rest) {
-      const { digest, seed, turn, answer } = entrySchema.parse(JSON.parse(line));
-      add(digest, answer);
-      add(placeKey(seed, turn), answer);
+      const entry = entrySchema.parse(JSON.parse(line));
+      add(entry.digest, entry);
+      add(placeKey(entry.seed, entry.turn), entry);
     }
-    return { models, answers };
+    return { models, entries };
   } catch (error) {
     throw new Error(`${file} is not a cassette`, { cause: error });
   }

@@ -5,15 +5,7 @@
 import { nextFloat, nextInt, type Rng, shuffle } from '../../../shared/core/rng.ts';
 import { firstMember, type Situation, tunable, usableFamilies, valuesOf } from './families.ts';
 import type { NamedMember } from './program.ts';
-import {
-  type Family,
-  type Features,
-  familyName,
-  type Member,
-  memberKey,
-  type Recipe,
-  sameMember,
-} from './recipe.ts';
+import { type Family, type Features, familyName, type Member, memberKey, type Recipe, sameMember } from './recipe.ts';
 import { isRegression } from './task.ts';
 
 /** Kinds of mutation. */
