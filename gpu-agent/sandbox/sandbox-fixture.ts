@@ -57,10 +57,14 @@ export interface DockerForTests {
   readonly socketPath: string;
 }
 
-/** The reason why there is none is printed: a skipped test must say so. */
-export async function dockerForTests(packagesDirectory?: string): Promise<DockerForTests | undefined> {
+/** The reason why there is none is printed: a skipped test must say so. Another engine than the machine's must have the image. */
+export async function dockerForTests(
+  packagesDirectory?: string,
+  engineSocket?: string,
+): Promise<DockerForTests | undefined> {
+  const docker = connectDocker(engineSocket);
   try {
-    await connectDocker().version();
+    await docker.version();
   } catch (error) {
     process.stderr.write(
       `sandbox tests against Docker are SKIPPED: ${error instanceof Error ? error.message : error}\n`,
@@ -78,7 +82,7 @@ export async function dockerForTests(packagesDirectory?: string): Promise<Docker
     ...(packagesDirectory === undefined ? {} : { packagesDirectory }),
   });
   const socketPath = join(mkdtempSync(join(tmpdir(), 'doubleblind-proxy-')), 'sandbox.sock');
-  const host = createContainerHost(connectDocker(), kind);
+  const host = createContainerHost(docker, kind);
   await startProxyServer({ socketPath, host, spec: sandboxSpecSchema, log: silentLogger });
   const again = (): SandboxEngine => createDockerSandboxEngine(connectContainerHost(socketPath));
   return { engine: again(), again, image: imageId, socketPath };

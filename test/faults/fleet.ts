@@ -137,7 +137,8 @@ async function openFleet(wanted: FleetOptions, stack: AsyncDisposableStack): Pro
         task,
         options: { candidates: 1_000_000, seed: 7, draftProbability: 1 },
       };
-      const { runId } = await operator.createRun(request);
+      // The hosts may be ready before the evaluator is.
+      const { runId } = await waitFor('a run to be created', () => operator.createRun(request), { everyMs: 250 });
       const run = watchRun({ operator, evaluator, books }, runId);
       stack.defer(() => run.stop());
       return run;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { type DockerForTests, dockerForTests, removeAll } from '../../gpu-agent/sandbox/sandbox-fixture.ts';
 import { present } from '../../shared/core/assert.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { type PrivateEngine, startPrivateEngine } from './private-engine.ts';
 import type { HostRow } from './row.ts';
 
 export type AgentWord =
@@ -26,6 +27,9 @@ export interface AgentCounts {
 
 const patience = { timeoutMs: 300_000, everyMs: 20 } as const;
 const containers = 50;
+const fewContainers = 12;
+/** Longer than an agent waits for a heartbeat or a tool that has nothing to say. */
+const engineAwayMs = 5000;
 /** Attempts whose leases are not renewed: what they left on the host is nobody's. */
 const orphans = 5;
 
@@ -80,7 +84,55 @@ export const manyContainers: readonly HostRow[] = [
       return `${containers} of ${containers} taken up ${seconds(adopted)} after the start of the daemon, ${orphans} orphans gone after ${seconds(swept)}; every container went on working`;
     },
   },
+  {
+    fault: 'container engine kill -9 with 12 containers running, then started again',
+    times: 1,
+    async run(times) {
+      const image = present(await dockerForTests(), 'a container engine').image;
+      const engine = await startPrivateEngine(image);
+      const back: number[] = [];
+      try {
+        for (let count = 0; count < times; count += 1) back.push(await restartUnderWork(engine));
+      } finally {
+        await engine.remove();
+      }
+      return `0 of ${fewContainers} attempts ended while it was away; every container worked on ${seconds(back)} after its start`;
+    },
+  },
 ];
+
+/** Milliseconds from the start of the engine until every attempt had a command carried out in the container that it had before. */
+async function restartUnderWork(engine: PrivateEngine): Promise<number> {
+  const docker = present(await dockerForTests(undefined, engine.socket), 'a container engine');
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-adoption-'));
+  const agent = startAgent(directory, docker, fewContainers);
+  try {
+    await agent.tell({ kind: 'start', count: fewContainers });
+    const isThinking = async (): Promise<boolean> => (await agent.tell({ kind: 'count' })).thinking === fewContainers;
+    await waitFor('every attempt to think', isThinking, patience);
+    const before = await containersOf(docker);
+    await engine.kill();
+    await new Promise((resolve) => setTimeout(resolve, engineAwayMs));
+    const { ended } = await agent.tell({ kind: 'count' });
+    if (ended > 0) throw new Error(`${ended} attempts were given up because the engine did not answer`);
+    const sinceMs = performance.now();
+    await engine.start();
+    await agent.tell({ kind: 'go' });
+    const haveWorked = async (): Promise<boolean> => (await agent.tell({ kind: 'count' })).worked === fewContainers;
+    await waitFor('every sandbox to work', haveWorked, { ...patience, timeoutMs: 90_000 });
+    const ms = performance.now() - sinceMs;
+    if ((await containersOf(docker)).join() !== before.join()) throw new Error('not the containers that there were');
+    return ms;
+  } finally {
+    await agent.kill();
+    await removeAll(docker.engine);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function containersOf({ engine }: DockerForTests): Promise<string[]> {
+  return (await engine.list()).map(({ containerId }) => containerId).toSorted();
+}
 
 function seconds(values: readonly number[]): string {
   return values.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', ');
