@@ -82,7 +82,7 @@ export async function startCoordinator(
     });
     stack.defer(() => launcher.stop());
     const search = searchHandlers({ actor, journal, fleet, artifacts, evaluator, defaultLimits: config.limits });
-    const hosts = fleetHandlers({ actor, fleet });
+    const hosts = fleetHandlers({ actor, fleet, clock });
     const services = [
       searchService(search),
       fleetService(hosts),

@@ -8,6 +8,7 @@ import { backoffMs } from '../../shared/core/backoff.ts';
 import { createRpcClient, type RpcClient } from '../../shared/rpc/client.ts';
 import type { Input } from '../../shared/rpc/definitions.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
+import { dateFromTimestamp } from '../../shared/rpc/timestamp.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import type { Place } from '../context.ts';
 import type { Candidate, Host, Run, RunEvent, Task, TranscriptEntry } from '../core/model.ts';
@@ -50,6 +51,8 @@ export interface Coordinator {
   artifact(digest: string): Promise<Buffer>;
   finalSubmission(runId: string): Promise<Buffer>;
   listHosts(): Promise<Host[]>;
+  /** By how much the coordinator's clock is ahead of ours in seconds, to within the time that the question took. */
+  clockAheadSeconds(): Promise<number>;
   cordonHost(host: string, reason: string): Promise<Host>;
   drainHost(host: string, reason: string, deadlineSeconds: number): Promise<Host>;
   uncordonHost(host: string): Promise<Host>;
@@ -183,6 +186,13 @@ function fleetCalls({ fleet }: Clients) {
         const page = await fleet.listHosts({ pageSize, pageToken }, { deadlineMs });
         return [page.hosts.map(decodeHost), page.nextPageToken];
       }),
+    clockAheadSeconds: async () => {
+      const asked = Date.now();
+      const { now } = await fleet.listHosts({ pageSize: 1, pageToken: '' }, { deadlineMs });
+      const there = dateFromTimestamp(now)?.getTime();
+      // A coordinator of an earlier version does not tell.
+      return there === undefined ? 0 : (there - (asked + Date.now()) / 2) / 1000;
+    },
     cordonHost: async (name: string, reason: string) =>
       host(await fleet.cordonHost({ host: name, reason }, { deadlineMs })),
     drainHost: async (name: string, reason: string, deadlineSeconds: number) =>

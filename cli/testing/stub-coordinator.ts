@@ -11,6 +11,7 @@ import type { Input } from '../../shared/rpc/definitions.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement } from '../../shared/rpc/handlers.ts';
 import { startRpcServer } from '../../shared/rpc/server.ts';
+import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
 import { failureReasonToWire, operatorToWire } from '../../shared/rpc/vocabulary-wire.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { packFiles } from '../../shared/store/tree.ts';
@@ -259,7 +260,7 @@ function fleetHandlers(requests: unknown[]): Handlers<'doubleblind.coordinator.v
   return {
     listHosts: () => {
       const state = draining ? 'HOST_STATE_DRAINED' : 'HOST_STATE_READY';
-      return Promise.resolve({ hosts: [host(state)], nextPageToken: '' });
+      return Promise.resolve({ hosts: [host(state)], nextPageToken: '', now: timestampFromDate(new Date()) });
     },
     cordonHost: (request) => {
       requests.push(request);

@@ -6,13 +6,15 @@ import type { Command } from 'commander';
 import { runningCluster } from '../cluster/cluster-lock.ts';
 import { type DaemonName, daemonNames } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type Place, type PlaceFlags, printJson } from '../context.ts';
-import { bytes, dollars, duration } from '../core/quantity.ts';
+import type { Host } from '../core/model.ts';
+import { bytes, dollars, duration, plural } from '../core/quantity.ts';
 import { oneLine } from '../core/text.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { dockerSocket, imageTags } from '../setup/docker-engine.ts';
 import { findGpus } from '../setup/gpus.ts';
 import { inspectSteps } from '../setup/step.ts';
-import { type OutputFlags, withGateway, withOutput, withPlace } from '../verb.ts';
+import { runQuietly } from '../spawned.ts';
+import { type OutputFlags, withCoordinator, withGateway, withOutput, withPlace } from '../verb.ts';
 
 interface Check {
   readonly name: string;
@@ -36,23 +38,28 @@ export function addDoctor(program: Command, cli: CliContext): void {
     .option('--model <name>', 'ask each upstream of this model for one small turn: reachable, tools work, price known');
   withOutput(withGateway(withPlace(command))).action(async (flags: Flags) => {
     const place = findPlace(cli, flags);
-    const checks = flags.model === undefined ? await machineChecks(cli, place) : await modelChecks(place, flags.model);
+    const checks =
+      flags.model === undefined ? await machineChecks(cli, place, flags) : await modelChecks(place, flags.model);
     if (flags.output === 'json') printJson(cli.stdout, checks);
     else for (const check of checks) cli.stdout.write(render(check, cli));
     if (checks.some((check) => check.state === 'broken')) cli.exitCode = exitCodes.precondition;
   });
 }
 
-async function machineChecks(cli: CliContext, place: Place): Promise<Check[]> {
+async function machineChecks(cli: CliContext, place: Place, flags: Flags): Promise<Check[]> {
+  // One elsewhere is looked at from here; this machine then needs no cluster of its own.
+  const named = flags.coordinator !== undefined || cli.env['DOUBLEBLIND_COORDINATOR'] !== undefined;
   return [
     nodeCheck(),
-    ...(await setupChecks(cli, place)),
+    ...(named ? [] : await setupChecks(cli, place)),
     gpuCheck(cli),
     diskCheck(place),
     ...secretsChecks(place),
     ...(await certificateChecks(place)),
     ...(await isolationChecks(cli)),
-    ...(await clusterChecks(place)),
+    ...(await clusterChecks(place, named)),
+    ...(await fleetChecks(cli, place, flags, named)),
+    ...(await labelsChecks(cli, place)),
   ];
 }
 
@@ -191,8 +198,72 @@ async function isolationChecks(cli: CliContext): Promise<Check[]> {
   return [isolation, ...known];
 }
 
-async function clusterChecks(place: Place): Promise<Check[]> {
+/** Clocks decide nothing here, but certificates and the reading of logs want them together. */
+const mostClockSkewSeconds = 5;
+
+/** The coordinator that was named, or that runs here: its hosts, and its clock beside ours. */
+async function fleetChecks(cli: CliContext, place: Place, flags: Flags, named: boolean): Promise<Check[]> {
+  if (!named && runningCluster(place.stateDirectory) === undefined) return [];
+  try {
+    return await withCoordinator(cli, flags, async (coordinator) => {
+      const [hosts, ahead] = [await coordinator.listHosts(), await coordinator.clockAheadSeconds()];
+      return [hostsCheck(hosts), clockCheck(ahead)];
+    });
+  } catch (error) {
+    const detail = oneLine(error instanceof Error ? error.message : String(error));
+    return [{ name: 'Fleet', state: 'broken', detail, next: [] }];
+  }
+}
+
+function hostsCheck(hosts: readonly Host[]): Check {
+  const away = hosts.filter(({ state }) => state !== 'ready');
+  const ill = hosts.flatMap(({ host, slots }) =>
+    slots
+      .filter(({ health }) => health !== 'healthy')
+      .map(({ slotId, healthReason }) => `${host} ${slotId}: ${healthReason}`),
+  );
+  const slots = hosts.reduce((sum, host) => sum + host.slots.length, 0);
+  const detail = `${plural(hosts.length, 'host')}, ${hosts.length - away.length} ready, ${plural(slots, 'slot')}`;
+  const next = [...away.map(({ host, state, reason }) => `${host} is ${state}: ${reason}`), ...ill].map(oneLine);
+  const lost = hosts.length === 0 || away.some(({ state }) => state === 'lost' || state === 'quarantined');
+  return { name: 'Fleet', state: lost ? 'broken' : 'ok', detail, next };
+}
+
+function clockCheck(ahead: number): Check {
+  const detail = `the coordinator's is ${Math.abs(ahead).toFixed(1)} s ${ahead < 0 ? 'behind' : 'ahead'}`;
+  if (Math.abs(ahead) <= mostClockSkewSeconds) return { name: 'Clock', state: 'ok', detail, next: [] };
+  return {
+    name: 'Clock',
+    state: 'broken',
+    detail,
+    next: ['Let both machines keep time, for example with systemd-timesyncd.'],
+  };
+}
+
+/** Looks out of a sandbox: where there is an engine and an image, one is made as attempts have it, and removed. */
+async function labelsChecks(cli: CliContext, place: Place): Promise<Check[]> {
+  const socket = dockerSocket(cli.env);
+  if ((await imageTags(socket, 'doubleblind/sandbox-cpu')).length === 0) return [];
+  const { evaluator = '127.0.0.1:7443' } = runningCluster(place.stateDirectory)?.addresses ?? {};
+  const hidden = [place.stateDirectory, place.pkiDirectory, '/var/lib/doubleblind', '/etc/doubleblind', socket];
+  const { status, output } = await runQuietly(cli, 'gpu-agent/main-sandbox-check.ts', [
+    ...['--docker-socket', socket, '--unreachable', evaluator],
+    ...hidden.flatMap((path) => ['--unseen', path]),
+  ]);
+  const name = 'Labels';
+  if (status !== 0) return [{ name, state: 'broken', detail: oneLine(output), next: [] }];
+  const { sees } = JSON.parse(output) as { sees: string[] };
+  if (sees.length === 0) {
+    const detail = 'a sandbox has no network, and sees neither the evaluator nor anything of ours on this machine';
+    return [{ name, state: 'ok', detail, next: [] }];
+  }
+  const next = ['Run nothing on this host until that has an explanation: SECURITY.md.'];
+  return [{ name, state: 'broken', detail: `a sandbox reaches ${sees.join(', ')}`, next }];
+}
+
+async function clusterChecks(place: Place, named: boolean): Promise<Check[]> {
   const record = runningCluster(place.stateDirectory);
+  if (record === undefined && named) return [];
   if (record === undefined) {
     return [{ name: 'Cluster', state: 'absent', detail: 'none is running here; doubleblind up starts one', next: [] }];
   }

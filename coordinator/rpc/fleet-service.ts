@@ -1,7 +1,9 @@
 // FleetService: what operators see and do about hosts.
 
+import type { Clock } from '../../shared/clock.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
+import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
 import { sorted } from '../core/order.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
@@ -27,7 +29,15 @@ export function fleetService(handlers: FleetHandlers): RpcServiceDefinition {
 }
 
 /** What the service does, for gRPC and for the dashboard's HTTP alike. */
-export function fleetHandlers({ actor, fleet }: { actor: SearchActor; fleet: Fleet }): FleetHandlers {
+export function fleetHandlers({
+  actor,
+  fleet,
+  clock,
+}: {
+  actor: SearchActor;
+  fleet: Fleet;
+  clock: Clock;
+}): FleetHandlers {
   const describe = (name: string) => {
     const host = findHost(actor.state, name);
     return hostToWire(actor.state, host, fleet.heartbeatAgeMs(host.name));
@@ -35,7 +45,7 @@ export function fleetHandlers({ actor, fleet }: { actor: SearchActor; fleet: Fle
   return {
     async listHosts(request) {
       const { items, nextPageToken } = page(sorted(actor.state.hosts.keys()), (name) => name, request);
-      return { hosts: items.map(describe), nextPageToken };
+      return { hosts: items.map(describe), nextPageToken, now: timestampFromDate(clock.now()) };
     },
     async cordonHost({ host, reason }, { identity }) {
       const { name } = findHost(actor.state, host);

@@ -309,6 +309,7 @@ export interface ListHostsRequest {
 export interface ListHostsResponse {
   hosts: Host[];
   nextPageToken: string;
+  now: Timestamp | null;
 }
 
 export interface CordonHostRequest {
