@@ -20,7 +20,7 @@ test('gains are in standard deviations of drafts, over the better parent, and si
   expect(known.gains.crossover).toEqual([-1.5]);
   expect(known.noise).toBeCloseTo(0.1, 6);
   expect(known.failureShare).toBeCloseTo(1 / 15, 3);
-  expect(() => calibrate([{ task: 't', lowerIsBetter: true, attempts: [] }])).toThrow('fewer than 10');
+  expect(() => calibrate([{ task: 't', lowerIsBetter: true, attempts: [] }])).toThrow('8 are needed');
 });
 
 test('a simulated run keeps every slot at work, and wrong metrics are believed only where nobody checks', () => {

@@ -34,6 +34,9 @@ export interface Calibration {
   readonly gains: { readonly mutate: readonly number[]; readonly crossover: readonly number[] };
 }
 
+/** Fewer say nothing about a distribution. */
+const leastMutations = 8;
+
 /** Throws where there is too little to go by. */
 export function calibrate(runs: readonly RecordedRun[]): Calibration {
   const gains = { mutate: [] as number[], crossover: [] as number[] };
@@ -41,7 +44,9 @@ export function calibrate(runs: readonly RecordedRun[]): Calibration {
   for (const run of runs) addRun(run, gains, noises);
   const attempts = runs.flatMap((run) => run.attempts);
   const seconds = attempts.filter(({ seconds: took }) => took > 0).map(({ seconds: took }) => took);
-  if (gains.mutate.length < 10 || noises.length === 0) throw new Error('fewer than 10 mutations are recorded');
+  if (gains.mutate.length < leastMutations || noises.length === 0) {
+    throw new Error(`${gains.mutate.length} mutations are recorded; ${leastMutations} are needed`);
+  }
   const ascending = (values: number[]): number[] => values.map((value) => rounded(value)).sort((a, b) => a - b);
   return {
     runs: runs.map(({ task, attempts: own }) => ({
