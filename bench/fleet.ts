@@ -54,10 +54,8 @@ export async function benchFleet(words: readonly string[]): Promise<BenchReport>
   };
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-bench-'));
   try {
-    const { costs, grown } = await costOfEvents(
-      directory,
-      sizes.filter((size) => size <= number('most')),
-    );
+    const grownTo = sizes.filter((size) => size <= number('most'));
+    const { costs, grown } = await costOfEvents(directory, grownTo);
     tell('certificates');
     const pki = await makeCertificates(join(directory, 'pki'), plan.hosts);
     const fresh = join(directory, 'fresh');
@@ -65,7 +63,7 @@ export async function benchFleet(words: readonly string[]): Promise<BenchReport>
     const lives: Live[] = [];
     for (const [candidates, stateDirectory] of [
       [0, fresh],
-      [sizes.at(-1) ?? 0, grown],
+      [grownTo.at(-1) ?? 0, grown],
     ] as const) {
       tell(`a fleet of ${plan.hosts} hosts, ${candidates} candidates`);
       lives.push(await measureLive({ ...plan, directory, pki, stateDirectory, candidates, tell }));

@@ -51,7 +51,7 @@ export const manyContainers: readonly HostRow[] = [
             async () => (await agent.tell({ kind: 'count' })).thinking === total,
             patience,
           );
-          const before = new Set((await docker.engine.list()).map(({ containerId }) => containerId));
+          const before = await containersOf(docker);
           await agent.kill();
           agent = startAgent(directory, docker, total);
           await agent.tell({ kind: 'renew', count: containers });
@@ -66,9 +66,8 @@ export const manyContainers: readonly HostRow[] = [
           adopted.push(counts.sinceStartMs);
           await waitFor('the orphans to go', async () => (await docker.engine.list()).length === containers, patience);
           swept.push((await agent.tell({ kind: 'count' })).sinceStartMs);
-          if (!(await docker.engine.list()).every(({ containerId }) => before.has(containerId))) {
-            throw new Error('a container was made anew');
-          }
+          const left = await containersOf(docker);
+          if (![...left].every((id) => before.has(id))) throw new Error('a container was made anew');
           await agent.tell({ kind: 'go' });
           await waitFor(
             'every sandbox to work',
@@ -121,7 +120,9 @@ async function restartUnderWork(engine: PrivateEngine): Promise<number> {
     const haveWorked = async (): Promise<boolean> => (await agent.tell({ kind: 'count' })).worked === fewContainers;
     await waitFor('every sandbox to work', haveWorked, { ...patience, timeoutMs: 90_000 });
     const ms = performance.now() - sinceMs;
-    if ((await containersOf(docker)).join() !== before.join()) throw new Error('not the containers that there were');
+    const after = await containersOf(docker);
+    if (after.size !== before.size || ![...after].every((id) => before.has(id)))
+      throw new Error('not the containers that there were');
     return ms;
   } finally {
     await agent.kill();
@@ -130,8 +131,8 @@ async function restartUnderWork(engine: PrivateEngine): Promise<number> {
   }
 }
 
-async function containersOf({ engine }: DockerForTests): Promise<string[]> {
-  return (await engine.list()).map(({ containerId }) => containerId).toSorted();
+async function containersOf({ engine }: DockerForTests): Promise<Set<string>> {
+  return new Set((await engine.list()).map(({ containerId }) => containerId));
 }
 
 function seconds(values: readonly number[]): string {

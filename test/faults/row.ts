@@ -11,7 +11,7 @@ import type { WatchedRun } from './watched-run.ts';
 
 export interface Row {
   readonly fault: string;
-  /** How often in `npm run test:faults`; in `npm test` once, where the row is among those that run there. */
+  /** How often in `npm run test:faults -- --thorough`; in `npm test` once, where the row is among those that run there. */
   readonly times: number;
   readonly inEveryTest: boolean;
   /** Does it; gives what was measured, throws where something does not hold. */
