@@ -105,10 +105,11 @@ test('after the authority is replaced, leaves of the old one reach nothing', asy
   for (const file of ['ca.crt', 'coordinator.crt', 'coordinator.key']) copyFileSync(join(pki, file), join(old, file));
   const fresh = mkdtempSync(join(tmpdir(), 'doubleblind-fresh-'));
   await createLocalPki(fresh, 'local');
+  // The authority first: a leaf of the new one that is shown then says that the old one has gone.
   for (const file of [
+    'ca.crt',
     'gpu-agent.key',
     'gpu-agent.crt',
-    'ca.crt',
     'coordinator.crt',
     'coordinator.key',
     'operator.key',

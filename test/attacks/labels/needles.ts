@@ -29,7 +29,7 @@ function isSince(path: string, since: number): boolean {
 }
 
 /** A label as it may be written: its digits (a leak that rounds the last ones away is a leak as well), or its 8 bytes. */
-export function needlesOf(token: string): Buffer[] {
+function needlesOf(token: string): Buffer[] {
   const littleEndian = Buffer.alloc(8);
   littleEndian.writeDoubleLE(Number(token));
   return [Buffer.from(token.slice(2, 14)), littleEndian, Buffer.from(littleEndian).reverse()];
