@@ -92,25 +92,67 @@ const connectionFailures: readonly [RegExp, string][] = [
 /** Creates a client; it connects with its first call and reconnects by itself. */
 export function createRpcClient<Name extends ServiceName>(options: RpcClientOptions<Name>): RpcClient<Name> {
   const tlsFiles = openTlsFiles(options.tls, (material) => {
-    const old = client;
-    client = connect(options, material);
-    // Calls on the old connection go on; the channel ends when the last one has.
-    old.close();
+    const old = connection;
+    connection = openConnection(connect(options, material));
+    old.retire();
   });
-  let client = connect(options, tlsFiles.current());
+  let connection = openConnection(connect(options, tlsFiles.current()));
   const methods = Object.entries(serviceDefinition(options.service)).map(([name, definition]) => {
     const details = definition as MethodDefinition<unknown, unknown>;
-    const call = details.responseStream ? receive : details.requestStream ? send : ask;
-    return [
-      name,
-      (input: unknown, callOptions: StreamOptions = {}) => call({ client, details, options, callOptions, input }),
-    ];
+    const start = (input: unknown, callOptions: StreamOptions = {}): unknown => {
+      const { client, during, duringStream } = connection;
+      const outgoing = { client, details, options, callOptions, input };
+      if (details.responseStream) return duringStream(receive(outgoing));
+      return during(details.requestStream ? send(outgoing) : ask(outgoing));
+    };
+    return [name, start];
   });
   const close = (): void => {
     tlsFiles.stop();
-    client.close();
+    connection.client.close();
   };
   return { ...Object.fromEntries(methods), close } as RpcClient<Name>;
+}
+
+/** A client with the calls that run on it. */
+interface Connection {
+  readonly client: Client;
+  during<Value>(call: Promise<Value>): Promise<Value>;
+  duringStream<Item>(stream: AsyncGenerator<Item>): AsyncGenerator<Item>;
+  /** Takes no new calls, and closes when the last one has ended: closing at once would end streams that run. */
+  retire(): void;
+}
+
+function openConnection(client: Client): Connection {
+  let running = 0;
+  let retired = false;
+  const leave = (): void => {
+    running -= 1;
+    if (retired && running === 0) client.close();
+  };
+  return {
+    client,
+    async during(call) {
+      running += 1;
+      try {
+        return await call;
+      } finally {
+        leave();
+      }
+    },
+    async *duringStream(stream) {
+      running += 1;
+      try {
+        yield* stream;
+      } finally {
+        leave();
+      }
+    },
+    retire() {
+      retired = true;
+      if (running === 0) client.close();
+    },
+  };
 }
 
 interface Outgoing {
