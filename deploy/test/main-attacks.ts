@@ -11,6 +11,13 @@ import { type AttackResults, attackRows, attackTable, mergeReport, notRun } from
 
 const words = process.argv.slice(2);
 const part = words.find((word) => !word.startsWith('-')) ?? '';
+// A section of the report has one machine and one level above it, so it is of one run.
+if (words.includes('--write') && part.includes('/')) {
+  process.stderr.write(
+    `test:attacks: --write is for whole parts; \`npm run test:attacks -- ${part.split('/')[0]} --write\`\n`,
+  );
+  process.exit(2);
+}
 const setup = spawnSync('sh', ['deploy/bin/doubleblind', 'setup'], { stdio: 'inherit' });
 if (setup.status === 0) attack();
 else {
