@@ -14,6 +14,7 @@ const attackTests = ['test/attacks/**/*.test.ts'];
 const longTests = [
   'cli/every-verb.test.ts',
   'test/system/documents.test.ts',
+  'test/system/mle-bench-page.test.ts',
   'test/system/evaluator-segment.test.ts',
   'test/system/faults.test.ts',
   'test/system/refit-audited.test.ts',
