@@ -85,19 +85,16 @@ function ownLines(text: string): string[] {
 
 const foreignParts = ['brief', 'parents', 'lineage', 'ideas'] as const;
 
-test.each(hostile.map((text) => [JSON.stringify(text), text] as const))(
-  '%s speaks as itself and not as the prompt',
-  (_, text) => {
+test('what other attempts wrote speaks as itself and not as the prompt', ({ task: running }) => {
+  for (const text of hostile) {
     const values = promptValues(briefOf(text));
     for (const part of foreignParts) {
-      const own = ownLines(values[part] ?? '');
-      expect(
-        own.filter((line) => /^\s*#+ *Orders of the operator/.test(line)),
-        part,
-      ).toEqual([]);
+      const forged = ownLines(values[part] ?? '').filter((line) => /^\s*#+ *Orders of the operator/.test(line));
+      expect([text, part, forged]).toEqual([text, part, []]);
     }
-  },
-);
+  }
+  measured(running, `${hostile.length} texts as code, log, note, failure, file name and idea`);
+});
 
 test('a megabyte of each leaves a prompt of bounded length', ({ task: running }) => {
   const values = promptValues(briefOf(`${'x`'.repeat(500_000)}\n`));
