@@ -11,6 +11,7 @@ import { stateHash } from '../../coordinator/journal/journal.ts';
 import type { Gateway } from '../../coordinator/rpc/gateway.ts';
 import { type ExecutorOptions, newExecutors } from '../../coordinator/runs/executors.ts';
 import { type Launcher, newLauncher } from '../../coordinator/runs/launcher.ts';
+import { newScoreDesk, type ScoreDesk } from '../../coordinator/runs/score-desk.ts';
 import { openSearchActor, type SearchActor } from '../../coordinator/runs/search-actor.ts';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
 import type { HostName } from '../../shared/core/ids.ts';
@@ -47,6 +48,7 @@ export interface CoordinatorSetting extends Setting {
 export class SimCoordinator {
   process: SimProcess | undefined;
   actor: SearchActor | undefined;
+  desk: ScoreDesk | undefined;
   crashAt: CrashPoint | undefined;
   /** The journal as it lies on disk. */
   readonly disk: string[] = [];
@@ -83,6 +85,8 @@ export class SimCoordinator {
       gateway: world.gateway(process),
       artifacts: world.artifacts,
     });
+    const evaluator = world.evaluator.port(process);
+    this.desk = world.sabotage.deskOf(newScoreDesk({ actor, evaluator, artifacts: world.artifacts }), evaluator);
     const launcher: Launcher = newLauncher(() => executors, log);
     actor.start();
     this.listen(process, fleet, actor);
@@ -95,6 +99,7 @@ export class SimCoordinator {
     process.kill();
     this.process = undefined;
     this.actor = undefined;
+    this.desk = undefined;
   }
 
   fold(): State {

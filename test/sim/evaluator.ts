@@ -11,10 +11,14 @@ import type { Setting } from './setting.ts';
 
 interface Newest {
   readonly epoch: number;
-  readonly digest: string;
+  /** Absent while all of its submissions were looks during the work. */
+  readonly digest?: string;
 }
 
-export interface EvaluatorSetting extends Pick<Setting, 'network' | 'rng'> {
+/** Scores that an attempt of these worlds may ask for; each tries to get one more. */
+export const scoreQueries = 2;
+
+export interface EvaluatorSetting extends Pick<Setting, 'network' | 'rng' | 'fail'> {
   readonly evaluatorProcess: SimProcess | undefined;
 }
 
@@ -24,6 +28,8 @@ export class SimEvaluator {
   readonly verdicts = new Map<string, Verdict>();
   forgetful: boolean = false;
   private readonly newest = new Map<string, Newest>();
+  /** Files that were scored for attempts at work, over all of their leases. */
+  readonly looks = new Map<string, Set<string>>();
   private readonly world: EvaluatorSetting;
 
   constructor(world: EvaluatorSetting) {
@@ -39,9 +45,9 @@ export class SimEvaluator {
     return {
       evaluate: (submission, signal) =>
         call(async () => {
-          const { attemptId, epoch, digest } = submission;
+          const { attemptId, epoch, digest, exploratory = false } = submission;
           await this.pause(300);
-          return { kind: 'score' as const, score: plainScore(this.evaluate(attemptId, epoch, digest)) };
+          return { kind: 'score' as const, score: plainScore(this.evaluate(attemptId, epoch, digest, exploratory)) };
         }, signal),
       forkRun: (_runId, { candidates }) =>
         call(async () => {
@@ -64,26 +70,34 @@ export class SimEvaluator {
     };
   }
 
-  private evaluate(attemptId: string, epoch: number, digest: string): number {
+  private evaluate(attemptId: string, epoch: number, digest: string, exploratory: boolean): number {
     const key = `${attemptId} ${digest}`;
     const known = this.scores.get(key);
     const before = this.newest.get(attemptId);
     const facts = {
       runSealed: this.verdicts.has(attemptId.slice(0, attemptId.lastIndexOf('-'))),
-      ...(before === undefined ? {} : { newestEpoch: before.epoch, newestDigest: before.digest }),
+      ...(before === undefined ? {} : { newestEpoch: before.epoch }),
+      ...(before?.digest === undefined ? {} : { newestDigest: before.digest }),
     };
     const admission = admit({ version: 'v1', epoch, digest }, facts, known !== undefined);
     if (!admission.ok) throw new RpcFault('failedPrecondition', admission.error.message);
     const value = known === undefined || this.forgetful ? nextFloat(this.world.rng) : known;
     this.scores.set(key, value);
-    this.newest.set(attemptId, { epoch, digest });
+    if (exploratory) this.noteLook(attemptId, digest);
+    this.newest.set(attemptId, exploratory ? { ...before, epoch } : { epoch, digest });
     return value;
+  }
+
+  private noteLook(attemptId: string, digest: string): void {
+    const looks = (this.looks.get(attemptId) ?? new Set()).add(digest);
+    this.looks.set(attemptId, looks);
+    if (looks.size > scoreQueries) this.world.fail(`${attemptId} got ${looks.size} scores during its work`);
   }
 
   private inherit(attemptId: string, from: string): void {
     const origin = this.newest.get(from);
-    const score = origin === undefined ? undefined : this.scores.get(`${from} ${origin.digest}`);
-    if (origin === undefined || score === undefined) {
+    const score = origin?.digest === undefined ? undefined : this.scores.get(`${from} ${origin.digest}`);
+    if (origin?.digest === undefined || score === undefined) {
       throw new RpcFault('failedPrecondition', `${from} has no score in the vault`);
     }
     this.scores.set(`${attemptId} ${origin.digest}`, score);

@@ -8,7 +8,7 @@ import type { Digest } from '../../shared/core/ids.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
 import type { CallContext } from '../../shared/rpc/handlers.ts';
 import type { Node } from './network.ts';
-import { type Container, simPerformer } from './performer.ts';
+import { type Container, type Surroundings, simPerformer } from './performer.ts';
 import { SimProcess } from './process.ts';
 import type { Setting } from './setting.ts';
 
@@ -47,7 +47,11 @@ export class SimHost {
     this.boots += 1;
     const from = { node: name, process };
     const slots = cpuSlots(this.slots);
-    const surroundings = { process, containers, rng: world.rng, store: (digest: Digest) => world.store(from, digest) };
+    const surroundings: Surroundings = {
+      ...{ process, containers, rng: world.rng },
+      store: (digest) => world.store(from, digest),
+      score: (request) => world.score(from, request),
+    };
     const agent = await startAgent({
       ports: {
         host: name,

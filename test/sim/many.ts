@@ -29,6 +29,7 @@ export async function simulateMany(
     forks: 0,
     kills: 0,
     staleReports: 0,
+    looks: 0,
   };
   for (let seed = first; seed < first + count; seed += 1) {
     const outcome = await simulate(seed);
@@ -43,6 +44,6 @@ export async function simulateMany(
   const text =
     `seeds ${first}–${first + count - 1}: ${(sums.virtualMs / 3_600_000).toFixed(1)} virtual hours, ${sums.steps} steps, ` +
     `${faults} faults, ${sums.leases} leases of which ${sums.lost} were lost, ${sums.scored} candidates scored, ${sums.forks} forks, ${sums.kills} kills, ` +
-    `${sums.staleReports} stale reports and none taken, ${failures.length} problems`;
+    `${sums.looks} scores told during the work, ${sums.staleReports} stale reports and none taken, ${failures.length} problems`;
   return { failures, strikes, staleReports: sums.staleReports, lost: sums.lost, text };
 }

@@ -1,12 +1,15 @@
 // What an attempt does in the simulation: thinks, runs a tool, submits, runs from a clean slate, stores. Containers belong to
 // the host and outlive the daemon; everything else is time and chance.
 
+import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
 import type { SandboxIdentity } from '../../gpu-agent/sandbox/sandbox.ts';
 import { delay } from '../../shared/clock.ts';
 import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
 import { sha256 } from '../../shared/store/digest.ts';
+import { scoreQueries } from './evaluator.ts';
 import type { SimProcess } from './process.ts';
 
 /** A container on a simulated host. */
@@ -21,6 +24,8 @@ export interface Surroundings {
   readonly rng: Rng;
   /** Streams an artifact to the coordinator; rejects while it cannot be reached. */
   readonly store: (digest: Digest) => Promise<void>;
+  /** Asks the coordinator for a score; rejects while it cannot be reached, or where there is none to be had. */
+  readonly score: (request: Omit<ScoreRequest, 'host'>) => Promise<unknown>;
 }
 
 /** What a program of this attempt and epoch leaves; another epoch's is another one. */
@@ -80,7 +85,8 @@ class SimPerformer implements Performer {
         await this.sleep(500, signal);
         return this.answer(command.turn);
       case 'runTool':
-        await this.busy(meanToolMs, signal);
+        if (command.request.tool === 'score') await this.look(command.request.path ?? '', signal);
+        else await this.busy(meanToolMs, signal);
         return { ...quietTool, kind: 'toolEnded', callId: command.callId, tool: command.request.tool };
       case 'takeSolution':
         this.checkSandbox();
@@ -97,11 +103,16 @@ class SimPerformer implements Performer {
   }
 
   private answer(turn: number): object {
-    const [name, args] =
+    const looks = Array.from({ length: scoreQueries + 1 }, (_, index) => ['score', { path: `look-${index}` }] as const);
+    const calls =
       turn === 0
-        ? ['bash', { command: 'true' }]
-        : ['submit', { idea: 'an idea', changes: 'some', expectation: 'better' }];
-    const toolCalls = [{ id: `call-${turn}`, name, argumentsJson: JSON.stringify(args) }];
+        ? [['bash', { command: 'true' }] as const, ...(this.options.order.scoreQueries ? looks : [])]
+        : [['submit', { idea: 'an idea', changes: 'some', expectation: 'better' }] as const];
+    const toolCalls = calls.map(([name, args], index) => ({
+      id: `call-${turn}-${index}`,
+      name,
+      argumentsJson: JSON.stringify(args),
+    }));
     return { ...plainAnswer, kind: 'modelAnswered', turn, toolCalls };
   }
 
@@ -111,6 +122,23 @@ class SimPerformer implements Performer {
     const about = { kind: 'executed', exitStatus: failed ? 1 : 0, logDigest: log, logTail: '', ...noTimes };
     if (failed) return { ...about, end: 'crash' };
     return { ...about, end: 'completed', submissionDigest: this.product('submission') };
+  }
+
+  /** One more than there are; the last one is refused, and so are those of a host that lost the attempt. */
+  private async look(path: string, signal: AbortSignal): Promise<void> {
+    const { runId, attemptId, epoch } = this.options.order;
+    const submission = this.product(path);
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        await this.around.store(submission);
+        await this.around.score({ runId, attemptId, epoch, submission });
+        return;
+      } catch (error) {
+        if (error instanceof RpcFault && ['notHeld', 'scoresUsed'].includes(error.reason ?? '')) return;
+        await this.sleep(1000, signal);
+      }
+    }
   }
 
   private async storeAll(known: object, signal: AbortSignal): Promise<object> {

@@ -8,11 +8,13 @@ import { runId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { SimCoordinator } from './coordinator.ts';
-import type { SimEvaluator } from './evaluator.ts';
+import { type SimEvaluator, scoreQueries } from './evaluator.ts';
 import type { History } from './history.ts';
 import type { Timeline } from './timeline.ts';
 
 const forkShare = 0.4;
+/** In every third world attempts ask for scores during their work; all others are as they are without. */
+const looksEvery = 3;
 const forkRequest = 'the fork';
 const askAgainMs = 2000;
 /** A run that was killed before it had a score gives nothing to begin with. */
@@ -67,7 +69,8 @@ export class Researchers {
     const id = runId(`run-${number}`);
     if (history.has(id)) return;
     const options = { ...defaultOptions, limits, seed: this.seed, candidates, wallSeconds: 0 };
-    const event = { kind: 'runCreated', runId: id, requestId: id, task, options } as const;
+    const looks = this.seed % looksEvery === 0 ? { scoreQueries } : {};
+    const event = { kind: 'runCreated', runId: id, requestId: id, task, options: { ...options, ...looks } } as const;
     coordinator.actor?.post(event).catch(() => undefined);
     timeline.after(coordinator.process === undefined ? 500 : askAgainMs, () => this.ask(number, candidates));
   }

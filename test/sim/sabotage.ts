@@ -1,6 +1,8 @@
 // Deliberate bugs. A simulation that does not find each of them within a few seeds proves nothing.
 
 import type { Fleet } from '../../coordinator/fleet/fleet.ts';
+import type { Evaluator } from '../../coordinator/rpc/evaluator.ts';
+import type { ScoreDesk } from '../../coordinator/runs/score-desk.ts';
 import type { SearchActor } from '../../coordinator/runs/search-actor.ts';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
 import { attemptId } from '../../shared/core/ids.ts';
@@ -14,6 +16,8 @@ export type SabotageKind =
   | 'noSelfFencing'
   /** The evaluator scores again what it had scored. */
   | 'forgetfulEvaluator'
+  /** The coordinator asks for scores during the work without counting them. */
+  | 'freeScores'
   /** The coordinator's disk says that it has synced and has not. */
   | 'lyingDisk';
 
@@ -22,6 +26,7 @@ export const sabotageKinds: readonly SabotageKind[] = [
   'earlyReceipts',
   'noSelfFencing',
   'forgetfulEvaluator',
+  'freeScores',
   'lyingDisk',
 ];
 
@@ -54,6 +59,19 @@ export class Sabotage {
     if (this.kind !== 'noFencing') return await fleet.take(result);
     const attempt = actor.state.attempts.get(attemptId(result.attemptId));
     return await fleet.take({ ...result, epoch: attempt?.epoch ?? result.epoch, host: attempt?.host ?? result.host });
+  }
+
+  /** Who answers an attempt that asks for a score. */
+  deskOf(desk: ScoreDesk, evaluator: Evaluator): ScoreDesk {
+    if (this.kind !== 'freeScores') return desk;
+    return {
+      async ask({ runId, attemptId: id, epoch, submission: digest }) {
+        const bytes = [] as unknown as AsyncIterable<Uint8Array>;
+        const about = { runId, attemptId: id, epoch, parentIds: [], task: '', digest, sizeBytes: 1, bytes };
+        await evaluator.evaluate({ ...about, exploratory: true });
+        return { answer: { feedback: '' }, left: 1 };
+      },
+    };
   }
 
   /** What an agent makes of a request. */

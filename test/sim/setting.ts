@@ -1,5 +1,6 @@
 // What every daemon of a simulated world stands on.
 
+import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import type { Digest } from '../../shared/core/ids.ts';
 import type { Rng } from '../../shared/core/rng.ts';
 import type { Logger } from '../../shared/log.ts';
@@ -19,4 +20,9 @@ export interface Setting {
   log(who: string): Logger;
   /** Streams an artifact to the coordinator. */
   store(from: { readonly node: Node; readonly process: SimProcess }, digest: Digest): Promise<void>;
+  /** Asks the coordinator for a score of a submission, as an attempt does during its work. */
+  score(
+    from: { readonly node: Node; readonly process: SimProcess },
+    request: Omit<ScoreRequest, 'host'>,
+  ): Promise<unknown>;
 }

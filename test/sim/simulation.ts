@@ -23,6 +23,8 @@ export interface Outcome {
   readonly forks: number;
   readonly kills: number;
   readonly staleReports: number;
+  /** Scores that attempts got during their work. */
+  readonly looks: number;
 }
 
 export interface SimulationOptions {
@@ -60,6 +62,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       forks: world.history.forks,
       kills: world.history.kills,
       staleReports: world.history.staleReports,
+      looks: [...world.evaluator.looks.values()].reduce((sum, { size }) => sum + size, 0),
     };
   } finally {
     world.close();

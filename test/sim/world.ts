@@ -4,7 +4,8 @@ import { audit } from '../../coordinator/core/audit.ts';
 import type { State } from '../../coordinator/core/state.ts';
 import type { Gateway } from '../../coordinator/rpc/gateway.ts';
 import type { ExecutorOptions } from '../../coordinator/runs/executors.ts';
-import type { Digest, HostName } from '../../shared/core/ids.ts';
+import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
+import { type Digest, type HostName, hostName } from '../../shared/core/ids.ts';
 import { nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
 import { SimBus } from './bus.ts';
@@ -133,6 +134,17 @@ export class World {
     const to = { node: 'coordinator', process: () => this.coordinator.process } as const;
     const work = (): Promise<void> => Promise.resolve(void this.stored.add(digest));
     return this.network.call({ from, to, deadlineMs: 5000, work });
+  }
+
+  score(
+    from: { readonly node: Node; readonly process: SimProcess },
+    request: Omit<ScoreRequest, 'host'>,
+  ): Promise<unknown> {
+    const to = { node: 'coordinator', process: () => this.coordinator.process } as const;
+    const { signal } = new AbortController();
+    const work = async (): Promise<unknown> =>
+      await this.coordinator.desk?.ask({ ...request, host: hostName(from.node) }, signal);
+    return this.network.call({ from, to, deadlineMs: 20_000, work });
   }
 
   gateway(caller: SimProcess): Gateway {
