@@ -33,6 +33,9 @@ function failure(error: unknown): Answer {
   return { kind: 'failed', message: messageChain(error) };
 }
 
+// A judge whose evaluator is gone has nobody to answer, and the keys of every label; graders that it left are swept at the next start.
+process.once('disconnect', () => process.exit());
+
 process.once('message', (question: Question) => {
   const { stateDirectory, keys, grader } = question.settings;
   const work = async (): Promise<Answer> => {
