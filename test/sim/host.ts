@@ -4,7 +4,6 @@ import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
 import { type HostBook, openHostBook } from '../../gpu-agent/outbox/host-book.ts';
 import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
 import { cpuSlots } from '../../gpu-agent/slots.ts';
-import type { Digest } from '../../shared/core/ids.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
 import type { CallContext } from '../../shared/rpc/handlers.ts';
 import type { Node } from './network.ts';
