@@ -7,7 +7,7 @@ export interface Arm {
   readonly gpus: number;
 }
 
-export const paperArms: readonly Arm[] = [
+const paperArms: readonly Arm[] = [
   { name: 'all of it, 8 GPUs', gpus: 8 },
   { name: 'one GPU', gpus: 1 },
   { name: 'single-turn operators', gpus: 8 },

@@ -83,7 +83,7 @@ function rounded(value: number): number {
 }
 
 /** Standard deviation; not a number where there are fewer than two values. */
-export function deviationOf(values: readonly number[]): number {
+function deviationOf(values: readonly number[]): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }

@@ -14,8 +14,8 @@ import type { Contestant, StartContestant } from './contestant.ts';
 import { type Done, durationsMs, type Load, slotsPerHost } from './jobs.ts';
 import { startWorker, type Worker } from './workers.ts';
 
-/** Told in the table. */
-export const bullVersions = { bullmq: '6.7.0', ioredis: '6.0.0' };
+/** Of the benchmark alone; no dependency of the project. */
+const bullVersions = { bullmq: '6.7.0', ioredis: '6.0.0' };
 
 export interface WorkerOptions {
   readonly directory: string;
