@@ -17,7 +17,7 @@ import { limits, task } from './stand-ins.ts';
 const [hosts, slots] = [8, 8];
 /** Attempts whose reports come at the same time, and so share a commit. */
 const atOnce = 16;
-export const grownRun: RunId = runId('digits-growth');
+const grownRun: RunId = runId('digits-growth');
 
 export interface Growing {
   readonly actor: SearchActor;
