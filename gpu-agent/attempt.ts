@@ -1,9 +1,9 @@
-// One attempt on this host: the actor that has a trajectory's events on disk before it obeys the machine.
+// One attempt on this host: the actor that has a trajectory's events in the book before it obeys the machine.
 //
 // Owns: the order (perform → record → step), stopping, the trajectory's clock, the end's event.
 // Leaves to core/react.ts: every decision; to performer.ts: doing things.
 // Invariants:
-// 1. An event is in the book before the next command starts.
+// 1. An event is in the book before the next command starts; the end is on disk (docs/decisions/0007).
 // 2. `stop` ends as an event like any other end; `suspend` leaves sandbox and book as they are, for the next daemon;
 //    `abandon` (a newer epoch) removes the sandboxes and reports nothing.
 // 3. A failing book is not survivable: then `done` rejects and the daemon ends.

@@ -5,7 +5,7 @@
 //                        └── no solution ───┘      any failure or stop before it
 //
 // Owns: what comes next, the budgets, the conversation, when a model is going round in circles.
-// Leaves to the attempt's actor: doing it, measuring it, and having each event on disk before `step` is obeyed.
+// Leaves to the attempt's actor: doing it, measuring it, and having each event in the book before `step` is obeyed.
 // Invariants:
 // 1. Each phase has exactly one command, and it is a function of the state: whoever has the state can go on.
 // 2. An event that does not fit the phase changes nothing and asks for nothing: late and repeated events are harmless.

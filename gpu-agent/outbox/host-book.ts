@@ -3,7 +3,7 @@
 // Owns: what of this host survives a crash.
 // Leaves to core/react.ts: what a transcript means; to outbox.ts: getting events out.
 // Invariants:
-// 1. An entry of a transcript is on disk before anybody acts on it.
+// 1. An entry of a transcript is with the system before anybody acts on it, a start and an end are on disk (docs/decisions/0007).
 // 2. The end of an attempt and its event in the outbox are one transaction: an ended attempt is always reported.
 // 3. A sequence number is never used twice, also after the event has left (AUTOINCREMENT).
 // 4. The file holds gateway tokens, which are secrets: mode 0600 in a directory of mode 0700.
