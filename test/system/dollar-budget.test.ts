@@ -67,7 +67,18 @@ interface End {
 test('a run that has used its dollars starts nothing more, is judged all the same, and exits with 5', {
   timeout: 300_000,
 }, async () => {
-  const words = ['--candidates', '40', '--slots', '2', '--dollars', String(budget), '--operators', 'draft', '-o', 'json'];
+  const words = [
+    '--candidates',
+    '40',
+    '--slots',
+    '2',
+    '--dollars',
+    String(budget),
+    '--operators',
+    'draft',
+    '-o',
+    'json',
+  ];
   expect((await cluster.run('task', 'import', 'tasks/digits')).code).toBe(0);
   const { code, stdout, stderr } = await cluster.run('run', 'digits', ...words);
   expect(code, stderr).toBe(5);
