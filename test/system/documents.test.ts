@@ -129,7 +129,7 @@ async function runPage(path: string, replacements: Readonly<Record<string, strin
   };
   const { code, output } = await shell(`shopt -s expand_aliases\n${lines.join('\n')}`, env);
   expect(code, output).toBe(0);
-  expect(output.match(/^@@ /gm) ?? []).toHaveLength(blocks.length);
+  expect(output.split('\n').filter((line) => line.startsWith(`@@ ${path}:`))).toHaveLength(blocks.length);
   return output;
 }
 
