@@ -1,7 +1,8 @@
-// `npm run test:attacks -- [PART] [--thorough] [--write]`: does the set-up, runs the attacks of test/attacks (or one part of them,
-// which is a folder there) and prints a table of what was tried, what was expected and what happened. --thorough makes as many
-// repetitions as each figure needs; --write puts the table into docs/security-report.md too. Exits 1 unless every attack
-// failed as it should; an attack that was not run counts as one that succeeded, unless it needs what only some machines have.
+// `npm run test:attacks -- [PART] [--thorough] [--write] [--runtime=NAME]`: does the set-up, runs the attacks of test/attacks (or
+// one part of them, which is a folder there) and prints a table of what was tried, what was expected and what happened.
+// --thorough makes as many repetitions as each figure needs; --runtime makes sandboxes of another runtime of the engine (runsc is
+// gVisor's); --write puts the table into docs/security-report.md too. Exits 1 unless every attack failed as it should; an attack
+// that was not run counts as one that succeeded, unless it needs what only some machines have.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,8 @@ import { join, resolve } from 'node:path';
 import { type AttackResults, attackRows, attackTable, mergeReport, notRun } from './attack-report.ts';
 
 const words = process.argv.slice(2);
+const runtimeName = words.find((word) => word.startsWith('--runtime='))?.slice('--runtime='.length);
+const runtime = runtimeName === undefined ? {} : { DOUBLEBLIND_TEST_RUNTIME: runtimeName };
 const part = words.find((word) => !word.startsWith('-')) ?? '';
 // A section of the report has one machine and one level above it, so it is of one run.
 if (words.includes('--write') && part.includes('/')) {
@@ -34,7 +37,7 @@ function attack(): void {
   const run = spawnSync(
     'vitest',
     ['run', '--project', 'attacks', ...reporters, ...unsteady, join('test/attacks', part)],
-    { stdio: 'inherit', env: { ...process.env, ...(words.includes('--thorough') ? thorough : {}) } },
+    { stdio: 'inherit', env: { ...process.env, ...(words.includes('--thorough') ? thorough : {}), ...runtime } },
   );
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   process.exitCode = run.status ?? 1;

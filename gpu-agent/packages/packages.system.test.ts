@@ -31,7 +31,7 @@ let offer: PackageOffer;
 let rig: Rig;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'p-'));
-  docker = await dockerForTests(join(directory, 'packages'));
+  docker = await dockerForTests({ packagesDirectory: join(directory, 'packages') });
 }, 900_000);
 beforeEach(async () => {
   wheels = mkdtempSync(join(directory, 'w-'));

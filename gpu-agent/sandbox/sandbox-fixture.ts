@@ -57,11 +57,20 @@ export interface DockerForTests {
   readonly socketPath: string;
 }
 
-/** The reason why there is none is printed: a skipped test must say so. Another engine than the machine's must have the image. */
-export async function dockerForTests(
-  packagesDirectory?: string,
-  engineSocket?: string,
-): Promise<DockerForTests | undefined> {
+export interface DockerForTestsOptions {
+  readonly packagesDirectory?: string;
+  /** Another engine than the machine's, which must have the image. */
+  readonly engineSocket?: string;
+  /** A runtime of the engine, such as gVisor's runsc; its default one where left out. Rejects where it is not there. */
+  readonly runtime?: string | undefined;
+}
+
+/** The reason why there is none is printed: a skipped test must say so. */
+export async function dockerForTests({
+  packagesDirectory,
+  engineSocket,
+  runtime,
+}: DockerForTestsOptions = {}): Promise<DockerForTests | undefined> {
   const docker = connectDocker(engineSocket);
   try {
     await docker.version();
@@ -70,6 +79,9 @@ export async function dockerForTests(
       `sandbox tests against Docker are SKIPPED: ${error instanceof Error ? error.message : error}\n`,
     );
     return undefined;
+  }
+  if (runtime !== undefined && !(await docker.runtimes()).includes(runtime)) {
+    throw new Error(`the engine has no runtime ${runtime}; install it, or run the tests without one`);
   }
   const { imageId } = await ensureSandboxImage({ log: (line) => process.stderr.write(`${line}\n`) });
   const installation = `test-${randomBytes(4).toString('hex')}`;
@@ -80,6 +92,7 @@ export async function dockerForTests(
     bundleRoot: tmpdir(),
     limits: generousLimits,
     ...(packagesDirectory === undefined ? {} : { packagesDirectory }),
+    ...(runtime === undefined ? {} : { runtime }),
   });
   const socketPath = join(mkdtempSync(join(tmpdir(), 'doubleblind-proxy-')), 'sandbox.sock');
   const host = createContainerHost(docker, kind);

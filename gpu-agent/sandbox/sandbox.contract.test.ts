@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packFiles, readTree } from '../../shared/store/tree.ts';
+import { testRuntime } from '../../test/support/thorough.ts';
 import { createFakeSandboxEngine } from './fake-sandbox.ts';
 import { type Sandbox, type SandboxEngine, SandboxError } from './sandbox.ts';
 import { dockerForTests, removeAll, sampleBundle, sampleSpec } from './sandbox-fixture.ts';
 
-const docker = await dockerForTests();
+const docker = await dockerForTests({ runtime: testRuntime });
 const fakeRoot = mkdtempSync(join(tmpdir(), 'doubleblind-fake-'));
 const fake = (): SandboxEngine => createFakeSandboxEngine({ root: fakeRoot });
 const bundle = sampleBundle();

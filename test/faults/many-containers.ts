@@ -102,7 +102,7 @@ export const manyContainers: readonly HostRow[] = [
 
 /** Milliseconds from the start of the engine until every attempt had a command carried out in the container that it had before. */
 async function restartUnderWork(engine: PrivateEngine): Promise<number> {
-  const docker = present(await dockerForTests(undefined, engine.socket), 'a container engine');
+  const docker = present(await dockerForTests({ engineSocket: engine.socket }), 'a container engine');
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-adoption-'));
   const agent = startAgent(directory, docker, fewContainers);
   try {

@@ -8,3 +8,6 @@ export const patienceMs = 900_000;
 export function repetitions(thorough: number, few: number): number {
   return process.env['DOUBLEBLIND_ATTACKS'] === 'thorough' ? thorough : few;
 }
+
+/** The engine's runtime for the sandboxes of the attacks; undefined for its default one. */
+export const testRuntime = process.env['DOUBLEBLIND_TEST_RUNTIME'];

@@ -10,8 +10,9 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createFakeSandboxEngine } from '../../../gpu-agent/sandbox/fake-sandbox.ts';
 import type { Sandbox } from '../../../gpu-agent/sandbox/sandbox.ts';
 import { dockerForTests, removeAll, sampleBundle, sampleSpec } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
+import { testRuntime } from '../../support/thorough.ts';
 
-const docker = await dockerForTests();
+const docker = await dockerForTests({ runtime: testRuntime });
 const bundle = sampleBundle();
 const mebibyte = 2 ** 20;
 const run = { directory: '/work', timeoutMs: 30_000, maxLogBytes: 8192 };
