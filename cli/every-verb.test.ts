@@ -68,6 +68,7 @@ const verbs: Readonly<Record<string, Tried | TriedElsewhere>> = {
   'task ls': { words: [], shows: /digits/ },
   'task import': { file: 'test/system/documents.test.ts', words: "'task', 'import'" },
   'task init': { file: 'test/system/documents.test.ts', words: "runPage('README.md'" },
+  'task rekey': { file: 'evaluator-node/import/command.test.ts', words: "run('rekey'" },
   'task validate': { words: ['tasks/digits'], shows: /digits/, cluster: false, launched: true },
   'node ls': { words: [], shows: /^HOST +STATE/ },
   'node describe': { words: ['local'], shows: /cpu-0/ },

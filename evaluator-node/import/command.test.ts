@@ -49,6 +49,20 @@ test('a plain Kaggle folder becomes a task with init and is imported once', asyn
   ]);
 });
 
+test('rekey gives the labels new keys, says where they are, and the task is there as before', async () => {
+  const state = join(await temporary(), 'evaluator');
+  expect(await run('import', packaged, '--state-dir', state)).toMatchObject({ exitCode: 0 });
+  const { keys } = JSON.parse((await run('rekey', '--state-dir', state, '-o', 'json')).stdout) as {
+    keys: { search: string; validation: string };
+  };
+  const read = () => Promise.all([keys.search, keys.validation].map((path) => readFile(path, 'utf8')));
+  const before = await read();
+  const told = await run('rekey', '--state-dir', state);
+  expect(told).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(keys.validation) });
+  for (const [index, key] of (await read()).entries()) expect(key).not.toBe(before[index]);
+  expect((await run('import', packaged, '--state-dir', state)).stdout).toMatch(/already imported/);
+});
+
 test('a state directory that holds the evaluator, or lies in it, is refused with the one that is meant', async () => {
   const cluster = await temporary();
   const state = join(cluster, 'evaluator');
