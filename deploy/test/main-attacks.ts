@@ -13,6 +13,7 @@ import { type AttackResults, attackRows, attackTable, mergeReport, notRun } from
 const words = process.argv.slice(2);
 const runtimeName = words.find((word) => word.startsWith('--runtime='))?.slice('--runtime='.length);
 const runtime = runtimeName === undefined ? {} : { DOUBLEBLIND_TEST_RUNTIME: runtimeName };
+const level = words.includes('--thorough') ? { DOUBLEBLIND_ATTACKS: 'thorough' } : {};
 const part = words.find((word) => !word.startsWith('-')) ?? '';
 // A section of the report has one machine and one level above it, so it is of one run.
 if (words.includes('--write') && part.includes('/')) {
@@ -37,15 +38,13 @@ function attack(): void {
   const run = spawnSync(
     'vitest',
     ['run', '--project', 'attacks', ...reporters, ...unsteady, join('test/attacks', part)],
-    { stdio: 'inherit', env: { ...process.env, ...(words.includes('--thorough') ? thorough : {}), ...runtime } },
+    { stdio: 'inherit', env: { ...process.env, ...level, ...runtime } },
   );
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   process.exitCode = run.status ?? 1;
   report(readResults(output), seconds);
   rmSync(directory, { recursive: true });
 }
-
-const thorough = { DOUBLEBLIND_ATTACKS: 'thorough' };
 
 function readResults(path: string): AttackResults {
   try {
@@ -68,8 +67,8 @@ function report(results: AttackResults, seconds: number): void {
   const path = 'docs/security-report.md';
   const gibibytes = Math.round(totalmem() / 2 ** 30);
   const machine = `${cpus().length} processors (${cpus()[0]?.model ?? 'unknown'}), ${gibibytes} GiB, Node ${process.version}`;
-  const level = words.includes('--thorough') ? 'all repetitions' : 'the quick level';
+  const repetitions = words.includes('--thorough') ? 'all repetitions' : 'the quick level';
   const before = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  writeFileSync(path, mergeReport(before, rows, `${machine}; ${level}.`));
+  writeFileSync(path, mergeReport(before, rows, `${machine}; ${repetitions}.`));
   process.stdout.write(`written to ${path}\n`);
 }
