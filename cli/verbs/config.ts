@@ -54,7 +54,7 @@ export function addConfig(program: Command, cli: CliContext): void {
     .option('--cluster-listen <host:port>', 'where the other servers of a cluster reach it')
     .option('--routes <host:port,...>', 'every server of the cluster, this one included')
     .option('--certificates <dir>', 'directory with ca.crt, nats.crt and nats.key', '/etc/doubleblind/pki')
-    .option('--key <file>', 'the key, where the server has it from elsewhere, such as a credential of systemd')
+    .option('--key <file>', 'the key, where the server has it from elsewhere, such as /run/nats/tls.key')
     .action((flags: NatsFlags) => {
       const { hosts, coordinator, listen, storeDir, certificates, serverName, clusterListen, routes, key } = flags;
       const tls = {

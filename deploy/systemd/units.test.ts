@@ -35,8 +35,10 @@ beforeAll(() => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   };
-  place('usr/lib/doubleblind/bin/node', '#!/bin/sh\n');
-  chmodSync(join(root, 'usr/lib/doubleblind/bin/node'), 0o755);
+  for (const program of ['usr/lib/doubleblind/bin/node', 'usr/bin/install']) {
+    place(program, '#!/bin/sh\n');
+    chmodSync(join(root, program), 0o755);
+  }
   place('usr/share/doc/doubleblind/operations.md', '');
   place(
     'etc/passwd',

@@ -117,7 +117,7 @@ async function configure({ head, evaluator, host }: Readonly<Record<'head' | 'ev
   await head.sh(`set -e
 mkdir -p /etc/systemd/system/nats-server.service.d
 cp /usr/share/doc/doubleblind/examples/nats-server.conf /etc/systemd/system/nats-server.service.d/doubleblind.conf
-doubleblind config nats --hosts gpu-1 --key /run/credentials/nats-server.service/tls.key > /etc/nats-server.conf
+doubleblind config nats --hosts gpu-1 --key /run/nats/tls.key > /etc/nats-server.conf
 systemctl daemon-reload && systemctl enable nats-server && systemctl restart nats-server`);
   // The directory that is shared with this machine is the unit's state here.
   await host.sh(`set -e

@@ -93,6 +93,22 @@ test('systemd starts a daemon that was killed, and one that hangs', async ({ ski
   );
 });
 
+test('a certificate that was issued anew is taken by a reload, without a restart', async ({ skip }) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const booted = container;
+  const before = await booted.sh(main('coordinator'));
+  const issue = 'doubleblind pki issue coordinator --name local --out /root/anew --pki-dir /etc/doubleblind/pki';
+  await booted.sh(`${issue} && cp /root/anew/coordinator.* /etc/doubleblind/pki/`);
+  await booted.sh('systemctl reload doubleblind-coordinator');
+  await waitFor(
+    'the new certificate is in use',
+    async () => (await booted.sh('journalctl -u doubleblind-coordinator -o cat')).includes('new certificate in use'),
+    { timeoutMs: 60_000 },
+  );
+  expect(await booted.sh(main('coordinator'))).toBe(before);
+  expect(await booted.sh('doubleblind ls -o json')).toBe('[]');
+});
+
 test('a wrong configuration is told once and not started again and again', async ({ skip }) => {
   if (container === undefined) return skip('no container that systemd boots, see above');
   const booted = container;
