@@ -4,15 +4,18 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Database } from '../../shared/store/sqlite.ts';
 import { makeTasks } from '../../test/support/attacked-evaluator.ts';
 import { doubleBytes } from './doubles.ts';
+import { changeLabelKeys } from './hidden-labels.ts';
 import { labelKeyPaths } from './label-keys.ts';
 import { createTaskLoader, truthOf } from './scoring.ts';
 import { openVault, type Vault } from './vault.ts';
@@ -140,4 +143,79 @@ test('new keys open what the old ones did, also where the change was cut off aft
   expect(truthIn(openVault(directory))).toEqual([...search, ...validation]);
   rmSync(`${paths.search}.new`);
   expect(() => truthIn(openVault(directory))).toThrow('is not the search key');
+});
+
+/** Changes keys over a database of which some calls are others, as where a process dies or another one comes between. */
+function changeKeysWith(directory: string, others: (database: Database) => Partial<Database>): void {
+  within(openVault(directory), ({ database }) =>
+    changeLabelKeys({ ...database, ...others(database) }, labelKeyPaths(directory)),
+  );
+}
+
+/** Leaves a directory as a process does that dies between the commit and the renaming; where the new search key lies. */
+function cutOffAfterCommit(directory: string): string {
+  const { search: path } = labelKeyPaths(directory);
+  const before = readFileSync(path, 'utf8');
+  const transaction = (database: Database) => (fn: () => unknown) => {
+    database.transaction(fn);
+    throw new Error('cut off');
+  };
+  expect(() =>
+    changeKeysWith(directory, (database) => ({ transaction: transaction(database) as Database['transaction'] })),
+  ).toThrow('cut off');
+  expect(readFileSync(path, 'utf8')).toBe(before);
+  const beside = readdirSync(dirname(path)).filter((name) => name.includes('.new'));
+  expect(beside).toHaveLength(1);
+  return join(dirname(path), beside[0] ?? '');
+}
+
+const failing = (): Partial<Database> => ({
+  all: () => {
+    throw new Error('disk full');
+  },
+});
+
+test.each(['', 'as an earlier version named it'])(
+  'a change that fails after one that was cut off loses no key %s',
+  (old) => {
+    const directory = vaultOfOne();
+    const { search: path } = labelKeyPaths(directory);
+    const beside = cutOffAfterCommit(directory);
+    const good = readFileSync(beside, 'utf8');
+    if (old !== '') renameSync(beside, `${path}.new`);
+    expect(truthIn(openVault(directory))).toEqual([...search, ...validation]);
+    expect(() => changeKeysWith(directory, failing)).toThrow('disk full');
+    expect(readFileSync(path, 'utf8')).toBe(good);
+    expect(readdirSync(dirname(path)).filter((name) => name.includes('.new'))).toEqual([]);
+    expect(truthIn(openVault(directory))).toEqual([...search, ...validation]);
+  },
+);
+
+test('of two changes at once the second is refused, or comes after the first, and no key is lost', () => {
+  const directory = vaultOfOne();
+  within(openVault(directory), (second) => {
+    second.database.get('PRAGMA busy_timeout = 0');
+    let refused = 0;
+    changeKeysWith(directory, (database) => ({
+      all: ((sql: string) => {
+        expect(() => second.changeKeys()).toThrow('database is locked');
+        refused += 1;
+        return database.all(sql);
+      }) as Database['all'],
+    }));
+    expect(refused).toBe(2);
+    expect(truthIn(openVault(directory))).toEqual([...search, ...validation]);
+    // The second comes after each commit of the first, so also before its renaming.
+    changeKeysWith(directory, (database) => ({
+      transaction: ((fn: () => unknown) => {
+        database.transaction(fn);
+        second.changeKeys();
+      }) as Database['transaction'],
+    }));
+  });
+  expect(truthIn(openVault(directory))).toEqual([...search, ...validation]);
+  expect(readdirSync(dirname(labelKeyPaths(directory).search)).sort()).toEqual([
+    'labels-search.key',
+    'labels-validation.key',
+  ]);
 });

@@ -1,5 +1,6 @@
 // The judge in a process of its own (main-judge.ts), started for one question and ended with its answer. So the daemon, which reads
-// what others send and lives for weeks, never has the key or the labels of a validation row in its memory.
+// what others send and lives for weeks, opens no label of a validation row. The bundle of a refit, which holds them all, comes through
+// its memory, after the seal; docs/decisions/0006 says what else does.
 
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
