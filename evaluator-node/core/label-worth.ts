@@ -66,11 +66,14 @@ function guessOf(
   order: readonly number[],
 ): Float64Array | undefined {
   const wide = metric.kind === 'probabilities' && rows.width > 1;
-  if (!wide && rows.width !== truthWidth) return;
+  if (!wide && metric.predictionOf === undefined && rows.width !== truthWidth) return;
   const guess = new Float64Array(rows.count * rows.width);
   order.forEach((from, row) => {
     if (wide) guess[row * rows.width + (rows.truth[from] ?? 0)] = 1;
-    else guess.set(rows.truth.subarray(from * truthWidth, (from + 1) * truthWidth), row * truthWidth);
+    else {
+      const answer = rows.truth.subarray(from * truthWidth, (from + 1) * truthWidth);
+      guess.set(metric.predictionOf?.(answer) ?? answer, row * rows.width);
+    }
   });
   return shownPredictions(metric, guess, rows.width);
 }

@@ -14,6 +14,7 @@ export const laplaceLogLikelihood: Metric = {
   kind: 'numbers',
   perfect: -Math.log(Math.SQRT2 * leastSpread),
   columns: { truth: 1, prediction: 2 },
+  predictionOf: ([value = 0]) => [value, leastSpread],
   ...meanOfLosses({
     loss: (rows, row) => {
       const spread = Math.max(rows.prediction[2 * row + 1] ?? 0, leastSpread);

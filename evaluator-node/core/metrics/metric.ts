@@ -80,6 +80,8 @@ export interface Metric {
   readonly binary?: boolean;
   /** Exact numbers of columns, for `numbers`. */
   readonly columns?: { readonly truth: number; readonly prediction: number };
+  /** What one predicts who takes this for the answer, where predictions have other columns than answers. */
+  predictionOf?(answer: Float64Array): readonly number[];
   /** Bounds of each column, for truth and predictions, where columns differ. */
   readonly columnDomains?: readonly Range[];
   /** True where the predictions of a row, and its answers, are shares of 1. */

@@ -79,6 +79,14 @@ const others: readonly Case[] = [
   { metric: 'mcrmse', ...few200, answers: halves, width: 2 },
   { metric: 'roc-auc-column-mean', ...few200, answers: halves, width: 2 },
   { metric: 'quantile-loss-0.9', answers: few },
+  {
+    metric: 'mape',
+    answers: [
+      [1, 0.5],
+      [2, 0.5],
+    ],
+  },
+  { metric: 'top-3-error', ...few200, answers: [0, 1, 2, 3, 4].map((each) => [each, 0.2] as const), width: 5 },
 ];
 const cases = [...quick, ...(repetitions(1, 0) === 1 ? others : [])];
 
@@ -102,7 +110,7 @@ interface Problem {
 function problemOf({ metric: name, answers: shares, width = 1, columnWeights }: Case, rows: number): Problem {
   const metric = metricNamed(name);
   const sorted = shares.flatMap(([answer, share]) => Array.from({ length: Math.round(share * rows) }, () => answer));
-  const truthWidth = metric.kind === 'numbers' ? width : 1;
+  const truthWidth = metric.columns?.truth ?? (metric.kind === 'numbers' ? width : 1);
   const classCount = metric.kind === 'number' || metric.kind === 'numbers' ? 0 : shares.length;
   const rowsOf = (truth: readonly number[]) => ({
     count: rows,
@@ -211,6 +219,31 @@ test.for(trials)(
     expect(bits).toBeLessThanOrEqual(1);
   },
 );
+
+/**
+ * The error of a row counts as at most 1,000 there: a bet that is right by a little less, by a tenth of that, by a hundredth …, beside rows
+ * that all lose the most and so have no spread.
+ */
+test('laplace-log-likelihood, 200 rows: bets at the edge of the largest error tell no more than one label', {
+  timeout: patienceMs,
+}, ({ task }) => {
+  const answers = [
+    [2000, 0.5],
+    [2400, 0.5],
+  ] as const;
+  const problem = problemOf({ metric: 'laplace-log-likelihood', answers, width: 2 }, 200);
+  const toldOf = (block: number, mode: 'quantised' | 'exact'): number => {
+    const rng = seedRng(`edge:${block}`);
+    const truth = shuffle(rng, [...problem.sorted]);
+    const betOn = (row: number): number => (row < block ? 1000 + 400 * 10 ** -row : 1e9);
+    const prediction = Float64Array.from(truth.flatMap((_, row) => [betOn(row), 1414]));
+    return bitsTold(problem, { background: 'guessed', block, prediction, truth }, mode, rng);
+  };
+  expect(toldOf(4, 'exact')).toBeGreaterThan(2);
+  const bits = Math.max(...[1, 2, 4, 8, 12].map((block) => toldOf(block, 'quantised')));
+  measured(task, `laplace-log-likelihood, n = 200, at the edge: at most ${bits.toFixed(2)} bits a reply`);
+  expect(bits).toBeLessThanOrEqual(1);
+});
 
 test('positive control: exact replies tell several labels', () => {
   for (const about of [quick[0], quick[1], quick[7]] as Case[]) {
