@@ -24,9 +24,15 @@ const run = {
   population: { ranked: [{ value: 0.7 }] },
 } as unknown as Run;
 
-async function look(program: string | Buffer, about: Partial<Score> = {}): Promise<Score> {
-  const file = { path: 'main.py', bytes: Buffer.from(program), executable: false };
-  const solution = put(typeof program === 'string' ? await packFiles([file]) : program);
+const file = (path: string, bytes: Buffer) => ({ path, bytes, executable: false });
+
+async function look(
+  program: string | Buffer,
+  about: Partial<Score> = {},
+  beside: readonly ReturnType<typeof file>[] = [],
+): Promise<Score> {
+  const main = file('main.py', Buffer.from(program));
+  const solution = put(typeof program === 'string' ? await packFiles([main, ...beside]) : program);
   const submission = put(Buffer.from(`id,y\n${Array.from({ length: 9 }, (_, row) => `a7f3c2d${row},1`).join('\n')}\n`));
   const attempt = { id: 'attempt-1', artifacts: { solution, submission } } as unknown as Attempt;
   return await examined({ ...score, ...about }, { run, attempt, artifacts, log: silentLogger });
@@ -40,12 +46,51 @@ test('a program that names the test rows is held back, with what was seen', asyn
   });
 });
 
-test('an honest program keeps its score, and so does what cannot be read', async () => {
+test('an honest program keeps its score, and so does what is not stored', async () => {
   const honest = "import pandas as pd\npd.read_csv('/data/train.csv')\n";
   expect(await look(honest)).toEqual(score);
-  expect(await look(Buffer.from('no tar at all'))).toEqual(score);
   const none = { id: 'attempt-1', artifacts: {} } as unknown as Attempt;
   expect(await examined(score, { run, attempt: none, artifacts, log: silentLogger })).toEqual(score);
+});
+
+const cheat = "open('/proc/1/environ')\n";
+const honestProgram = "import pandas as pd\npd.read_csv('/data/train.csv')\n";
+const many = (count: number) => Array.from({ length: count }, (_, each) => file(`a/${each}`, Buffer.alloc(0)));
+const weights = (count: number, mebibytes: number) =>
+  Array.from({ length: count }, (_, each) => file(`a${each}.bin`, Buffer.alloc(mebibytes * 2 ** 20)));
+
+test('what lies beside a program hides it from nobody', async () => {
+  for (const beside of [weights(1, 17), many(10_001)]) {
+    const held = await look(cheat, {}, beside);
+    expect(held.quarantineReason).toContain('reads what is not its own');
+    expect(held.quarantineReason).not.toContain('cannot be examined');
+    expect(await look(honestProgram, {}, beside)).toEqual(score);
+  }
+});
+
+test('a solution that is too large or broken is held back for that, and its main program is looked at', async () => {
+  const both = (found: string): RegExp => new RegExp(`reads what is not its own: .*cannot be examined: .*${found}`);
+  expect((await look(cheat, {}, many(20_001))).quarantineReason).toMatch(both('20002 files'));
+  expect((await look(cheat, {}, weights(2, 65))).quarantineReason).toMatch(both('bytes'));
+  const lines = Array.from({ length: 9 }, (_, each) => file(`a${each}.txt`, Buffer.alloc(2 * 2 ** 20, '.\n')));
+  expect((await look(cheat, {}, lines)).quarantineReason).toMatch(both('bytes of text'));
+  for (const mebibytes of [1, 3]) {
+    const last = file('z.bin', Buffer.alloc(mebibytes * 2 ** 20));
+    const whole = await packFiles([file('main.py', Buffer.from(cheat)), last]);
+    expect((await look(whole.subarray(0, 2 ** 19))).quarantineReason).toMatch(both('not a readable tar'));
+  }
+  expect(await look(Buffer.from('no tar at all'))).toMatchObject({ quarantined: true });
+});
+
+test('that the store fails is no suspicion', async () => {
+  const failing = {
+    ...artifacts,
+    stream: () => {
+      throw new Error('disk');
+    },
+  };
+  const attempt = { id: 'attempt-1', artifacts: { solution: put(Buffer.alloc(1024)) } } as unknown as Attempt;
+  await expect(examined(score, { run, attempt, artifacts: failing, log: silentLogger })).rejects.toThrow('disk');
 });
 
 test('what the evaluator holds back keeps its own reason', async () => {

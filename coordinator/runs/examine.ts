@@ -1,21 +1,30 @@
 // Looks at a scored candidate before it may become a parent: brings its program, its log and its submission to the detectors of
 // core/suspicion. Nothing of it is executed.
-// Invariant: what cannot be read is no suspicion; a detector's own failure never costs an honest candidate its place.
+// Invariants: 1. A solution that is too large or broken to be looked at is held back for that, and its main program is looked at all the
+// same. 2. No honest candidate pays for that: the limits are twice what a host takes as a solution. 3. A log, a submission or a solution
+// that is not stored is no suspicion.
 
 import type { Digest } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
 import { type ArtifactDirectory, ArtifactMissing } from '../../shared/store/artifacts.ts';
-import { readTree, TreeError } from '../../shared/store/tree.ts';
+import { eachFile, TreeError } from '../../shared/store/tree.ts';
 import type { Attempt, Run, Score } from '../core/state.ts';
 import type { Evidence, SolutionFile } from '../core/suspicion/evidence.ts';
+import { isProgram } from '../core/suspicion/program-text.ts';
 import { describeSuspicions, suspicionsOf } from '../core/suspicion/suspicion.ts';
 
 type Store = Pick<ArtifactDirectory, 'size' | 'stream'>;
 
 const mebibyte = 2 ** 20;
-const mostSolutionBytes = 16 * mebibyte;
+/** A host takes solutions of 64 MiB and 10,000 entries. */
+const mostSolutionBytes = 128 * mebibyte;
+const mostFiles = 20_000;
+/** With the headers of that many files. */
+const mostTarBytes = mostSolutionBytes + mostFiles * 2048;
 /** A program of more text than this is not read by people either. */
 const mostTextBytes = 2 * mebibyte;
+/** Of all texts together; what is no text is only counted. */
+const mostTextBytesTogether = 16 * mebibyte;
 const mostLogBytes = 4 * mebibyte;
 const mostSubmissionBytes = 16 * mebibyte;
 /** Rows that are looked at; a solution that knows the answers knows some of these. */
@@ -34,8 +43,8 @@ export async function examined(
     log.warn({ attemptId: attempt.id, quarantineReason }, 'a candidate is held back until a person has looked at it');
     return { ...score, quarantined: true, quarantineReason };
   } catch (error) {
-    if (!(error instanceof TreeError || error instanceof ArtifactMissing)) throw error;
-    log.debug({ attemptId: attempt.id, error }, 'a solution could not be read by the detectors');
+    if (!(error instanceof ArtifactMissing)) throw error;
+    log.debug({ attemptId: attempt.id, error }, 'the detectors were not given what they read');
     return score;
   }
 }
@@ -47,7 +56,7 @@ async function evidenceOf(score: Score, run: Run, attempt: Attempt, store: Store
   const rows = (await text(artifacts.submission, mostSubmissionBytes)).split('\n', mostRows).slice(1);
   const cells = rows.map((row) => row.trim().split(',')).filter((row) => row.length > 1);
   return {
-    files: await filesOf(artifacts.solution, store),
+    ...(await solutionOf(artifacts.solution, store)),
     log: await text(artifacts.log, mostLogBytes),
     ids: cells.map(([id = '']) => id),
     predictions: cells.map(([, prediction = '']) => prediction),
@@ -58,14 +67,59 @@ async function evidenceOf(score: Score, run: Run, attempt: Attempt, store: Store
   };
 }
 
-async function filesOf(digest: Digest | undefined, store: Store): Promise<SolutionFile[]> {
-  const tar = digest === undefined ? undefined : await readWhole(store, digest, mostSolutionBytes);
-  if (tar === undefined) return [];
-  const files = await readTree(tar, { totalBytes: mostSolutionBytes, entries: 10_000 });
-  return files.map(({ path, bytes }) => {
-    const isText = bytes.length <= mostTextBytes && !bytes.includes(0);
-    return { path, bytes: bytes.length, ...(isText ? { text: bytes.toString('utf8') } : {}) };
-  });
+async function solutionOf(digest: Digest | undefined, store: Store): Promise<Pick<Evidence, 'files' | 'unexamined'>> {
+  const size = digest === undefined ? undefined : await store.size(digest);
+  if (digest === undefined || size === undefined) return { files: [] };
+  const files: SolutionFile[] = [];
+  const paths = new Set<string>();
+  const reasons = size > mostTarBytes ? [`the solution is a tar of ${size} bytes`] : [];
+  const left = { files: mostFiles, bytes: mostSolutionBytes, programs: mostTextBytes, texts: mostTextBytesTogether };
+  const source = beginningOf(store, digest, mostTarBytes);
+  try {
+    // The tar is bounded already, and the main program may stand at its end.
+    const limits = { totalBytes: mostTarBytes, entries: mostTarBytes };
+    for await (const { path, sizeBytes, read } of eachFile(source.bytes(), limits)) {
+      if (paths.has(path)) throw new TreeError(`${path} stands there twice`);
+      paths.add(path);
+      left.files -= 1;
+      left.bytes -= sizeBytes;
+      if ((left.files < 0 || left.bytes < 0) && path !== 'main.py') continue;
+      const budget = isProgram(path) ? 'programs' : 'texts';
+      const bytes = sizeBytes <= mostTextBytes ? await read() : undefined;
+      const isText = bytes !== undefined && !bytes.includes(0);
+      if (isText) left[budget] -= sizeBytes;
+      const isKept = isText && (left[budget] >= 0 || path === 'main.py');
+      files.push({ path, bytes: sizeBytes, ...(isKept ? { text: bytes.toString('utf8') } : {}) });
+    }
+  } catch (error) {
+    // What the store itself could not do says nothing about the solution.
+    if (source.failure() !== undefined) throw source.failure();
+    if (!(error instanceof TreeError)) throw error;
+    if (reasons.length === 0) reasons.push(`the solution cannot be read: ${error.message}`);
+  }
+  if (left.files < 0) reasons.push(`the solution has ${mostFiles - left.files} files`);
+  if (left.bytes < 0) reasons.push(`the solution has ${mostSolutionBytes - left.bytes} bytes`);
+  if (left.texts < 0) reasons.push(`the solution has ${mostTextBytesTogether - left.texts} bytes of text`);
+  return { files, ...(reasons.length > 0 ? { unexamined: reasons.join(', ') } : {}) };
+}
+
+/** The first so many bytes of an artifact, and what went wrong in reading them, which the reader of a tar takes for a fault of the tar. */
+function beginningOf(store: Store, digest: Digest, mostBytes: number) {
+  let failure: unknown;
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    let left = mostBytes;
+    try {
+      for await (const chunk of store.stream(digest, mebibyte)) {
+        yield chunk.subarray(0, left);
+        left -= chunk.length;
+        if (left <= 0) return;
+      }
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  }
+  return { bytes, failure: () => failure };
 }
 
 /** An artifact, or undefined where it is not there or larger. */

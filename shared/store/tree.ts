@@ -60,6 +60,30 @@ export async function readTree(
   limits: TreeLimits = defaultTreeLimits,
 ): Promise<TreeFile[]> {
   const files = new Map<string, TreeFile>();
+  for await (const { path, executable, read } of eachFile(tar, limits)) {
+    if (files.has(path)) throw new TreeError(`${path} stands there twice`);
+    files.set(path, { path, bytes: await read(), executable });
+  }
+  return sortedWithoutClashes(files);
+}
+
+/** A file as it passes by. */
+export interface PassingFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+  /** Its bytes; only until the next file is asked for. Nothing of a file that is not read stays in memory. */
+  readonly read: () => Promise<Buffer>;
+}
+
+/**
+ * The files of a tar in its own order, for readers who want few of them; throws `TreeError` at the first that is not allowed. That
+ * each path stands there once is left to the caller.
+ */
+export async function* eachFile(
+  tar: Uint8Array | AsyncIterable<Uint8Array>,
+  limits: TreeLimits = defaultTreeLimits,
+): AsyncGenerator<PassingFile, void, undefined> {
   let bytes = 0;
   let entries = 0;
   const reader = extract();
@@ -78,17 +102,26 @@ export async function readTree(
         throw new TreeError(`${name} is a ${type}, not a regular file`);
       bytes += size ?? 0;
       if (bytes > limits.totalBytes) throw new TreeError(`more than ${limits.totalBytes} bytes (at ${name})`);
-      if (files.has(path)) throw new TreeError(`${name} stands there twice`);
-      const chunks: Buffer[] = [];
-      for await (const chunk of entry) chunks.push(chunk as Buffer);
-      files.set(path, { path, bytes: Buffer.concat(chunks), executable: ((mode ?? 0) & 0o111) !== 0 });
+      let isTaken = false;
+      const read = async (): Promise<Buffer> => {
+        isTaken = true;
+        const chunks: Buffer[] = [];
+        try {
+          for await (const chunk of entry) chunks.push(chunk as Buffer);
+        } catch (error) {
+          throw new TreeError('not a readable tar', { cause: error });
+        }
+        return Buffer.concat(chunks);
+      };
+      yield { path, sizeBytes: size ?? 0, executable: ((mode ?? 0) & 0o111) !== 0, read };
+      if (!isTaken) entry.resume();
     }
   } catch (error) {
-    reader.destroy();
     if (error instanceof TreeError) throw error;
     throw new TreeError('not a readable tar', { cause: error });
+  } finally {
+    reader.destroy();
   }
-  return sortedWithoutClashes(files);
 }
 
 /** Paths, sizes and modes of a tar's files. */

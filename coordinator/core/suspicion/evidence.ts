@@ -9,6 +9,8 @@ export interface SolutionFile {
 
 export interface Evidence {
   readonly files: readonly SolutionFile[];
+  /** Why not all of the solution could be looked at; absent where it was. */
+  readonly unexamined?: string;
   /** What the clean-slate run printed. */
   readonly log: string;
   /** First column of the submission. */
@@ -28,7 +30,8 @@ export type SuspicionKind =
   | 'hard-coded answers'
   | 'reads what is not its own'
   | 'hidden code'
-  | 'report far from the score';
+  | 'report far from the score'
+  | 'cannot be examined';
 
 export interface Suspicion {
   readonly kind: SuspicionKind;

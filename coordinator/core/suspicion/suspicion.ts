@@ -21,7 +21,14 @@ export function suspicionsOf(evidence: Evidence): Suspicion[] {
     ...hiddenCode(programs),
     ...foreignReads(programs),
     ...farReport(evidence),
+    ...unexamined(evidence),
   ];
+}
+
+/** Otherwise a cheat would only have to lay something large beside its program. */
+function unexamined({ unexamined: why }: Evidence): Suspicion[] {
+  // The words may hold a name out of the solution.
+  return why === undefined ? [] : [{ kind: 'cannot be examined', evidence: why.replace(/[^ -~]/g, '?').slice(0, 200) }];
 }
 
 /** As the reason of a quarantine. */
