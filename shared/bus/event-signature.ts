@@ -6,7 +6,7 @@
 // settle. Invariants: 1. `check` accepts an event only from a gpu-agent whose certificate our authority signed, which is valid
 // now and names the host in the event. 2. What is checked are the bytes that are parsed afterwards, nothing re-encoded.
 
-import { createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '../core/result.ts';
 import { identityOfAlternativeNames } from '../pki/identity.ts';
 
@@ -83,27 +83,48 @@ function hashOf(keyType: string | undefined): 'sha256' | null {
   return keyType === 'ed25519' || keyType === 'ed448' ? null : 'sha256';
 }
 
-/** Certificates that these authorities issued, by their base64: every event of a host brings the same one. */
+/**
+ * Certificates that these authorities issued, by the SHA-256 of their DER: every event of a host brings the same one. Not by their
+ * text: one certificate can be written in any number of ways, and each would take its place here.
+ */
 const known = new WeakMap<Buffer, Map<string, X509Certificate>>();
 /** As many as there may be hosts; certificates that nobody issued are not kept. */
 const mostKnown = 4096;
+/** Ours have less than 1 KiB, one with an RSA key of 4096 bits and many names 3 KiB. */
+const longestText = 8 * 1024;
+
+/** How many certificates are kept for these authorities. */
+export function knownCertificates(authorities: Buffer): number {
+  return known.get(authorities)?.size ?? 0;
+}
 
 /** The certificate, or undefined where it is none of these authorities'. */
 function issued(base64: string, authorities: Buffer): X509Certificate | undefined {
+  if (base64.length > longestText) return undefined;
   const ours = known.get(authorities) ?? new Map<string, X509Certificate>();
   known.set(authorities, ours);
-  const before = ours.get(base64);
+  const bytes = Buffer.from(base64, 'base64');
+  const before = ours.get(fingerprintOf(bytes));
   if (before !== undefined) return before;
-  const certificate = parseCertificate(base64);
-  if (certificate === undefined || !isIssuedBy(certificate, authorities)) return undefined;
+  const certificate = parseCertificate(bytes);
+  if (certificate === undefined) return undefined;
+  // What was parsed, without what stood behind it or the PEM that it came as.
+  const fingerprint = fingerprintOf(certificate.raw);
+  const same = ours.get(fingerprint);
+  if (same !== undefined) return same;
+  if (!isIssuedBy(certificate, authorities)) return undefined;
   if (ours.size >= mostKnown) ours.clear();
-  ours.set(base64, certificate);
+  ours.set(fingerprint, certificate);
   return certificate;
 }
 
-function parseCertificate(base64: string): X509Certificate | undefined {
+function fingerprintOf(der: Buffer): string {
+  return createHash('sha256').update(der).digest('base64');
+}
+
+function parseCertificate(bytes: Buffer): X509Certificate | undefined {
   try {
-    return new X509Certificate(Buffer.from(base64, 'base64'));
+    return new X509Certificate(bytes);
   } catch {
     return undefined;
   }
