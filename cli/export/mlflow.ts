@@ -36,7 +36,7 @@ export interface Tracking {
   runsByTag(experimentId: string, tag: string, parent: string | undefined): Promise<ReadonlyMap<string, string>>;
   createRun(run: NewRun): Promise<string>;
   log(runId: string, batch: Batch): Promise<void>;
-  end(runId: string, status: 'FINISHED' | 'FAILED' | 'RUNNING', endTime: number | undefined): Promise<void>;
+  end(runId: string, status: 'FINISHED' | 'FAILED' | 'KILLED' | 'RUNNING', endTime: number | undefined): Promise<void>;
 }
 
 export interface Exportation {
@@ -59,7 +59,11 @@ export async function exportToMlflow(tracking: Tracking, data: Exported, experim
   const tags = { [runTag]: run.runId, 'doubleblind.task': run.task, 'mlflow.source.name': 'doubleblind' };
   const runId = existing ?? (await tracking.createRun({ experimentId, name: run.runId, startTime, tags }));
   await tracking.log(runId, searchBatch(data));
-  await tracking.end(runId, run.state === 'sealed' ? 'FINISHED' : 'RUNNING', optionalMillis(run.sealedAt));
+  await tracking.end(
+    runId,
+    run.state === 'sealed' ? 'FINISHED' : run.state === 'killed' ? 'KILLED' : 'RUNNING',
+    optionalMillis(run.sealedAt),
+  );
 
   const ended = candidates.filter(hasEnded);
   const there = existing === undefined ? new Map() : await tracking.runsByTag(experimentId, candidateTag, runId);

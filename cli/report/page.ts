@@ -52,10 +52,15 @@ function source(file: SourceFile): Markup {
   return file.path.endsWith('.py') ? html`${highlightPython(file.text)}` : html`${file.text}`;
 }
 
+function endWords(run: Run): string {
+  if (run.state === 'sealed') return endReasonWords(run);
+  return run.state === 'killed' ? 'it was killed, without a verdict' : `it has not ended (${run.state})`;
+}
+
 function costSection({ run, models, candidates }: ReportData): Markup {
   const { usage, options } = run;
   const rows: (readonly [string, string])[] = [
-    ['Ended because', run.state === 'sealed' ? endReasonWords(run) : `it has not ended (${run.state})`],
+    ['Ended because', endWords(run)],
     ['Attempts', `${run.attemptsPlanned} planned, ${run.candidatesScored} scored, ${run.attemptsFailed} failed`],
     ['Time', duration(run.elapsedSeconds)],
     ['Slot time', duration(usage.slotSeconds)],

@@ -24,6 +24,14 @@ test('pki issue makes what another host needs, and nothing that would let it iss
   expect(statSync(join(out, 'gpu-agent.key')).mode & 0o777).toBe(0o600);
   expect(readFileSync(join(out, 'ca.crt'), 'utf8')).toBe(readFileSync(join(pki, 'ca.crt'), 'utf8'));
   expect(() => statSync(join(out, 'ca.key'))).toThrow('ENOENT');
+
+  const keyOf = (): string => readFileSync(join(out, 'gpu-agent.key'), 'utf8');
+  const first = keyOf();
+  const again = await runVerb(['pki', 'issue', 'gpu-agent', ...words]);
+  expect(again.stdout).toContain('--renew makes a new one');
+  expect(keyOf()).toBe(first);
+  expect((await runVerb(['pki', 'issue', 'gpu-agent', ...words, '--renew'])).code).toBe(0);
+  expect(keyOf()).not.toBe(first);
 });
 
 test('without an authority pki issue says where it looked and how to make one', async () => {

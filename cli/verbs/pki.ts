@@ -41,6 +41,7 @@ export function addPki(program: Command, cli: CliContext): void {
     .requiredOption('--name <name>', "the daemon's name: for a gpu-agent that of its host")
     .option('--host <name>', 'DNS name or address by which it is reached; may be repeated', repeated, [])
     .option('--days <days>', 'days of validity (default 365)', positiveWhole)
+    .option('--renew', 'a new pair, though the one that was issued is good for more than 30 days')
     .requiredOption('--out <dir>', 'directory for ROLE.crt, ROLE.key and ca.crt')
     .action((role: Role, flags: IssueFlags) => issue(cli, role, flags));
   place(group.command('show').description('the certificates that are there')).action(
@@ -52,6 +53,7 @@ interface IssueFlags extends PlaceFlags, OutputFlags {
   readonly name: string;
   readonly host: readonly string[];
   readonly days?: number;
+  readonly renew?: boolean;
   readonly out: string;
 }
 
@@ -75,6 +77,7 @@ async function issue(cli: CliContext, role: Role, flags: IssueFlags): Promise<vo
     hosts,
     fileName,
     ...(days === undefined ? {} : { days }),
+    ...(flags.renew === undefined ? {} : { renew: flags.renew }),
   });
   for (const [from, to, mode] of [
     [paths.certificate, `${role}.crt`, 0o644],
@@ -86,7 +89,7 @@ async function issue(cli: CliContext, role: Role, flags: IssueFlags): Promise<vo
   if (flags.output === 'json') printJson(cli.stdout, { role, name, directory: out, created: paths.created });
   else
     cli.stdout.write(
-      `${role}/${name}: ${out}/${role}.crt, ${role}.key and ca.crt. Carry them to /etc/doubleblind/pki of its host.\n`,
+      `${paths.created ? '' : 'The pair that was issued before is still good; --renew makes a new one.\n'}${role}/${name}: ${out}/${role}.crt, ${role}.key and ca.crt. Carry them to /etc/doubleblind/pki of its host.\n`,
     );
 }
 

@@ -53,5 +53,11 @@ async function lookAround(
   for (const candidate of found) if (candidate !== undefined) known.set(candidate.candidateId, candidate);
   history.push(loadOf(hosts).share);
   if (history.length > mostHistory) history.shift();
-  return { hosts, runs: runs.filter((run) => run.state !== 'sealed'), candidates: known, history, atMs: Date.now() };
+  return {
+    hosts,
+    runs: runs.filter(({ state }) => state !== 'sealed' && state !== 'killed'),
+    candidates: known,
+    history,
+    atMs: Date.now(),
+  };
 }

@@ -38,6 +38,8 @@ export interface LeafOptions {
   readonly hosts: readonly string[];
   /** Days of validity; a year unless stated. */
   readonly days?: number;
+  /** Makes a new pair though the one that is there is good, because its key was seen by others or its end is near. */
+  readonly renew?: boolean;
   /** Name of the files without extension; the role unless stated, which suits a directory with one host's certificates. */
   readonly fileName?: string;
 }
@@ -86,7 +88,7 @@ export async function createAuthority(directory: string): Promise<CertificatePat
 export async function issueCertificate(directory: string, options: LeafOptions): Promise<CertificatePaths> {
   const paths = pathsOf(directory, options.fileName ?? options.role);
   const authority = loadAuthority(directory);
-  if (isStillGood(paths, options, authority.certificate)) return { ...paths, created: false };
+  if (options.renew !== true && isStillGood(paths, options, authority.certificate)) return { ...paths, created: false };
   const keys = await generateKeys();
   const issuer = {
     publicKey: await importPublic(authority.certificate),

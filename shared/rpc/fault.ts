@@ -63,6 +63,9 @@ const detailsKey = 'grpc-status-details-bin';
 const domain = 'doubleblind';
 const errorInfoType = 'type.googleapis.com/google.rpc.ErrorInfo';
 const badRequestType = 'type.googleapis.com/google.rpc.BadRequest';
+const retryInfoType = 'type.googleapis.com/google.rpc.RetryInfo';
+/** Seconds after which it is worth asking again, where it is. */
+const retrySeconds: Readonly<Partial<Record<FaultCode, number>>> = { unavailable: 1, resourceExhausted: 5 };
 /** Trailers share an 8 KiB header budget with everything else in many proxies and clients. */
 const [longestMessage, mostViolations] = [2000, 16];
 
@@ -99,6 +102,8 @@ function encodeStatus(code: number, message: string, fault: RpcFault): Buffer {
       bytesField(1, Buffer.concat([bytesField(1, field), bytesField(2, description.slice(0, 200))])),
     );
   if (violations.length > 0) parts.push(bytesField(3, any(badRequestType, Buffer.concat(violations))));
+  const delay = retrySeconds[fault.code];
+  if (delay !== undefined) parts.push(bytesField(3, any(retryInfoType, bytesField(1, numberField(1, delay)))));
   return Buffer.concat(parts);
 }
 

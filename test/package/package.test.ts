@@ -97,7 +97,8 @@ test('a certificate that was issued anew is taken by a reload, without a restart
   if (container === undefined) return skip('no container that systemd boots, see above');
   const booted = container;
   const before = await booted.sh(main('coordinator'));
-  const issue = 'doubleblind pki issue coordinator --name local --out /root/anew --pki-dir /etc/doubleblind/pki';
+  const issue =
+    'doubleblind pki issue coordinator --name local --renew --out /root/anew --pki-dir /etc/doubleblind/pki';
   await booted.sh(`${issue} && cp /root/anew/coordinator.* /etc/doubleblind/pki/`);
   await booted.sh('systemctl reload doubleblind-coordinator');
   await waitFor(
