@@ -1,4 +1,6 @@
-import { mkdtempSync, readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -15,9 +17,12 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function start(stateDirectory = mkdtempSync(join(tmpdir(), 'gateway-'))): Promise<RunningGateway> {
+async function start(
+  stateDirectory = mkdtempSync(join(tmpdir(), 'gateway-')),
+  upstreams: readonly object[] = [],
+): Promise<RunningGateway> {
   const tls = await testTls('llm-gateway');
-  const config = gatewayConfigSchema.parse({ listen: '127.0.0.1:0', stateDirectory, tls });
+  const config = gatewayConfigSchema.parse({ listen: '127.0.0.1:0', stateDirectory, tls, upstreams });
   const running = await startGateway(config, { log: silentLogger, clock: systemClock });
   stops.push(() => running.stop());
   return running;
@@ -102,4 +107,45 @@ test('a token outlives a restart, and the state is for the owner only', async ()
   const again = await (await clientOf('coordinator', second)).openAttempt({ attempt, host: 'local' }, options);
   expect(again.token).toBe(token);
   for (const name of readdirSync(state)) expect(statSync(join(state, name)).mode & 0o077, name).toBe(0);
+});
+
+test('a key that an endpoint echoes reaches neither the agent nor the cassette, and a cleaned prompt is played', async () => {
+  const key = 'a-key-of-no-known-shape-0123456789';
+  const [state, files] = [mkdtempSync(join(tmpdir(), 'gateway-')), mkdtempSync(join(tmpdir(), 'gateway-'))];
+  const [keyFile, cassette] = [join(files, 'key'), join(files, 'run.jsonl')];
+  writeFileSync(keyFile, `${key}\n`);
+  const server = createServer((request, response) => {
+    const echo = request.headers.authorization;
+    const calls = [
+      { id: `c ${echo}`, type: 'function', function: { name: `n ${echo}`, arguments: `{"a":"${echo}"}` } },
+    ];
+    const message = { role: 'assistant', content: `you sent ${echo}`, tool_calls: calls };
+    const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(
+      JSON.stringify({ model: `m ${echo}`, choices: [{ index: 0, message, finish_reason: 'stop' }], usage }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stops.push(() => void server.close());
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  const models = [
+    {
+      ...{ name: 'm', inputDollarsPerMillion: 0, outputDollarsPerMillion: 0 },
+      ...{ contextTokens: 1000, maxOutputTokens: 100 },
+    },
+  ];
+  const endpoint = { name: 'echo', kind: 'openai', baseUrl, keyFile, models, stream: false, record: cassette };
+  const ask = async (upstream: object): Promise<string | undefined> => {
+    const gateway = await start(mkdtempSync(join(state, 'of-')), [upstream]);
+    const [coordinator, agent] = await Promise.all([clientOf('coordinator', gateway), clientOf('gpu-agent', gateway)]);
+    const { token } = await coordinator.openAttempt({ attempt, host: 'local' }, options);
+    const leaking = [{ role: 'ROLE_USER' as const, content: `I found sk-${'x'.repeat(30)}` }];
+    return (await agent.complete({ token, requestId: 'r1', messages: leaking }, options)).message?.content;
+  };
+  const said = await ask(endpoint);
+  expect(said).toBe('you sent Bearer [removed by the gateway: a secret]');
+  expect(readFileSync(cassette, 'utf8')).toContain('you sent');
+  expect(readFileSync(cassette, 'utf8')).not.toContain(key);
+  expect(await ask({ name: 'tape', kind: 'cassette', file: cassette, strict: true })).toBe(said);
 });

@@ -37,12 +37,12 @@ export async function startGateway(
   const tokenSecret = readOrMakeSecret(join(config.stateDirectory, 'token.secret'));
   const { meter, page } = createTurnMeter();
   const rules = outgoingRules(config);
-  const upstreams = openUpstreams(config, clock).map((upstream) =>
+  const behindGuard = (upstream: Upstream): Upstream =>
     guarded(upstream, rules, (leaks) => {
       meter.leaked(upstream.name, leaks);
       log.warn({ upstream: upstream.name, leaks }, 'a prompt held what must not go out; it was removed');
-    }),
-  );
+    });
+  const upstreams = openUpstreams(config, clock, behindGuard).map(behindGuard);
   const stack = new AsyncDisposableStack();
   try {
     const book = openBook(join(config.stateDirectory, 'gateway.sqlite'));
@@ -64,12 +64,20 @@ export async function startGateway(
   }
 }
 
-/** The configured upstreams, then the offline policy: it is the default only where nothing else is configured. */
-function openUpstreams({ upstreams }: GatewayConfig, clock: Clock): Upstream[] {
+/**
+ * The configured upstreams, then the offline policy: it is the default only where nothing else is configured. What is recorded has
+ * passed a guard before, or a key that an endpoint echoes would stand in the file. All of them still want a guard in front: a cassette is
+ * searched for the prompt as it was cleaned when it was recorded.
+ */
+function openUpstreams(
+  { upstreams }: GatewayConfig,
+  clock: Clock,
+  behindGuard: (upstream: Upstream) => Upstream,
+): Upstream[] {
   const configured = upstreams.map((upstream) => {
     if (upstream.kind === 'cassette') return createCassetteUpstream(upstream);
     const endpoint = createOpenAiUpstream({ ...upstream, clock });
-    return upstream.record === undefined ? endpoint : recording(endpoint, upstream.record);
+    return upstream.record === undefined ? endpoint : recording(behindGuard(endpoint), upstream.record);
   });
   return [...configured, createOfflinePolicyUpstream()];
 }

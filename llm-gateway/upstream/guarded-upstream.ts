@@ -22,14 +22,18 @@ export function guarded(upstream: Upstream, rules: Rules, onLeak: (leaks: readon
       if (leaks.length > 0) onLeak(leaks);
       const turn = await upstream.complete(leaks.length > 0 ? clean : request, signal);
       const echoed: Leak[] = [];
-      const message = cleanMessage(turn.message, (text) => {
+      const clear = (text: string): string => {
         const redacted = redactSecrets(rules.secrets, text);
         echoed.push(...redacted.leaks);
         return redacted.text;
-      });
+      };
+      const message = cleanMessage(turn.message, clear);
+      // These too are the endpoint's words.
+      const toolCalls = message.toolCalls.map((call) => ({ ...call, id: clear(call.id), name: clear(call.name) }));
+      const model = clear(turn.model);
       if (echoed.length === 0) return turn;
       onLeak(echoed);
-      return { ...turn, message };
+      return { ...turn, model, message: { ...message, toolCalls } };
     },
   };
 }
