@@ -16,6 +16,7 @@ import { implement } from '../shared/rpc/handlers.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import type { TlsPaths } from '../shared/rpc/tls-files.ts';
 import { sha256 } from '../shared/store/digest.ts';
+import { packFiles } from '../shared/store/tree.ts';
 import type { CoordinatorBus } from './coordinator.ts';
 import { task } from './core/machine.test-support.ts';
 
@@ -174,8 +175,8 @@ export class FakeAgent {
     await this.closeServer?.();
   }
 
-  async put(text: string): Promise<string> {
-    const bytes = Buffer.from(text);
+  async put(content: string | Buffer): Promise<string> {
+    const bytes = Buffer.from(content);
     const digest = sha256(bytes);
     const header = { digest, sizeBytes: bytes.length };
     for (;;) {
@@ -219,7 +220,8 @@ export class FakeAgent {
     if (!this.running.has(id)) return;
     const transcript = await this.put(`{"entry":0}\n{"entry":1,"of":"${id}"}\n`);
     const submission = failureReason === undefined ? { submission: await this.put(`submission of ${id}`) } : {};
-    const artifacts = { solution: await this.put(`solution of ${id}`), transcript, ...submission };
+    const program = { path: 'main.py', bytes: Buffer.from(`print("${id}")\n`), executable: false };
+    const artifacts = { solution: await this.put(await packFiles([program])), transcript, ...submission };
     if (!this.running.delete(id)) return;
     const usage = { ...noUsage, wallSeconds: 1, turns: 3 };
     const failure = failureReason === undefined ? {} : { failureReason, failureMessage: 'so it was told' };

@@ -5,6 +5,7 @@ import type { ArtifactClient } from '../../gpu-agent/artifacts/artifact-client.t
 import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
 import { type Clock, delay } from '../../shared/clock.ts';
 import { sha256 } from '../../shared/store/digest.ts';
+import { packFiles } from '../../shared/store/tree.ts';
 
 export interface TimedPorts {
   readonly artifacts: Pick<ArtifactClient, 'put'>;
@@ -23,6 +24,9 @@ export function timedPerformer(ports: TimedPorts, options: PerformerOptions): Pe
   const { order } = options;
   const bytesOf = (kind: string): Buffer =>
     Buffer.alloc(artifactBytes, `${kind} of ${order.attemptId} in epoch ${order.epoch}\n`);
+  // A program as a host packs it, for the coordinator looks into it.
+  const solution = (): Promise<Buffer> =>
+    packFiles([{ path: 'main.py', bytes: Buffer.from(`print("${order.attemptId}")\n`), executable: false }]);
   const act = async (command: Command, signal: AbortSignal): Promise<object> => {
     switch (command.kind) {
       case 'prepare':
@@ -32,7 +36,7 @@ export function timedPerformer(ports: TimedPorts, options: PerformerOptions): Pe
       case 'runTool':
         throw new Error('no tool is called in the benchmark');
       case 'takeSolution':
-        return { kind: 'solutionTaken', digest: sha256(bytesOf('solution')), bytes: artifactBytes };
+        return { kind: 'solutionTaken', digest: sha256(await solution()), bytes: artifactBytes };
       case 'runCleanSlate': {
         const release = await options.slot.acquire('cleanSlate', signal);
         try {
@@ -45,7 +49,10 @@ export function timedPerformer(ports: TimedPorts, options: PerformerOptions): Pe
       }
       case 'storeArtifacts': {
         const kinds = ['solution', 'log', 'submission', 'transcript'] as const;
-        const stored = kinds.map(async (kind) => [kind, await ports.artifacts.put(bytesOf(kind), signal)] as const);
+        const stored = kinds.map(async (kind) => {
+          const bytes = kind === 'solution' ? await solution() : bytesOf(kind);
+          return [kind, await ports.artifacts.put(bytes, signal)] as const;
+        });
         return { kind: 'artifactsStored', artifacts: Object.fromEntries(await Promise.all(stored)) };
       }
     }
