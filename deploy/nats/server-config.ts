@@ -44,7 +44,6 @@ const longestMessageBytes = 2 ** 20;
 /** The text of the configuration file. */
 export function renderNatsServerConfig(options: NatsServerOptions): string {
   const coordinator = options.coordinator ?? 'local';
-  const users = [coordinatorUser(coordinator), ...options.hosts.map(agentUser)];
   return `# Written by Doubleblind (deploy/nats/server-config.ts).
 listen: ${text(options.listen)}
 server_name: ${text(options.serverName ?? 'doubleblind')}
@@ -72,12 +71,26 @@ accounts {
   DOUBLEBLIND {
     jetstream: enabled
     users: [
-${users.join('\n')}
+${coordinatorUser(coordinator)}
     ]
+    exports: [${fromHosts.map((subject) => `{ service: ${text(subject)}, accounts: [HOSTS] }`).join(', ')}]
+  }
+  HOSTS {
+    users: [
+${options.hosts.map(agentUser).join('\n')}
+    ]
+    imports: [${fromHosts.map((subject) => `{ service: { account: DOUBLEBLIND, subject: ${text(subject)} } }`).join(', ')}]
   }
 }
 `;
 }
+
+/**
+ * What goes from the hosts' account into the coordinator's, as requests to services: the server then answers to a subject of its own and
+ * hands the answer back. In one account the acknowledgement of an event would go to whatever subject its sender named for the
+ * reply, and a host could have it sent to the JetStream API, which takes its number for the place up to which to purge.
+ */
+const fromHosts = ['doubleblind.v1.heartbeat.*', 'doubleblind.v1.run.*.attempt.*.*'] as const;
 
 /**
  * Servers speak to one another with all rights, so that a certificate of ours is not enough: it also has to name a host among the

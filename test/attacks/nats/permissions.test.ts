@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { connect, type NatsConnection } from 'nats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { renderNatsServerConfig } from '../../../deploy/nats/server-config.ts';
+import { prepareStream } from '../../../shared/bus/event-stream.ts';
 import { eventStream, inboxPrefix } from '../../../shared/bus/messages.ts';
 import { startTestNats, type TestNats } from '../../../shared/bus/test-nats.ts';
 import { createLocalPki, issueCertificate } from '../../../shared/pki/authority.ts';
@@ -14,6 +15,7 @@ import type { Identity } from '../../../shared/pki/identity.ts';
 import { tlsPathsIn } from '../../../shared/rpc/test-peers.ts';
 import type { TlsPaths } from '../../../shared/rpc/tls-files.ts';
 import { measured } from '../../support/measured.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { strangeLeaf } from '../identities/strange-leaf.ts';
 
 let pki: string;
@@ -187,6 +189,30 @@ test('who is no user of the bus is not let in', async () => {
   const elsewhere = mkdtempSync(join(tmpdir(), 'doubleblind-other-'));
   await createLocalPki(elsewhere, 'host-a');
   await expect(client({ ...tlsPathsIn(elsewhere, 'coordinator'), ca }, '_INBOX')).rejects.toThrow();
+});
+
+test('a host that names the JetStream API for the reply to its event purges nothing, and forges no heartbeat', async () => {
+  const host = await client(leaf('host-a'), inbox(agentA));
+  const mine = await client(tlsPathsIn(pki, 'coordinator'), inbox(coordinator));
+  await prepareStream(mine, 1);
+  const heartbeats: string[] = [];
+  mine.subscribe('doubleblind.v1.heartbeat.*', { callback: (_, { subject }) => heartbeats.push(subject) });
+  const subject = 'doubleblind.v1.run.r.attempt.a.attemptEnded';
+  // The acknowledgement is how its sender knows that it is stored: it comes back all the same.
+  for (let count = 0; count < 20; count += 1) await host.jetstream().publish(subject, 'honest');
+  const manager = await mine.jetstreamManager();
+  const stored = async (): Promise<number> => (await manager.streams.info(eventStream)).state.messages;
+  expect(await stored()).toBeGreaterThanOrEqual(20);
+  const before = await stored();
+  const replies = [
+    ...['STREAM.PURGE', 'STREAM.MSG.DELETE', 'STREAM.DELETE'].map((verb) => `$JS.API.${verb}.${eventStream}`),
+    `$JS.ACK.${eventStream}.coordinator.1.1.1.1.0`,
+    'doubleblind.v1.heartbeat.host-b',
+  ];
+  for (const reply of replies) host.publish(subject, 'hostile', { reply });
+  await host.flush();
+  await waitFor('the hostile events to be stored', async () => (await stored()) === before + replies.length);
+  expect(heartbeats).toEqual([]);
 });
 
 test('the account of the server itself has no user, so that nobody can be one (CVE-2023-47090)', async () => {
