@@ -185,7 +185,8 @@ test('ideas are sketched and judged without tools, the transcript shows it, and 
   ]);
 });
 
-test('after a restart a trajectory goes on in the same sandbox where it stood', async () => {
+/** A daemon starts an attempt and goes while the model thinks after the first tool call. */
+async function stopInMidAttempt(): Promise<void> {
   const waiting = Promise.withResolvers<never>();
   waiting.promise.catch(() => undefined);
   const first = await rig.start(scriptedModel([write(program), () => waiting.promise]));
@@ -194,6 +195,10 @@ test('after a restart a trajectory goes on in the same sandbox where it stood', 
   const stopped = first.stop();
   waiting.reject(new Error('the daemon is gone'));
   await stopped;
+}
+
+test('after a restart a trajectory goes on in the same sandbox where it stood', async () => {
+  await stopInMidAttempt();
   expect(await rig.sandboxes()).toBe(1);
   const model = scriptedModel([[], submit]);
   const second = await rig.start(model);
@@ -236,14 +241,7 @@ test('guidance that is added to the run reaches a live attempt once, and survive
 });
 
 test('after a restart an attempt whose lease went to others is ended', async () => {
-  const waiting = Promise.withResolvers<never>();
-  waiting.promise.catch(() => undefined);
-  const first = await rig.start(scriptedModel([write(program), () => waiting.promise]));
-  first.start(rig.order());
-  await vi.waitFor(async () => expect((await lines(first)).at(-1)?.['kind']).toBe('toolEnded'), 10_000);
-  const stopped = first.stop();
-  waiting.reject(new Error('the daemon is gone'));
-  await stopped;
+  await stopInMidAttempt();
   const second = await rig.start(scriptedModel([]));
   expect(second.renew([], 60_000)).toEqual([]);
   expect((await ended()).failureReason).toBe('leaseLost');

@@ -55,7 +55,7 @@ export interface OutsidePorts {
   readonly bundles: Bundles;
   /** What agents may install; undefined for nothing. */
   readonly packages: PackageOffer | undefined;
-  /** Scores during the work, where the run has any. */
+  /** Who is asked for a score of a submission during the work; the brief says how many a run offers, which may be none. */
   readonly scores: Scores;
   readonly prompts: Prompts;
   readonly clock: Clock;

@@ -34,7 +34,7 @@ const leastFreeBytes = 2 * 2 ** 30;
 export function addDoctor(program: Command, cli: CliContext): void {
   const command = program
     .command('doctor')
-    .description('check this machine and its cluster, or a model; changes nothing')
+    .description('check this machine and its cluster, or a model; leaves nothing changed')
     .option('--model <name>', 'ask each upstream of this model for one small turn: reachable, tools work, price known');
   withOutput(withGateway(withPlace(command))).action(async (flags: Flags) => {
     const place = findPlace(cli, flags);

@@ -19,5 +19,6 @@ RUN dpkg-deb --extract /tmp/doubleblind_*.deb /tmp/package \
 USER 10002:10002
 WORKDIR /usr/lib/doubleblind
 ENTRYPOINT ["/usr/lib/doubleblind/bin/node"]
-# A daemon: `/usr/lib/doubleblind/ROLE/main.ts --config FILE`, ROLE one of coordinator, gpu-agent, evaluator-node, llm-gateway.
+# A daemon: `/usr/lib/doubleblind/ROLE/main.ts --config FILE`, ROLE one of coordinator, gpu-agent,
+# gpu-agent/socket-proxy, evaluator-node, llm-gateway.
 CMD ["/usr/lib/doubleblind/cli/main.ts", "--help"]

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { connect as tlsConnect } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { createLogger, silentLogger } from '../log.ts';
 import { createRpcClient } from './client.ts';
 import { RpcFault } from './fault.ts';
 import { type Handlers, implement } from './handlers.ts';
 import { startRpcServer } from './server.ts';
-import { testTls } from './test-peers.ts';
+import { testTls, tlsOutcome } from './test-peers.ts';
 
 type Agent = Handlers<'doubleblind.agent.v1.AgentService'>;
 type Artifacts = Handlers<'doubleblind.coordinator.v1.ArtifactService'>;
@@ -343,18 +342,7 @@ test('TLS 1.2 and callers without a certificate are turned away', async () => {
   const { port } = await startAgent({});
   const { ca, certificate, key } = await testTls('operator');
   const [caPem, cert, keyPem] = [readFileSync(ca), readFileSync(certificate), readFileSync(key)];
-  const base = { host: '127.0.0.1', port, ca: caPem, servername: 'localhost', ALPNProtocols: ['h2'] };
-  const outcome = (options: object): Promise<string> =>
-    new Promise((resolve) => {
-      const socket = tlsConnect({ ...base, ...options });
-      socket.on('error', (error) => resolve(error.message));
-      socket.on('end', () => resolve('ended'));
-      socket.on('data', () => {
-        resolve('accepted');
-        socket.destroy();
-      });
-      socket.on('secureConnect', () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0'));
-    });
+  const outcome = (options: object): Promise<string> => tlsOutcome({ port, ca: caPem, ...options });
   expect(await outcome({ cert, key: keyPem })).toBe('accepted');
   expect(await outcome({ cert, key: keyPem, maxVersion: 'TLSv1.2' })).toMatch(/protocol version|handshake/i);
   expect(await outcome({})).toMatch(/certificate required/i);

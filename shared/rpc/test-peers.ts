@@ -3,6 +3,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { createLocalPki } from '../pki/authority.ts';
 import type { Role } from '../pki/identity.ts';
 import type { TlsPaths } from './tls-files.ts';
@@ -23,6 +24,20 @@ export async function testTls(role: Role): Promise<TlsPaths> {
 /** The files that `createLocalPki` wrote for a role. */
 export function tlsPathsIn(pki: string, role: Role): TlsPaths {
   return { ca: join(pki, 'ca.crt'), certificate: join(pki, `${role}.crt`), key: join(pki, `${role}.key`) };
+}
+
+/** Opens TLS to a gRPC port and begins HTTP/2: `accepted`, `ended`, or the message of the error. */
+export function tlsOutcome(options: ConnectionOptions): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', servername: 'localhost', ALPNProtocols: ['h2'], ...options });
+    socket.on('error', (error) => resolve(error.message));
+    socket.on('end', () => resolve('ended'));
+    socket.on('data', () => {
+      resolve('accepted');
+      socket.destroy();
+    });
+    socket.on('secureConnect', () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0'));
+  });
 }
 
 async function makeDirectory(): Promise<string> {

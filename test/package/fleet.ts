@@ -7,11 +7,14 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Booted, bootContainer, docker } from './booted-container.ts';
 
-export interface PackageFleet {
+interface Machines {
   /** Coordinator, gateway and NATS. */
   readonly head: Booted;
   readonly evaluator: Booted;
   readonly host: Booted;
+}
+
+export interface PackageFleet extends Machines {
   /** Runs a verb on the head, as its operator. */
   doubleblind(words: string): Promise<string>;
   stop(): Promise<void>;
@@ -23,7 +26,7 @@ const hostState = `/var/lib/doubleblind-fleet-${process.pid}`;
 const engineSocket = '/var/run/docker.sock';
 
 /** Certificates by the place that they are carried to: what `pki issue` is told, and the machine. */
-const certificates: readonly (readonly [string, 'head' | 'evaluator' | 'host'])[] = [
+const certificates: readonly (readonly [string, keyof Machines])[] = [
   ['coordinator --name local --host head', 'head'],
   ['llm-gateway --name local --host head', 'head'],
   ['nats --name local --host head', 'head'],
@@ -90,8 +93,8 @@ systemctl daemon-reload`);
 }
 
 /** One authority; each machine gets its own certificates and never the authority's key. */
-async function carryCertificates(machines: Readonly<Record<string, Booted>>, scratch: string): Promise<void> {
-  const head = machines['head'] as Booted;
+async function carryCertificates(machines: Machines, scratch: string): Promise<void> {
+  const { head } = machines;
   await head.sh('cd /root && doubleblind pki init --pki-dir authority');
   for (const [words, machine] of certificates) {
     const role = words.split(' ')[0] ?? '';
@@ -99,14 +102,14 @@ async function carryCertificates(machines: Readonly<Record<string, Booted>>, scr
     if (role === 'operator') continue;
     const here = join(scratch, `carry-${role}`);
     await head.fetch(`/root/carry/${role}`, here);
-    const there = machines[machine] as Booted;
+    const there = machines[machine];
     await there.copy(here, `/root/${role}`);
     await there.sh(`mkdir -p /etc/doubleblind/pki && cp /root/${role}/* /etc/doubleblind/pki/`);
     rmSync(here, { recursive: true });
   }
 }
 
-async function configure({ head, evaluator, host }: Readonly<Record<'head' | 'evaluator' | 'host', Booted>>) {
+async function configure({ head, evaluator, host }: Machines) {
   const write = (one: Booted, role: keyof typeof settings): Promise<string> =>
     one.sh(`cat > /etc/doubleblind/${role}.yaml <<X\n${settings[role]}\nX`);
   await write(head, 'coordinator');

@@ -4,7 +4,6 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLogger } from '../../../shared/log.ts';
 import { createLocalPki, issueCertificate } from '../../../shared/pki/authority.ts';
@@ -15,7 +14,7 @@ import { methodNames } from '../../../shared/rpc/descriptor-set.ts';
 import { RpcFault } from '../../../shared/rpc/fault.ts';
 import { type Handlers, implement } from '../../../shared/rpc/handlers.ts';
 import { type RpcServer, startRpcServer } from '../../../shared/rpc/server.ts';
-import { tlsPathsIn } from '../../../shared/rpc/test-peers.ts';
+import { tlsOutcome, tlsPathsIn } from '../../../shared/rpc/test-peers.ts';
 import type { TlsPaths } from '../../../shared/rpc/tls-files.ts';
 import { measured } from '../../support/measured.ts';
 import { strangeLeaf } from './strange-leaf.ts';
@@ -174,24 +173,8 @@ test('no certificate, and TLS 1.2, reach nothing', async () => {
   const { ca, certificate, key } = tlsPathsIn(pki, 'coordinator');
   const own = { cert: readFileSync(certificate), key: readFileSync(key) };
   for (const server of servers.values()) {
-    const base = {
-      host: '127.0.0.1',
-      port: server.port,
-      ca: readFileSync(ca),
-      servername: 'localhost',
-      ALPNProtocols: ['h2'],
-    };
     const outcome = (options: object): Promise<string> =>
-      new Promise((resolve) => {
-        const socket = connect({ ...base, ...options });
-        socket.on('error', (error) => resolve(error.message));
-        socket.on('end', () => resolve('ended'));
-        socket.on('data', () => {
-          resolve('accepted');
-          socket.destroy();
-        });
-        socket.on('secureConnect', () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0'));
-      });
+      tlsOutcome({ port: server.port, ca: readFileSync(ca), ...options });
     expect(await outcome({})).toMatch(/certificate required/i);
     expect(await outcome({ ...own, maxVersion: 'TLSv1.2' })).toMatch(/protocol version|handshake/i);
     // Positive control: the same bytes with a certificate, over TLS 1.3.
