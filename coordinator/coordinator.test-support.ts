@@ -345,9 +345,9 @@ export class FakeEvaluator {
       return { refusal: { error: 'SUBMISSION_ERROR_INVALID_VALUE' as const, message: 'row 3: not a number', line: 3 } };
     }
     // By chance of its bytes, and never so far from the others that the coordinator would hold the candidate back.
-    const value = 0.5 + (0.05 * Number.parseInt(digest.slice(0, 6), 16)) / 2 ** 24;
+    const value = 3 + (5 * Number.parseInt(digest.slice(0, 6), 16)) / 2 ** 24;
     this.answers.set(candidate, value);
-    return { score: { value, standardError: 0.01, feedback: value.toFixed(3), quarantined: false } };
+    return { score: { value, standardError: 0.01, feedback: value.toFixed(1), quarantined: false } };
   }
 }
 
