@@ -40,6 +40,8 @@ export function api(sources: DashboardSources): Hono {
 
 function addRuns(routes: Hono, { search }: DashboardSources, streams: EventStreams): void {
   const runId = (context: Context): string => context.req.param('run') ?? '';
+  /** People press a button to have it done. */
+  const aboutRun = (context: Context) => ({ runId: runId(context), validateOnly: false });
   routes.get('/runs', async (context) => json(context, await search.listRuns(pageOf(context), call(context))));
   routes.get('/runs/:run', async (context) =>
     json(context, await search.getRun({ runId: runId(context) }, call(context))),
@@ -59,20 +61,20 @@ function addRuns(routes: Hono, { search }: DashboardSources, streams: EventStrea
     );
   });
   routes.post('/runs/:run/pause', async (context) =>
-    json(context, await search.pauseRun({ runId: runId(context) }, call(context))),
+    json(context, await search.pauseRun(aboutRun(context), call(context))),
   );
   routes.post('/runs/:run/resume', async (context) =>
-    json(context, await search.resumeRun({ runId: runId(context) }, call(context))),
+    json(context, await search.resumeRun(aboutRun(context), call(context))),
   );
   routes.post('/runs/:run/cancel', async (context) =>
-    json(context, await search.cancelRun({ runId: runId(context) }, call(context))),
+    json(context, await search.cancelRun(aboutRun(context), call(context))),
   );
   routes.post('/runs/:run/kill', async (context) =>
-    json(context, await search.killRun({ runId: runId(context), seal: false }, call(context))),
+    json(context, await search.killRun({ ...aboutRun(context), seal: false }, call(context))),
   );
   routes.post('/runs/:run/steer', async (context) => {
     const guidance = await textOf(context, 'guidance');
-    return json(context, await search.steerRun({ runId: runId(context), guidance }, call(context)));
+    return json(context, await search.steerRun({ ...aboutRun(context), guidance }, call(context)));
   });
 }
 
@@ -82,7 +84,8 @@ function addCandidates(routes: Hono, { search, artifacts }: DashboardSources, st
   const digestsOf = async (context: Context) => (await read(context)).candidate?.artifacts ?? {};
   routes.get('/candidates/:candidate', async (context) => json(context, await read(context)));
   routes.post('/candidates/:candidate/release', async (context) => {
-    const request = { candidateId: context.req.param('candidate'), reason: await textOf(context, 'reason') };
+    const reason = await textOf(context, 'reason');
+    const request = { candidateId: context.req.param('candidate'), reason, validateOnly: false };
     return json(context, await search.releaseCandidate(request, call(context)));
   });
   routes.get('/candidates/:candidate/files', async (context) => {

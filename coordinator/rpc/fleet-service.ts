@@ -6,6 +6,7 @@ import { type Handlers, implement, type RpcServiceDefinition } from '../../share
 import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
 import { sorted } from '../core/order.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import { type Stage, stageOf } from '../runs/rehearsal.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
 import { findHost } from './lookup.ts';
 import { page } from './page.ts';
@@ -38,28 +39,30 @@ export function fleetHandlers({
   fleet: Fleet;
   clock: Clock;
 }): FleetHandlers {
-  const describe = (name: string) => {
-    const host = findHost(actor.state, name);
-    return hostToWire(actor.state, host, fleet.heartbeatAgeMs(host.name));
+  const describe = (name: string, { state }: Pick<Stage, 'state'> = actor) => {
+    const host = findHost(state, name);
+    return hostToWire(state, host, fleet.heartbeatAgeMs(host.name));
   };
   return {
     async listHosts(request) {
       const { items, nextPageToken } = page(sorted(actor.state.hosts.keys()), (name) => name, request);
-      return { hosts: items.map(describe), nextPageToken, now: timestampFromDate(clock.now()) };
+      return { hosts: items.map((name) => describe(name)), nextPageToken, now: timestampFromDate(clock.now()) };
     },
-    async cordonHost({ host, reason }, { identity }) {
-      const { name } = findHost(actor.state, host);
-      await actor.post({ kind: 'hostCordoned', host: name, reason: textOf(reason), by: identity.name });
-      return { host: describe(name) };
+    async cordonHost({ host, reason, validateOnly }, { identity }) {
+      const stage = stageOf(actor, { validateOnly });
+      const { name } = findHost(stage.state, host);
+      await stage.post({ kind: 'hostCordoned', host: name, reason: textOf(reason), by: identity.name });
+      return { host: describe(name, stage) };
     },
-    async drainHost({ host, reason, deadlineSeconds }, { identity }) {
+    async drainHost({ host, reason, deadlineSeconds, validateOnly }, { identity }) {
+      const stage = stageOf(actor, { validateOnly });
       if (!(deadlineSeconds >= 0 && deadlineSeconds <= longestDrainSeconds)) {
         const description = `must be between 0 and ${longestDrainSeconds}`;
         throw new RpcFault('invalidArgument', `the deadline ${description} seconds`, {
           violations: [{ field: 'deadlineSeconds', description }],
         });
       }
-      const { name } = findHost(actor.state, host);
+      const { name } = findHost(stage.state, host);
       const deadlineMs = Math.round(deadlineSeconds * 1000);
       const begun = {
         kind: 'hostDrainStarted',
@@ -69,13 +72,14 @@ export function fleetHandlers({
         deadlineMs,
       } as const;
       // A drain that is under way keeps its deadline, so that asking again is harmless.
-      await actor.post(begun);
-      return { host: describe(name) };
+      await stage.post(begun);
+      return { host: describe(name, stage) };
     },
-    async uncordonHost({ host }) {
-      const { name } = findHost(actor.state, host);
-      await actor.post({ kind: 'hostUncordoned', host: name });
-      return { host: describe(name) };
+    async uncordonHost({ host, validateOnly }) {
+      const stage = stageOf(actor, { validateOnly });
+      const { name } = findHost(stage.state, host);
+      await stage.post({ kind: 'hostUncordoned', host: name });
+      return { host: describe(name, stage) };
     },
   };
 }

@@ -5,28 +5,29 @@ import { randomInt } from 'node:crypto';
 import type { RunId } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { forkOf, mostInherited } from '../core/fork.ts';
-import type { SearchActor } from '../runs/search-actor.ts';
+import { pinnedName } from '../core/task.ts';
+import type { Stage } from '../runs/rehearsal.ts';
 import { readForkRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
 import { findRun } from './lookup.ts';
 
 interface ForkParts {
-  readonly actor: SearchActor;
+  readonly stage: Stage;
   readonly evaluator: Evaluator;
 }
 
 /** Creates the fork that a request asks for; the same request gives the same run. */
 export async function forkRun(
-  { actor, evaluator }: ForkParts,
+  { stage, evaluator }: ForkParts,
   request: { readonly requestId: string; readonly runId: string; readonly top: number; readonly options: unknown },
-  freshRunId: (actor: SearchActor, taskName: string) => RunId,
+  freshRunId: (stage: Stage, taskName: string) => RunId,
 ): Promise<RunId> {
-  const origin = findRun(actor.state, request.runId);
+  const origin = findRun(stage.state, request.runId);
   const { requestId, top, options } = readForkRequest(request, origin, randomInt(1, 2 ** 32), mostInherited);
-  const known = actor.state.requests.get(requestId);
+  const known = stage.state.requests.get(requestId);
   if (known !== undefined) return known;
-  const runId = freshRunId(actor, origin.task.name);
-  const fork = forkOf(actor.state, origin, runId, top === 0 ? mostInherited : top);
+  const runId = freshRunId(stage, origin.task.name);
+  const fork = forkOf(stage.state, origin, runId, top === 0 ? mostInherited : top);
   if (fork.candidates.length === 0) {
     throw new RpcFault(
       'failedPrecondition',
@@ -34,7 +35,9 @@ export async function forkRun(
       { reason: 'nothingToFork' },
     );
   }
-  await evaluator.forkRun(runId, fork);
-  await actor.post({ kind: 'runCreated', runId, requestId, task: origin.task, options, fork });
-  return actor.state.requests.get(requestId) ?? runId;
+  // The evaluator records what a fork inherits; where nothing may be recorded it is asked whether it still has the task.
+  if (stage.isRehearsal) await evaluator.describeTask(pinnedName(origin.task));
+  else await evaluator.forkRun(runId, fork);
+  await stage.post({ kind: 'runCreated', runId, requestId, task: origin.task, options, fork });
+  return stage.state.requests.get(requestId) ?? runId;
 }

@@ -3,7 +3,7 @@
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { mayRelease } from '../core/release.ts';
 import type { Attempt } from '../core/state.ts';
-import type { SearchActor } from '../runs/search-actor.ts';
+import type { Stage } from '../runs/rehearsal.ts';
 import { findCandidate } from './lookup.ts';
 
 /** A sentence; it stays with the candidate. */
@@ -11,7 +11,7 @@ const mostReasonCharacters = 500;
 
 /** The candidate as it is afterwards; rejects where nothing holds it back, or its run is over. */
 export async function releaseCandidate(
-  actor: SearchActor,
+  stage: Stage,
   request: { readonly candidateId: string; readonly reason: string },
   by: string,
 ): Promise<Attempt> {
@@ -22,9 +22,9 @@ export async function releaseCandidate(
       violations: [{ field: 'reason', description }],
     });
   }
-  const attempt = findCandidate(actor.state, request.candidateId);
+  const attempt = findCandidate(stage.state, request.candidateId);
   const { id: attemptId, runId, epoch, number } = attempt;
-  const run = actor.state.runs.get(runId);
+  const run = stage.state.runs.get(runId);
   const wasReleased = attempt.phase === 'scored' && attempt.score?.quarantineReason !== '';
   if (!mayRelease(run, attempt) && !wasReleased) {
     const why = attempt.phase === 'quarantined' ? `its run is ${run?.phase ?? 'gone'}` : `it is ${attempt.phase}`;
@@ -33,6 +33,6 @@ export async function releaseCandidate(
       `#${number} cannot be released: ${why}, and not held back in a run that goes on`,
     );
   }
-  await actor.post({ kind: 'candidateReleased', runId, attemptId, epoch, by, reason });
-  return findCandidate(actor.state, attemptId);
+  await stage.post({ kind: 'candidateReleased', runId, attemptId, epoch, by, reason });
+  return findCandidate(stage.state, attemptId);
 }

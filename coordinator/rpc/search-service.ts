@@ -13,6 +13,7 @@ import type { Run } from '../core/state.ts';
 import { type Limits, pinnedName, type Task } from '../core/task.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Journal } from '../journal/journal.ts';
+import { type Stage, stageOf } from '../runs/rehearsal.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
 import { readRunRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
@@ -61,41 +62,60 @@ type Steering =
 
 function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers, Steering> {
   const { actor, evaluator } = options;
-  const steer = async (text: string, make: (run: Run) => Event) => {
-    const { id } = findRun(actor.state, text);
-    await actor.post(make(findRun(actor.state, id)));
-    return { run: wholeRun(options, id) };
+  const steer = async (request: OfRun, make: (run: Run) => Event) => {
+    const stage = stageOf(actor, request);
+    const { id } = findRun(stage.state, request.runId);
+    await stage.post(make(findRun(stage.state, id)));
+    return { run: wholeRun(stage, id) };
   };
   return {
     listTasks: async ({ pageSize, pageToken }) => await evaluator.listTasks(pageSize, pageToken),
-    createRun: async (request) => ({ run: wholeRun(options, await createRun(options, request)) }),
-    forkRun: async (request) => ({ run: wholeRun(options, await forkRun(options, request, freshRunId)) }),
-    async deleteRun({ runId }) {
-      await actor.post({ kind: 'runDeleted', runId: ended(findRun(actor.state, runId)).id });
+    createRun: async (request) => {
+      const stage = stageOf(actor, request);
+      return { run: created(options, stage, await createRun(options, stage, request)) };
+    },
+    forkRun: async (request) => {
+      const stage = stageOf(actor, request);
+      return { run: created(options, stage, await forkRun({ stage, evaluator }, request, freshRunId)) };
+    },
+    async deleteRun(request) {
+      const stage = stageOf(actor, request);
+      await stage.post({ kind: 'runDeleted', runId: ended(findRun(stage.state, request.runId)).id });
       return {};
     },
-    pauseRun: async ({ runId }) =>
-      await steer(runId, (run) => ({ kind: 'runPaused', runId: notEnding(run, 'paused').id })),
-    resumeRun: async ({ runId }) =>
-      await steer(runId, (run) => ({ kind: 'runResumed', runId: notEnding(run, 'resumed').id })),
-    steerRun: async ({ runId, guidance }) =>
-      await steer(runId, (run) => ({ kind: 'runSteered', runId: steerable(run, guidance).id, guidance })),
-    extendRun: async ({ runId, ...more }) =>
-      await steer(runId, (run) => ({
+    pauseRun: async (request) =>
+      await steer(request, (run) => ({ kind: 'runPaused', runId: notEnding(run, 'paused').id })),
+    resumeRun: async (request) =>
+      await steer(request, (run) => ({ kind: 'runResumed', runId: notEnding(run, 'resumed').id })),
+    steerRun: async ({ guidance, ...request }) =>
+      await steer(request, (run) => ({ kind: 'runSteered', runId: steerable(run, guidance).id, guidance })),
+    extendRun: async ({ runId, validateOnly, ...more }) =>
+      await steer({ runId, validateOnly }, (run) => ({
         kind: 'runExtended',
         runId: run.id,
         budgets: extended(notEnding(run, 'extended'), more),
       })),
-    cancelRun: async ({ runId }) =>
-      await steer(runId, ({ id }) => ({ kind: 'runSealing', runId: id, endReason: 'cancelled' })),
-    killRun: async ({ runId, seal }) => await steer(runId, ({ id }) => ({ kind: 'runKilled', runId: id, seal })),
+    cancelRun: async (request) =>
+      await steer(request, ({ id }) => ({ kind: 'runSealing', runId: id, endReason: 'cancelled' })),
+    killRun: async ({ seal, ...request }) => await steer(request, ({ id }) => ({ kind: 'runKilled', runId: id, seal })),
   };
+}
+
+/** What every request about a run that is there has. */
+interface OfRun {
+  readonly runId: string;
+  readonly validateOnly: boolean;
+}
+
+/** A run that is new. One that only would be has no id: the next request gets another. */
+function created({ actor }: SearchServiceOptions, stage: Stage, id: RunId) {
+  return actor.state.runs.has(id) ? wholeRun(actor, id) : { ...wholeRun(stage, id), runId: '' };
 }
 
 function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steering> {
   const { actor, journal, artifacts } = options;
   return {
-    getRun: async ({ runId }) => ({ run: wholeRun(options, findRun(actor.state, runId).id) }),
+    getRun: async ({ runId }) => ({ run: wholeRun(actor, findRun(actor.state, runId).id) }),
     async listRuns(request) {
       const newestFirst = [...actor.state.runs.values()].reverse();
       const { items, nextPageToken } = page(newestFirst, (run) => run.id, request);
@@ -111,7 +131,7 @@ function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steer
     },
     getCandidate: async ({ candidateId }) => ({ candidate: candidateToWire(findCandidate(actor.state, candidateId)) }),
     releaseCandidate: async (request, { identity }) => ({
-      candidate: candidateToWire(await releaseCandidate(actor, request, identity.name)),
+      candidate: candidateToWire(await releaseCandidate(stageOf(actor, request), request, identity.name)),
     }),
     watchTranscript: ({ candidateId, fromEntry, follow }, { signal }) =>
       watchTranscript(options, findCandidate(actor.state, candidateId).id, fromEntry, follow, signal),
@@ -177,26 +197,26 @@ function steerable(run: Run, guidance: string): Run {
   });
 }
 
-function wholeRun({ actor }: SearchServiceOptions, id: RunId) {
-  return runToWire(findRun(actor.state, id), actor.clockMs(), 'whole');
+function wholeRun(stage: Pick<Stage, 'state' | 'clockMs'>, id: RunId) {
+  return runToWire(findRun(stage.state, id), stage.clockMs(), 'whole');
 }
 
-async function createRun(options: SearchServiceOptions, request: unknown): Promise<RunId> {
-  const { actor, evaluator, defaultLimits } = options;
+async function createRun(options: SearchServiceOptions, stage: Stage, request: unknown): Promise<RunId> {
+  const { evaluator, defaultLimits } = options;
   const {
     requestId,
     task: taskName,
     options: runOptions,
   } = readRunRequest(request, defaultLimits, randomInt(1, 2 ** 32));
-  const known = actor.state.requests.get(requestId);
+  const known = stage.state.requests.get(requestId);
   if (known !== undefined) return known;
   const task = await describeTask(evaluator, taskName);
-  await storeBundle(options, task);
-  const runId = freshRunId(actor, task.name);
-  await actor.post({ kind: 'runCreated', runId, requestId, task, options: runOptions });
-  const created = actor.state.requests.get(requestId);
-  if (created === undefined) throw new RpcFault('aborted', `the id ${runId} was taken in the same moment; try again`);
-  return created;
+  if (!stage.isRehearsal) await storeBundle(options, task);
+  const runId = freshRunId(stage, task.name);
+  await stage.post({ kind: 'runCreated', runId, requestId, task, options: runOptions });
+  const owner = stage.state.requests.get(requestId);
+  if (owner === undefined) throw new RpcFault('aborted', `the id ${runId} was taken in the same moment; try again`);
+  return owner;
 }
 
 async function describeTask(evaluator: Evaluator, taskName: string): Promise<Task> {
@@ -224,7 +244,7 @@ async function storeBundle({ artifacts, evaluator }: SearchServiceOptions, task:
 }
 
 /** For example digits-3f9a2c: to be read aloud and typed. */
-function freshRunId(actor: SearchActor, taskName: string): RunId {
+function freshRunId({ state }: Pick<Stage, 'state'>, taskName: string): RunId {
   const slug =
     taskName
       .replace(/[^A-Za-z0-9]+/g, '-')
@@ -232,6 +252,6 @@ function freshRunId(actor: SearchActor, taskName: string): RunId {
       .slice(0, 60) || 'run';
   for (;;) {
     const id = toRunId(`${slug}-${randomBytes(3).toString('hex')}`);
-    if (!actor.state.runs.has(id)) return id;
+    if (!state.runs.has(id)) return id;
   }
 }

@@ -20,6 +20,7 @@ import { outstanding } from '../core/outstanding.ts';
 import type { State } from '../core/state.ts';
 import { step } from '../core/step.ts';
 import type { Journal } from '../journal/journal.ts';
+import { newRehearsal, type Stage } from './rehearsal.ts';
 
 /** Events that wait; 1,000 hosts that report all 8 of their slots at once, and as many again. */
 const mailboxLimit = 16_384;
@@ -29,13 +30,9 @@ const batchLimit = 512;
 const tickMs = 10_000;
 const auditMs = 60_000;
 
-export interface SearchActor {
-  /** To be read between events, never kept across an await, never written. */
-  readonly state: Readonly<State>;
-  /** Resolves with true once the event is in the journal, with false where the state does not admit it. */
-  post(event: Event): Promise<boolean>;
-  /** Working time now. */
-  clockMs(): number;
+export interface SearchActor extends Stage {
+  /** A stage on which events change nothing here, for requests that only want to know. */
+  rehearsal(): Stage;
   /** Resolves after the next commit. */
   nextCommit(): Promise<void>;
   /** Issues what was outstanding when the last process ended, and starts deciding. */
@@ -69,6 +66,7 @@ export function openSearchActor(options: SearchActorOptions): SearchActor {
 
 class LiveSearchActor implements SearchActor {
   readonly state: State;
+  readonly isRehearsal = false;
   private readonly options: SearchActorOptions;
   private readonly startedMs: number;
   private readonly baseMs: number;
@@ -130,6 +128,14 @@ class LiveSearchActor implements SearchActor {
     return await answer.promise;
   }
 
+  rehearsal(): Stage {
+    return newRehearsal(this.state, () => this.time());
+  }
+
+  private time(): { at: number; clockMs: number } {
+    return { at: this.options.clock.now().getTime(), clockMs: this.clockMs() };
+  }
+
   private schedule(): void {
     this.drainSoon ??= (this.options.soon ?? immediately)(() => this.drain());
   }
@@ -137,11 +143,10 @@ class LiveSearchActor implements SearchActor {
   private drain(): void {
     this.drainSoon = undefined;
     if (this.status === 'dead') return;
-    const { journal, clock, launch } = this.options;
+    const { journal, launch } = this.options;
     const batch = this.mailbox.splice(0, batchLimit);
     try {
-      const time = { at: clock.now().getTime(), clockMs: this.clockMs() };
-      const { events, commands, admitted } = applyBatch(this.state, batch, time);
+      const { events, commands, admitted } = applyBatch(this.state, batch, this.time());
       if (events.length > 0) this.commit(journal, events);
       for (const command of commands) launch(command);
       for (const [index, letter] of batch.entries()) letter.answer.resolve(admitted[index] === true);

@@ -79,6 +79,7 @@ export interface CreateRunRequest {
   requestId: string;
   task: string;
   options: RunOptions | null;
+  validateOnly: boolean;
 }
 
 export interface CreateRunResponse {
@@ -200,6 +201,7 @@ export interface WatchTranscriptResponse {
 
 export interface PauseRunRequest {
   runId: string;
+  validateOnly: boolean;
 }
 
 export interface PauseRunResponse {
@@ -208,6 +210,7 @@ export interface PauseRunResponse {
 
 export interface ResumeRunRequest {
   runId: string;
+  validateOnly: boolean;
 }
 
 export interface ResumeRunResponse {
@@ -217,6 +220,7 @@ export interface ResumeRunResponse {
 export interface SteerRunRequest {
   runId: string;
   guidance: string;
+  validateOnly: boolean;
 }
 
 export interface SteerRunResponse {
@@ -225,6 +229,7 @@ export interface SteerRunResponse {
 
 export interface CancelRunRequest {
   runId: string;
+  validateOnly: boolean;
 }
 
 export interface CancelRunResponse {
@@ -236,6 +241,7 @@ export interface ForkRunRequest {
   runId: string;
   options: RunOptions | null;
   top: number;
+  validateOnly: boolean;
 }
 
 export interface ForkRunResponse {
@@ -244,6 +250,7 @@ export interface ForkRunResponse {
 
 export interface DeleteRunRequest {
   runId: string;
+  validateOnly: boolean;
 }
 
 export interface DeleteRunResponse {
@@ -252,6 +259,7 @@ export interface DeleteRunResponse {
 export interface KillRunRequest {
   runId: string;
   seal: boolean;
+  validateOnly: boolean;
 }
 
 export interface KillRunResponse {
@@ -261,6 +269,7 @@ export interface KillRunResponse {
 export interface ReleaseCandidateRequest {
   candidateId: string;
   reason: string;
+  validateOnly: boolean;
 }
 
 export interface ReleaseCandidateResponse {
@@ -274,6 +283,7 @@ export interface ExtendRunRequest {
   dollars?: number;
   tokens?: number;
   slotHours?: number;
+  validateOnly: boolean;
 }
 
 export interface ExtendRunResponse {
@@ -315,6 +325,7 @@ export interface ListHostsResponse {
 export interface CordonHostRequest {
   host: string;
   reason: string;
+  validateOnly: boolean;
 }
 
 export interface CordonHostResponse {
@@ -325,6 +336,7 @@ export interface DrainHostRequest {
   host: string;
   reason: string;
   deadlineSeconds: number;
+  validateOnly: boolean;
 }
 
 export interface DrainHostResponse {
@@ -333,6 +345,7 @@ export interface DrainHostResponse {
 
 export interface UncordonHostRequest {
   host: string;
+  validateOnly: boolean;
 }
 
 export interface UncordonHostResponse {
