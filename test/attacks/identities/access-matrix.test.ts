@@ -130,7 +130,11 @@ test('every role reaches exactly the methods that are its own, of all that there
   );
 });
 
-const nobodies: readonly [string, () => Promise<TlsPaths>][] = [
+const coordinatorUri = 'spiffe://doubleblind/coordinator/local';
+const good = (): Promise<TlsPaths> => strangeLeaf(pki, 'good', {});
+
+/** Who is nobody, and beside it the positive control: what differs from it in that one thing, made on the same path. */
+const nobodies: readonly [string, () => Promise<TlsPaths>, () => Promise<TlsPaths>][] = [
   [
     'a certificate of another authority',
     async () => {
@@ -138,36 +142,49 @@ const nobodies: readonly [string, () => Promise<TlsPaths>][] = [
       await createLocalPki(other, 'local');
       return { ...tlsPathsIn(other, 'coordinator'), ca: join(pki, 'ca.crt') };
     },
+    async () => tlsPathsIn(pki, 'coordinator'),
   ],
-  ['a certificate that has expired', () => strangeLeaf(pki, 'expired', { days: -1 })],
-  ['a certificate that is not valid yet', () => strangeLeaf(pki, 'early', { days: 30, fromDays: 20 })],
+  ['a certificate that has expired', () => strangeLeaf(pki, 'expired', { days: -1 }), good],
+  ['a certificate that is not valid yet', () => strangeLeaf(pki, 'early', { days: 30, fromDays: 20 }), good],
   [
     'a certificate with two of our URIs',
-    () =>
-      strangeLeaf(pki, 'two', { uris: ['spiffe://doubleblind/operator/a', 'spiffe://doubleblind/coordinator/local'] }),
+    () => strangeLeaf(pki, 'two', { uris: ['spiffe://doubleblind/operator/a', coordinatorUri] }),
+    () => strangeLeaf(pki, 'one', { uris: [coordinatorUri] }),
   ],
-  ['a certificate without a URI', () => strangeLeaf(pki, 'none', { uris: [] })],
+  ['a certificate without a URI', () => strangeLeaf(pki, 'none', { uris: [] }), good],
   [
     'a certificate with a URI of another trust domain',
     () => strangeLeaf(pki, 'foreign', { uris: ['spiffe://elsewhere/coordinator/local'] }),
+    good,
   ],
   [
     'a certificate with a role that does not exist',
     () => strangeLeaf(pki, 'role', { uris: ['spiffe://doubleblind/root/local'] }),
+    good,
   ],
   [
     'a leaf that another leaf has signed',
     async () => {
       const leaf = await issueCertificate(pki, { role: 'gpu-agent', name: 'evil', hosts: [], fileName: 'evil' });
-      return strangeLeaf(pki, 'chained', { issuer: leaf, uris: ['spiffe://doubleblind/coordinator/local'] });
+      return strangeLeaf(pki, 'chained', { issuer: leaf, uris: [coordinatorUri] });
     },
+    good,
   ],
 ];
 
-test.each(nobodies)('%s reaches nothing', async (_, make) => {
-  const tls = await make();
-  for (const service of services) expect((await callAll(service, tls)).ran).toEqual([]);
-});
+test.each(nobodies)(
+  '%s reaches nothing, and the same without that fault reaches what a coordinator may',
+  async (_, make, control) => {
+    const tls = await make();
+    for (const service of services) expect((await callAll(service, tls)).ran).toEqual([]);
+    const honest = await control();
+    for (const service of services) {
+      const own = methodNames(descriptorSet()).filter((name) => name.startsWith(`${service}/`));
+      const allowed = own.filter((name) => expected(service, name.split('/')[1] ?? '').includes('coordinator'));
+      expect(new Set((await callAll(service, honest)).ran)).toEqual(new Set(allowed));
+    }
+  },
+);
 
 test('no certificate, and TLS 1.2, reach nothing', async () => {
   const { ca, certificate, key } = tlsPathsIn(pki, 'coordinator');
