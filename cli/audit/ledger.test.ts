@@ -146,6 +146,22 @@ test('a tail that was cut off shows: by the verdict where the seal is gone, and 
   }
 });
 
+test('what an attempt was told on its way is not taken for the score of its candidate', () => {
+  const [first, ...others] = honest;
+  const told = 'the coordinator used the search score 0.39877 of a-1, which no record holds';
+  const sealed = 'no answer gave the search score that the seal says of a-1';
+  const onItsWay = { ...first, exploratory: true };
+  expect(verifyLedger(ledger([onItsWay, ...others]))).toMatchObject({
+    findings: [sealed, told],
+    scores: 2,
+    matched: 1,
+  });
+  // The same file handed in at last is answered again, from what is known.
+  const handedIn = { ...first, cached: true };
+  const both = verifyLedger(ledger([onItsWay, handedIn, ...others].filter((body) => body !== undefined)));
+  expect(both).toMatchObject({ ok: true, matched: 2 });
+});
+
 test('a score that the coordinator used and the ledger does not hold shows', () => {
   const candidates = [{ candidateId: 'a-1', searchScore: 0.39876 }];
   expect(findings(ledger(honest, { candidates }))).toContain(

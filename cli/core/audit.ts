@@ -2,7 +2,8 @@
 // Works on records whose chain and signatures were checked before; pure, so that a file and a live node get the same audit.
 //
 // What it holds a run to:
-// 1. Every search score that the coordinator used is in the ledger, told before the seal, to a coordinator.
+// 1. Every search score that the coordinator used is in the ledger, told before the seal, to a coordinator, and not for a submission
+//    of an attempt that went on (exploratory).
 // 2. Before the seal the run has answers to submissions and nothing else; they hold the members listed here and no other.
 // 3. No number that the seal revealed stands in an earlier answer of any run.
 // 4. The seal is one record, it is the verdict that the coordinator shows, and no score was told after it. Notes may follow
@@ -66,12 +67,14 @@ export function auditRun(records: readonly AuditRecord[], claims: RunClaims): Au
   const own = entries.filter(({ body }) => body['runId'] === claims.runId);
   const seal = own.find(({ body }) => body['type'] === 'runSealed');
   const answers = own.filter(({ body }) => body['type'] === 'evaluated');
+  // What an attempt was told on its way is no score of its candidate, even where the number is the same.
+  const ends = answers.filter(({ body }) => body['exploratory'] === undefined);
   for (const entry of own) findings.push(...entryFindings(entry, seal));
-  if (seal !== undefined) findings.push(...earlyNumbers(entries, seal), ...rewrittenScores(answers, seal));
+  if (seal !== undefined) findings.push(...earlyNumbers(entries, seal), ...rewrittenScores(ends, seal));
   findings.push(...verdictFindings(seal, claims.verdict), ...absentFindings(own, seal, claims));
   const missing = claims.candidates.filter(
     ({ candidateId, searchScore }) =>
-      !answers.some(({ body }) => body['candidateId'] === candidateId && body['score'] === searchScore),
+      !ends.some(({ body }) => body['candidateId'] === candidateId && body['score'] === searchScore),
   );
   for (const { candidateId, searchScore } of missing) {
     findings.push(`the coordinator used the search score ${searchScore} of ${candidateId}, which no record holds`);
