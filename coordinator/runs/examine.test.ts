@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type Digest, digest } from '../../shared/core/ids.ts';
 import { silentLogger } from '../../shared/log.ts';
+import { ArtifactMissing } from '../../shared/store/artifacts.ts';
 import { packFiles } from '../../shared/store/tree.ts';
 import type { Attempt, Run, Score } from '../core/state.ts';
 import { examined } from './examine.ts';
@@ -46,11 +47,36 @@ test('a program that names the test rows is held back, with what was seen', asyn
   });
 });
 
-test('an honest program keeps its score, and so does what is not stored', async () => {
+const examine = (about: { solution?: Digest; log?: Digest }, store = artifacts): Promise<Score> =>
+  examined(score, {
+    ...{ run, attempt: { id: 'attempt-1', artifacts: about } as unknown as Attempt },
+    ...{ artifacts: store, log: silentLogger },
+  });
+
+test('an honest program keeps its score, and so it does where its log or its submission is not stored', async () => {
   const honest = "import pandas as pd\npd.read_csv('/data/train.csv')\n";
   expect(await look(honest)).toEqual(score);
-  const none = { id: 'attempt-1', artifacts: {} } as unknown as Attempt;
-  expect(await examined(score, { run, attempt: none, artifacts, log: silentLogger })).toEqual(score);
+  const solution = put(await packFiles([file('main.py', Buffer.from(honest))]));
+  expect(await examine({ solution, log: digest('0'.repeat(64)) })).toEqual(score);
+});
+
+test('what has no solution to look at is held back, whether it was never sent, is not stored or goes away meanwhile', async () => {
+  const absent = digest('1'.repeat(64));
+  const held = (why: string) => ({ quarantined: true, quarantineReason: `cannot be examined: ${why}` });
+  expect(await examine({})).toMatchObject(held('it came without its solution'));
+  expect(await examine({ solution: absent })).toMatchObject(held('its solution is not in the artifact store'));
+  const going = {
+    size: () => Promise.resolve(1024),
+    // biome-ignore lint/correctness/useYield: it fails before it has anything to give.
+    async *stream(): AsyncGenerator<Buffer> {
+      throw await Promise.resolve(new ArtifactMissing('gone'));
+    },
+  };
+  expect(await examine({ solution: absent, log: absent }, going)).toMatchObject(
+    held('its solution is not in the artifact store'),
+  );
+  const empty = put(await packFiles([file('other.py', Buffer.from('pass\n'))]));
+  expect(await examine({ solution: empty })).toMatchObject(held('the solution has no main.py'));
 });
 
 const cheat = "open('/proc/1/environ')\n";

@@ -1,8 +1,9 @@
 // Looks at a scored candidate before it may become a parent: brings its program, its log and its submission to the detectors of
 // core/suspicion. Nothing of it is executed.
 // Invariants: 1. A solution that is too large or broken to be looked at is held back for that, and its main program is looked at all the
-// same. 2. No honest candidate pays for that: the limits are twice what a host takes as a solution. 3. A log, a submission or a solution
-// that is not stored is no suspicion.
+// same. 2. No honest candidate pays for that: the limits are twice what a host takes as a solution. 3. A log or a submission that is not
+// stored is no suspicion. A solution that is not, or that has no main program, is: a host takes no candidate without one, so it cannot have
+// made these predictions, and nobody could look at what did.
 
 import type { Digest } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
@@ -16,6 +17,7 @@ import { describeSuspicions, suspicionsOf } from '../core/suspicion/suspicion.ts
 type Store = Pick<ArtifactDirectory, 'size' | 'stream'>;
 
 const mebibyte = 2 ** 20;
+const notStored = 'its solution is not in the artifact store';
 /** A host takes solutions of 64 MiB and 10,000 entries. */
 const mostSolutionBytes = 128 * mebibyte;
 const mostFiles = 20_000;
@@ -36,17 +38,11 @@ export async function examined(
   { run, attempt, artifacts, log }: { run: Run; attempt: Attempt; artifacts: Store; log: Logger },
 ): Promise<Score> {
   if (score.quarantined) return score;
-  try {
-    const suspicions = suspicionsOf(await evidenceOf(score, run, attempt, artifacts));
-    if (suspicions.length === 0) return score;
-    const quarantineReason = describeSuspicions(suspicions);
-    log.warn({ attemptId: attempt.id, quarantineReason }, 'a candidate is held back until a person has looked at it');
-    return { ...score, quarantined: true, quarantineReason };
-  } catch (error) {
-    if (!(error instanceof ArtifactMissing)) throw error;
-    log.debug({ attemptId: attempt.id, error }, 'the detectors were not given what they read');
-    return score;
-  }
+  const suspicions = suspicionsOf(await evidenceOf(score, run, attempt, artifacts));
+  if (suspicions.length === 0) return score;
+  const quarantineReason = describeSuspicions(suspicions);
+  log.warn({ attemptId: attempt.id, quarantineReason }, 'a candidate is held back until a person has looked at it');
+  return { ...score, quarantined: true, quarantineReason };
 }
 
 async function evidenceOf(score: Score, run: Run, attempt: Attempt, store: Store): Promise<Evidence> {
@@ -68,8 +64,9 @@ async function evidenceOf(score: Score, run: Run, attempt: Attempt, store: Store
 }
 
 async function solutionOf(digest: Digest | undefined, store: Store): Promise<Pick<Evidence, 'files' | 'unexamined'>> {
-  const size = digest === undefined ? undefined : await store.size(digest);
-  if (digest === undefined || size === undefined) return { files: [] };
+  if (digest === undefined) return { files: [], unexamined: 'it came without its solution' };
+  const size = await store.size(digest);
+  if (size === undefined) return { files: [], unexamined: notStored };
   const files: SolutionFile[] = [];
   const paths = new Set<string>();
   const reasons = size > mostTarBytes ? [`the solution is a tar of ${size} bytes`] : [];
@@ -92,11 +89,13 @@ async function solutionOf(digest: Digest | undefined, store: Store): Promise<Pic
       files.push({ path, bytes: sizeBytes, ...(isKept ? { text: bytes.toString('utf8') } : {}) });
     }
   } catch (error) {
+    if (source.failure() instanceof ArtifactMissing) return { files: [], unexamined: notStored };
     // What the store itself could not do says nothing about the solution.
     if (source.failure() !== undefined) throw source.failure();
     if (!(error instanceof TreeError)) throw error;
     if (reasons.length === 0) reasons.push(`the solution cannot be read: ${error.message}`);
   }
+  if (reasons.length === 0 && !paths.has('main.py')) reasons.push('the solution has no main.py');
   if (left.files < 0) reasons.push(`the solution has ${mostFiles - left.files} files`);
   if (left.bytes < 0) reasons.push(`the solution has ${mostSolutionBytes - left.bytes} bytes`);
   if (left.texts < 0) reasons.push(`the solution has ${mostTextBytesTogether - left.texts} bytes of text`);
@@ -122,11 +121,16 @@ function beginningOf(store: Store, digest: Digest, mostBytes: number) {
   return { bytes, failure: () => failure };
 }
 
-/** An artifact, or undefined where it is not there or larger. */
+/** An artifact, or undefined where it is not there, or no more, or larger. */
 async function readWhole(store: Store, digest: Digest, mostBytes: number): Promise<Buffer | undefined> {
   const size = await store.size(digest);
   if (size === undefined || size > mostBytes) return undefined;
   const chunks: Uint8Array[] = [];
-  for await (const chunk of store.stream(digest, mebibyte)) chunks.push(chunk);
+  try {
+    for await (const chunk of store.stream(digest, mebibyte)) chunks.push(chunk);
+  } catch (error) {
+    if (error instanceof ArtifactMissing) return undefined;
+    throw error;
+  }
   return Buffer.concat(chunks);
 }

@@ -8,6 +8,7 @@ import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import { type Digest, type HostName, hostName } from '../../shared/core/ids.ts';
 import { nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
+import { packFiles } from '../../shared/store/tree.ts';
 import { SimBus } from './bus.ts';
 import { SimCoordinator } from './coordinator.ts';
 import { SimEvaluator } from './evaluator.ts';
@@ -18,6 +19,9 @@ import { SimProcess } from './process.ts';
 import { Researchers } from './researchers.ts';
 import { Sabotage, type SabotageKind } from './sabotage.ts';
 import { Timeline } from './timeline.ts';
+
+/** What lies in the store under every name; the coordinator looks into nothing but solutions. */
+const solution = await packFiles([{ path: 'main.py', bytes: Buffer.from('pass\n'), executable: false }]);
 
 export interface WorldOptions {
   readonly seed: number;
@@ -126,7 +130,7 @@ export class World {
   /** The artifact store of the coordinator's machine. */
   readonly artifacts: ExecutorOptions['artifacts'] = {
     size: (digest) => Promise.resolve(this.stored.has(digest) ? 1 : undefined),
-    stream: () => [] as unknown as AsyncIterable<Buffer>,
+    stream: () => [solution] as unknown as AsyncIterable<Buffer>,
     put: () => Promise.reject(new Error('not simulated')),
   };
 
