@@ -10,13 +10,14 @@ const systemTests = ['**/*.system.test.ts', '**/*.contract.test.ts', 'test/syste
 // What attacks of every part come to, `npm run test:attacks`; its folders are the parts of the report.
 const attackTests = ['test/attacks/**/*.test.ts'];
 
-// Every verb, every command of README and docs as printed; networks and real faults of a fleet in name spaces.
+// Every verb, every command of README and docs as printed, every method by a foreign client; networks and real faults of a fleet in name spaces.
 const longTests = [
   'cli/every-verb.test.ts',
   'test/system/documents.test.ts',
   'test/system/mle-bench-page.test.ts',
   'test/system/evaluator-segment.test.ts',
   'test/system/faults.test.ts',
+  'test/system/grpcio.test.ts',
   'test/system/refit-audited.test.ts',
 ];
 const packageTests = ['test/package/**/*.test.ts'];

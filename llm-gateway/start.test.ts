@@ -64,11 +64,31 @@ test('a coordinator opens an account, the host asks for a turn, the operator see
   expect(turn.message?.content).toContain('not a language model');
   expect(await operator.getSpend({ runId: 'run' }, options)).toMatchObject({
     rows: [{ attemptId: 'attempt', calls: 1 }],
+    nextPageToken: '',
   });
   const { usage } = await coordinator.closeAttempt({ attempt }, options);
   expect(usage).toMatchObject({ turns: 1, dollars: 0, outputTokens: turn.outputTokens });
   const refused = agent.complete({ token, requestId: 'r2', messages }, options);
   await expect(refused).rejects.toMatchObject({ code: 'failedPrecondition', reason: 'accountClosed' });
+});
+
+test('the spend of all runs comes in pages, each row once and in order', async () => {
+  const gateway = await start();
+  const [coordinator, agent, operator] = await Promise.all([
+    clientOf('coordinator', gateway),
+    clientOf('gpu-agent', gateway),
+    clientOf('operator', gateway),
+  ]);
+  for (const attemptId of ['c', 'a', 'b']) {
+    const { token } = await coordinator.openAttempt({ attempt: { ...attempt, attemptId }, host: 'local' }, options);
+    await agent.complete({ token, requestId: 'r1', messages }, options);
+  }
+  const first = await operator.getSpend({ pageSize: 2 }, options);
+  const second = await operator.getSpend({ pageSize: 2, pageToken: first.nextPageToken }, options);
+  expect([first, second].map(({ rows }) => rows.map(({ attemptId }) => attemptId))).toEqual([['a', 'b'], ['c']]);
+  expect(second.nextPageToken).toBe('');
+  const wrong = operator.getSpend({ pageSize: -1 }, options);
+  await expect(wrong).rejects.toMatchObject({ code: 'invalidArgument', violations: [{ field: 'pageSize' }] });
 });
 
 test('a token of another host is refused, and so is a caller whose role may not ask', async () => {

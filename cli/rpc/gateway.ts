@@ -7,14 +7,22 @@ import type { Spend } from '../core/cost.ts';
 import { operatorTls } from './coordinator.ts';
 
 const deadlineMs = 15_000;
+/** The most that a page may have. */
+const pageSize = 1000;
 /** A reasoning model that is asked for a sum may think for a while. */
 const checkDeadlineMs = 180_000;
 
 /** What a run was charged, by attempt and model. */
 export async function fetchSpend(place: Place, runId: string): Promise<Spend[]> {
   return await withGateway(place, async (client) => {
-    const { rows } = await client.getSpend({ runId }, { deadlineMs });
-    return rows.map(({ runId: _run, ...row }) => row);
+    const spend: Spend[] = [];
+    let pageToken = '';
+    do {
+      const { rows, nextPageToken } = await client.getSpend({ runId, pageSize, pageToken }, { deadlineMs });
+      spend.push(...rows.map(({ runId: _run, ...row }) => row));
+      pageToken = nextPageToken;
+    } while (pageToken !== '');
+    return spend;
   });
 }
 

@@ -9,7 +9,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import { type Stage, stageOf } from '../runs/rehearsal.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
 import { findHost } from './lookup.ts';
-import { page } from './page.ts';
+import { page } from '../../shared/rpc/page.ts';
 import { hostToWire } from './wire.ts';
 
 const longestReason = 500;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createRun, joinHost, limits, newMachine } from '../core/machine.test-support.ts';
 import { readRunRequest } from './create-run.ts';
 import { findCandidate, findHost, findRun } from './lookup.ts';
-import { page } from './page.ts';
+import { page } from '../../shared/rpc/page.ts';
 
 const zero = {
   candidates: 0,

@@ -19,7 +19,7 @@ import { readRunRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
 import { forkRun } from './fork-run.ts';
 import { findCandidate, findRun } from './lookup.ts';
-import { page } from './page.ts';
+import { page } from '../../shared/rpc/page.ts';
 import { releaseCandidate } from './release.ts';
 import { watchTranscript } from './transcript.ts';
 import { watchRun } from './watch-run.ts';

@@ -23,9 +23,14 @@ function bringTestPrograms(): void {
     ...(has(['/usr/sbin/ip', '/sbin/ip', '/usr/bin/ip']) ? [] : ['iproute2']),
     ...(has(['/usr/sbin/sysctl', '/sbin/sysctl']) ? [] : ['procps']),
   ];
-  if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
-  process.stdout.write(`installing for the tests: ${missing.join(', ')}\n`);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing]);
+  if (missing.length > 0) install(missing);
+}
+
+/** Where Debian's packages can be had; a test that misses its program says so itself. */
+function install(packages: readonly string[]): void {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
+  process.stdout.write(`installing for the tests: ${packages.join(', ')}\n`);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
 }
 
 /** Prometheus's checker alone, out of its package: the package itself would start a server. */
@@ -39,6 +44,13 @@ function bringPromtool(): void {
   run('sh', ['-c', unpack, folder]);
 }
 
+/** Python's gRPC, for the test that calls everything with a client that is not ours; only the long set has it. */
+function bringPythonGrpc(): void {
+  const parts = { 'python3-grpcio': 'grpc', 'python3-protobuf': 'google/protobuf' };
+  const missing = Object.entries(parts).filter(([, part]) => !existsSync(`/usr/lib/python3/dist-packages/${part}`));
+  if (missing.length > 0) install(missing.map(([name]) => name));
+}
+
 const [first, ...others] = process.argv.slice(2);
 const long = first === '--long';
 const words = long || first === undefined ? others : [first, ...others];
@@ -46,6 +58,7 @@ const setup = run('sh', ['deploy/bin/doubleblind', 'setup']);
 if (setup === 0) {
   bringTestPrograms();
   bringPromtool();
+  if (long) bringPythonGrpc();
   const results = process.env['DOUBLEBLIND_TEST_RESULTS'];
   const json = ['--reporter=json', `--outputFile.json=${results}`];
   const reporters = ['--reporter=default', '--reporter=./deploy/test/unsteady-reporter.ts', ...(results ? json : [])];

@@ -7,8 +7,9 @@ import { isId } from '../../shared/core/ids.ts';
 import { noUsage } from '../../shared/core/vocabulary.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
+import { page } from '../../shared/rpc/page.ts';
 import type { CompletionOrder } from '../answer.ts';
-import type { AttemptKey, RecordedTurn } from '../book.ts';
+import type { AttemptKey, RecordedTurn, SpendRow } from '../book.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ChatMessage, ChatRole } from '../upstream/upstream.ts';
 
@@ -28,10 +29,12 @@ export function llmService(gateway: Gateway): RpcServiceDefinition {
     async complete(request, { identity, signal }) {
       return encodeTurn(await gateway.complete(decodeOrder(request), identity.name, signal));
     },
-    async getSpend({ runId }) {
-      return { rows: gateway.spend(runId) };
+    async getSpend({ runId, ...request }) {
+      const key = (row: SpendRow): string => `${row.runId}/${row.attemptId}/${row.model}`;
+      const { items, nextPageToken } = page(gateway.spend(runId), key, request);
+      return { rows: items, nextPageToken };
     },
-    async listModels() {
+    async listModels(request) {
       const models = gateway.offers().map((offer, index) => ({
         name: offer.model,
         upstream: offer.upstream,
@@ -42,7 +45,8 @@ export function llmService(gateway: Gateway): RpcServiceDefinition {
         outputDollarsPerMillion: offer.outputDollarsPerMillion,
         contextTokens: offer.contextTokens,
       }));
-      return { models };
+      const { items, nextPageToken } = page(models, ({ upstream, name }) => `${upstream}/${name}`, request);
+      return { models: items, nextPageToken };
     },
     async checkModel({ model }, { signal }) {
       return { checks: await gateway.check(model, signal) };

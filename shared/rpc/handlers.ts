@@ -47,11 +47,15 @@ export type Handlers<Name extends ServiceName> = {
 export interface RpcServiceDefinition {
   readonly name: ServiceName;
   readonly definition: ServiceDefinition;
-  bind(log: Logger): UntypedServiceImplementation;
+  /** `longestCallMs` in place of the ceiling, for tests. */
+  bind(log: Logger, longestCallMs?: number): UntypedServiceImplementation;
 }
 
-/** A unary call without a deadline of its own ends after this long; sealing a large run takes minutes, nothing takes longer. */
-const longestCallMs = 600_000;
+/**
+ * Every call with one answer ends after this long, also one without a deadline (docs/decisions/0008). Sealing a large run takes
+ * minutes; nothing takes longer, and no client of ours waits longer.
+ */
+const ceilingMs = 600_000;
 
 type AnyCall =
   | ServerUnaryCall<unknown, unknown>
@@ -65,31 +69,45 @@ export function implement<Name extends ServiceName>(name: Name, handlers: Handle
   return {
     name,
     definition,
-    bind: (log) =>
+    bind: (log, longestCallMs = ceilingMs) =>
       Object.fromEntries(
         Object.entries(definition).map(([method, { requestStream, responseStream, path }]) => {
           const handler = handlers[method as keyof Handlers<Name>] as Loose;
           const fullName = path.slice(1);
           if (requestStream && responseStream) throw new Error(`${fullName}: bidirectional streams are not supported`);
-          return [method, responseStream ? streaming(handler, fullName, log) : single(handler, fullName, log)];
+          const bound = { handler, method: fullName, log };
+          return [method, responseStream ? streaming(bound) : single(bound, longestCallMs)];
         }),
       ),
   };
 }
 
-/** Unary and client-streaming methods: one answer. */
-function single(handler: Loose, method: string, log: Logger): UntypedHandleCall {
+interface Bound {
+  readonly handler: Loose;
+  /** In full. */
+  readonly method: string;
+  readonly log: Logger;
+}
+
+/** Unary and client-streaming methods: one answer, within the ceiling whatever the handler does. */
+function single({ handler, method, log }: Bound, longestCallMs: number): UntypedHandleCall {
   return (call: AnyCall, callback: sendUnaryData<unknown>) => {
-    const { context, end } = openContext(call, method, true);
+    const { context, abort } = openContext(call, method);
+    const { promise: tooLong, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const fault = tooLongFault(longestCallMs);
+      reject(fault);
+      abort(fault);
+    }, longestCallMs);
     const input = 'request' in call ? call.request : readMessages(call, context.signal);
     const answer = async (): Promise<void> => {
       try {
-        const response = await traced(call, method, () => handler(input, context) as Promise<unknown>);
-        callback(null, response);
+        const work = traced(call, method, () => handler(input, context) as Promise<unknown>);
+        callback(null, await Promise.race([work, tooLong]));
       } catch (error) {
         callback(faultToStatus(toFault(error, context, log)));
       } finally {
-        end();
+        clearTimeout(timer);
       }
     };
     void answer();
@@ -97,9 +115,9 @@ function single(handler: Loose, method: string, log: Logger): UntypedHandleCall 
 }
 
 /** Server-streaming methods: messages as fast as the caller takes them. */
-function streaming(handler: Loose, method: string, log: Logger): UntypedHandleCall {
+function streaming({ handler, method, log }: Bound): UntypedHandleCall {
   return (call: ServerWritableStream<unknown, unknown>) => {
-    const { context, end } = openContext(call, method, false);
+    const { context } = openContext(call, method);
     const answer = async (): Promise<void> => {
       try {
         await traced(call, method, async () => {
@@ -109,8 +127,6 @@ function streaming(handler: Loose, method: string, log: Logger): UntypedHandleCa
         call.end();
       } catch (error) {
         call.emit('error', faultToStatus(toFault(error, context, log)));
-      } finally {
-        end();
       }
     };
     void answer();
@@ -174,17 +190,23 @@ async function* readMessages(
   }
 }
 
-function openContext(call: AnyCall, method: string, bounded: boolean): { context: CallContext; end(): void } {
+function openContext(call: AnyCall, method: string): { context: CallContext; abort(reason: RpcFault): void } {
   const controller = new AbortController();
-  const abort = (): void =>
-    controller.abort(new RpcFault('cancelled', 'the call was cancelled or its deadline passed'));
   const emitter: EventEmitter = call;
-  emitter.on('cancelled', abort);
-  const timer = bounded ? setTimeout(abort, longestCallMs) : undefined;
+  emitter.on('cancelled', () => controller.abort(cancelledFault()));
   const identity = identityOfAlternativeNames(call.getAuthContext().sslPeerCertificate?.subjectaltname);
   // The interceptor of server.ts has refused callers without an identity already.
   if (identity === undefined) throw new Error('invariant broken: a call without an identity reached a handler');
-  return { context: { identity, signal: controller.signal, method }, end: () => clearTimeout(timer) };
+  return { context: { identity, signal: controller.signal, method }, abort: (reason) => controller.abort(reason) };
+}
+
+function cancelledFault(): RpcFault {
+  return new RpcFault('cancelled', 'the call was cancelled or its deadline passed');
+}
+
+function tooLongFault(longestCallMs: number): RpcFault {
+  const message = `the server gives no call longer than ${longestCallMs / 1000} s; what was asked for may still come about`;
+  return new RpcFault('deadlineExceeded', message, { reason: 'callTooLong' });
 }
 
 function toFault(error: unknown, { signal, method, identity }: CallContext, log: Logger): RpcFault {
@@ -192,7 +214,7 @@ function toFault(error: unknown, { signal, method, identity }: CallContext, log:
     if (error.code === 'internal') log.error({ error, method, caller: identity }, 'a call failed');
     return error;
   }
-  if (signal.aborted) return new RpcFault('cancelled', 'the call was cancelled or its deadline passed');
+  if (signal.aborted) return cancelledFault();
   log.error({ error, method, caller: identity }, 'a call failed');
   return new RpcFault('internal', 'an internal error; the log of the daemon says more', { metadata: { method } });
 }

@@ -73,11 +73,11 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     stack.defer(() => coordinator.close());
     stack.defer(() => host.close());
     const lost = await runAttempts(rig, coordinator, host, options, scaled(toolSeconds));
-    const { rows } = await coordinator.getSpend({ runId: 'run-1' }, { deadlineMs: 5000 });
+    const dollars = await dollarsOf(coordinator, 'run-1');
     const { inputTokens, outputTokens } = endpoint.bill;
     return {
       ...lost,
-      dollars: rows.reduce((sum, row) => sum + row.dollars, 0),
+      dollars,
       billedDollars:
         (inputTokens * price.inputDollarsPerMillion + outputTokens * price.outputDollarsPerMillion) / 1_000_000,
       turns: endpoint.requests,
@@ -107,6 +107,17 @@ type GatewayClient = RpcClient<'doubleblind.gateway.v1.LlmService'>;
 async function clientOf(role: 'coordinator' | 'gpu-agent', { address }: { address: string }): Promise<GatewayClient> {
   const tls = await testTls(role);
   return createRpcClient({ service: 'doubleblind.gateway.v1.LlmService', address, tls, expectRole: 'llm-gateway' });
+}
+
+/** What the gateway has charged a run, all pages. */
+async function dollarsOf(gateway: GatewayClient, runId: string): Promise<number> {
+  let [dollars, pageToken] = [0, ''];
+  do {
+    const { rows, nextPageToken } = await gateway.getSpend({ runId, pageToken }, { deadlineMs: 5000 });
+    for (const row of rows) dollars += row.dollars;
+    pageToken = nextPageToken;
+  } while (pageToken !== '');
+  return dollars;
 }
 
 async function runAttempts(

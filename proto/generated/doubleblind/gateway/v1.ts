@@ -72,6 +72,8 @@ export interface CompleteResponse {
 
 export interface GetSpendRequest {
   runId: string;
+  pageSize: number;
+  pageToken: string;
 }
 
 export interface SpendRow {
@@ -86,9 +88,12 @@ export interface SpendRow {
 
 export interface GetSpendResponse {
   rows: SpendRow[];
+  nextPageToken: string;
 }
 
 export interface ListModelsRequest {
+  pageSize: number;
+  pageToken: string;
 }
 
 export interface Model {
@@ -104,6 +109,7 @@ export interface Model {
 
 export interface ListModelsResponse {
   models: Model[];
+  nextPageToken: string;
 }
 
 export interface CheckModelRequest {

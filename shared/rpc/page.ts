@@ -1,6 +1,6 @@
-// Pages of lists. A page token is the key of the last item that was given out.
+// Pages of lists that are in memory. A page token is the key of the last item that was given out.
 
-import { RpcFault } from '../../shared/rpc/fault.ts';
+import { RpcFault } from './fault.ts';
 
 const usualSize = 100;
 const mostItems = 1000;
