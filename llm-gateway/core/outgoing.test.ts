@@ -1,4 +1,6 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
+import { threadCpuUsage } from 'node:process';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type OutgoingRules, redactOutgoing } from './outgoing.ts';
 
@@ -47,4 +49,51 @@ test('a marked word is known by its digest alone, also at the end of a sentence'
 test('honest text stays as it is', () => {
   const text = `import sklearn\nscore = 0.7264915538201946\nsk-learn task-force AKIA short\n${'x'.repeat(5000)}`;
   expect(redact(text)).toEqual({ text, leaks: [] });
+});
+
+/** What a private key is, as one says it; slow where many begin and none ends. */
+const saidPlainly =
+  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[\s\S]{0,16384}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----/g;
+
+test('private keys are cut out as the plain expression would, wherever they begin and end', () => {
+  const piece = fc.oneof(
+    { weight: 3, arbitrary: fc.constant('-----BEGIN PRIVATE KEY-----') },
+    { weight: 3, arbitrary: fc.constant('-----END PRIVATE KEY-----') },
+    fc.constantFrom(
+      '-----BEGIN EC PRIVATE KEY',
+      '-----END RSA PRIVATE KEY',
+      'BEGIN PRIVATE KEY-----',
+      'END PRIVATE KEY',
+    ),
+    fc.constantFrom('-', '--', '-----', '\n', 'MII', 'x'.repeat(8000), 'x'.repeat(16_384), 'x'.repeat(16_385)),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
+      const text = pieces.join('');
+      expect(redact(text).text).toBe(text.replace(saidPlainly, '[removed by the gateway: a private key]'));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each([
+  ['beginnings', '-----BEGIN PRIVATE KEY-----\n'],
+  ['ends', '-----END PRIVATE KEY-----\n'],
+  ['dashes', '-----'],
+  ['beginnings that are nearly one', `-----BEGIN ${'A '.repeat(20)}PRIVATE KE`],
+  ['beginnings of tokens', 'sk-a-'],
+])('a text of nothing but %s costs no more than a few times what prose of its length does', (_, piece) => {
+  const characters = 2 ** 21;
+  const cost = (text: string): number => {
+    const times = Array.from({ length: 3 }, () => {
+      const before = threadCpuUsage();
+      redact(text);
+      const { user, system } = threadCpuUsage(before);
+      return user + system;
+    });
+    return Math.min(...times);
+  };
+  const prose = cost('a word of prose, then 0.25 and so on\n'.repeat(characters / 37));
+  // The expression above takes several hundred times as long over the first.
+  expect(cost(piece.repeat(characters / piece.length)) / prose).toBeLessThan(30);
 });

@@ -23,8 +23,10 @@ export interface Redacted {
 /** Shorter ones would be found in honest text. */
 const leastSecret = 12;
 /** A private key of 16,384 bits has 12 KiB. */
-const privateKey =
-  /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[\s\S]{0,16384}?-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----/g;
+const mostKeyCharacters = 16_384;
+/** Where a private key begins or ends; each is looked for once, so that a text of nothing but beginnings costs its length and no more. */
+const keyBoundary = /-----(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?=-----)/g;
+const dashes = 5;
 /** Tokens of this gateway, and the best-known shapes of providers' keys. */
 const token =
   /\b(?:dbt_[A-Za-z0-9_-]{32,}|sk-(?:[a-z]+-)*[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|hf_[A-Za-z0-9]{30,}|AKIA[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}|xox[abpr]-[A-Za-z0-9-]{20,})(?![A-Za-z0-9])/g;
@@ -52,7 +54,7 @@ export function redactOutgoing(rules: OutgoingRules, text: string): Redacted {
   const leaks: Leak[] = [...first.leaks];
   const cut = (kind: Leak, name: string): (() => string) => cutter(leaks, kind, name);
   let left = first.text;
-  left = left.replace(privateKey, cut('privateKey', 'a private key'));
+  left = withoutPrivateKeys(left, cut('privateKey', 'a private key'));
   left = left.replace(token, cut('token', 'an access token'));
   if (rules.digests.size > 0) {
     const mark = cut('markedWord', 'a marked word');
@@ -62,6 +64,33 @@ export function redactOutgoing(rules: OutgoingRules, text: string): Redacted {
     );
   }
   return { text: left, leaks };
+}
+
+/**
+ * The text with each private key cut out, from its beginning to the next end; a beginning that has no end within the length of a
+ * key stays, because there is no whole key. Linear in the text: of the beginnings before an end the first that is near enough counts,
+ * and none of them is looked at again.
+ */
+function withoutPrivateKeys(text: string, cut: () => string): string {
+  const kept: string[] = [];
+  let from = 0;
+  let open: { at: number; after: number }[] = [];
+  for (const { 0: found, 1: side, index } of text.matchAll(keyBoundary)) {
+    const after = index + found.length + dashes;
+    // The dashes after one end are not those before the next beginning.
+    if (index < from) continue;
+    if (side === 'BEGIN') {
+      open.push({ at: index, after });
+      continue;
+    }
+    const first = open.find((begun) => index >= begun.after && index - begun.after <= mostKeyCharacters);
+    if (first === undefined) continue;
+    kept.push(text.slice(from, first.at), cut());
+    from = after;
+    open = [];
+  }
+  kept.push(text.slice(from));
+  return kept.join('');
 }
 
 function isMarked({ digests, sha256 }: OutgoingRules, found: string): boolean {
