@@ -58,6 +58,16 @@ export const configSchema = z.strictObject({
     .describe('Answers leave on multiples of this after a call began; 0 sends them at once.'),
   labelKeys: labelKeysSchema.prefault({}),
   grader: graderSchema.prefault({}),
+  judge: z
+    .strictObject({
+      timeoutMs: millisecondsSchema
+        .max(86_400_000)
+        .default(540_000)
+        .describe(
+          'Of the process that judges a seal: one that takes longer is ended, and the coordinator asks again. It waits for ten minutes.',
+        ),
+    })
+    .prefault({}),
   docker: z
     .strictObject({ socket: pathSchema.default('/var/run/docker.sock').describe('Socket of the Docker engine.') })
     .prefault({}),

@@ -105,7 +105,9 @@ export async function startEvaluator(
   const engine = { ...config.grader, socketPath: docker.socket, installation, directory };
   const grader = deps.grader ?? createDockerGrader({ ...engine, clock: deps.clock });
   const keys = labelKeyPaths(stateDirectory, config.labelKeys, deps.credentialsDirectory);
-  const judge = deps.judge?.(keys, grader) ?? createJudgeProcess({ stateDirectory, keys, grader: engine });
+  const judge =
+    deps.judge?.(keys, grader) ??
+    createJudgeProcess({ stateDirectory: resolve(stateDirectory), keys, grader: engine }, config.judge);
   const opened = openEvaluator({ stateDirectory, keys, replyTickMs, scoringThreads, clock: deps.clock, grader, judge });
   if (opened.lockedOnOpening > 0) {
     const about = { versions: opened.lockedOnOpening, keys };
