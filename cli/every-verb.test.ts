@@ -4,9 +4,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildProgram } from './program.ts';
+import { leafVerbs } from './testing/leaf-verbs.ts';
 import { quietContext, runVerb, type Seen } from './testing/run-verb.ts';
 import { type StubCoordinator, startStubCoordinator } from './testing/stub-coordinator.ts';
 
@@ -89,16 +89,6 @@ const verbs: Readonly<Record<string, Tried | TriedElsewhere>> = {
   version: { words: [], shows: /^doubleblind \d+\.\d+\.\d+/, cluster: false },
 };
 
-/** Names of the verbs that do something, groups taken apart; `help` and hidden ones are commander's and the shell's. */
-function leaves(command: Command, path: readonly string[] = []): string[] {
-  const shown = command
-    .createHelp()
-    .visibleCommands(command)
-    .filter((child) => child.name() !== 'help');
-  if (shown.length === 0) return [path.join(' ')];
-  return shown.flatMap((child) => leaves(child, [...path, child.name()]));
-}
-
 function launch(words: readonly string[]): Promise<Seen> {
   const root = join(import.meta.dirname, '..');
   return new Promise((resolve) => {
@@ -109,7 +99,7 @@ function launch(words: readonly string[]): Promise<Seen> {
 }
 
 test('the table names every verb that there is, and no other', () => {
-  expect(new Set(leaves(buildProgram(quietContext())))).toEqual(new Set(Object.keys(verbs)));
+  expect(new Set(leafVerbs(buildProgram(quietContext())).keys())).toEqual(new Set(Object.keys(verbs)));
 });
 
 for (const [verb, tried] of Object.entries(verbs)) {

@@ -15,6 +15,7 @@ Examples:
   doubleblind transcript '#7' --follow       what the agent behind a candidate thinks and does
   doubleblind report --open                  the newest run as one HTML page
 
+Every verb that changes something takes --dry-run: all is checked and told, nothing is changed.
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 ended without a valid candidate, 5 stopped by a budget,
 6 precondition, 69 unavailable, 77 denied, 130 detached.`;
 

@@ -1,18 +1,23 @@
-// A run that was just created: followed to its end unless detached, then its files are written and the exit code chosen.
+// A run that was just created, or for a dry run only planned: followed to its end unless detached, then its files are written and the exit code chosen.
 
 import { type CliContext, type Place, printJson } from './context.ts';
 import type { Run } from './core/model.ts';
 import { exitCodes } from './exit-codes.ts';
 import { followRun } from './follow.ts';
+import { showPlannedRun } from './planned-run.ts';
 import type { Coordinator } from './rpc/coordinator.ts';
 import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from './run-end.ts';
-import type { OutputFlags } from './verb.ts';
+import type { DryRunFlags, OutputFlags } from './verb.ts';
 
 export async function seeThrough(
   cli: CliContext,
   { coordinator, place, run }: { readonly coordinator: Coordinator; readonly place: Place; readonly run: Run },
-  flags: OutputFlags & { readonly detach?: boolean },
+  flags: OutputFlags & DryRunFlags & { readonly detach?: boolean },
 ): Promise<void> {
+  if (flags.dryRun === true) {
+    await showPlannedRun(cli, { coordinator, run }, flags);
+    return;
+  }
   if (flags.detach === true) {
     if (flags.output === 'json') printJson(cli.stdout, run);
     else cli.stdout.write(`${run.runId}\n`);

@@ -37,17 +37,33 @@ export function withOutput(command: Command): Command {
   );
 }
 
-/** Connects, does the work, and closes the connection whatever happens. */
+export interface DryRunFlags {
+  readonly dryRun?: boolean;
+}
+
+/** The flag of every verb that changes something. */
+export function withDryRun(command: Command): Command {
+  return command.option('--dry-run', 'check everything, tell what would come of it, and change nothing');
+}
+
+/** What every dry run says; its data looks like an outcome and was none. */
+export function sayDryRun(cli: CliContext): void {
+  cli.stderr.write(`${cli.stderr.style.dim('Dry run: nothing was changed; what is shown is what would be.')}\n`);
+}
+
+/** Connects, does the work, and closes the connection whatever happens. For a dry run the coordinator is told to keep nothing. */
 export async function withCoordinator<Value>(
   cli: CliContext,
-  flags: PlaceFlags,
+  flags: PlaceFlags & DryRunFlags,
   work: (coordinator: Coordinator, place: Place) => Promise<Value>,
 ): Promise<Value> {
   const place = findPlace(cli, flags);
   const { connectCoordinator } = await import('./rpc/coordinator.ts');
-  const coordinator = connectCoordinator(place);
+  const coordinator = connectCoordinator(place, { validateOnly: flags.dryRun === true });
   try {
-    return await work(coordinator, place);
+    const value = await work(coordinator, place);
+    if (flags.dryRun === true) sayDryRun(cli);
+    return value;
   } finally {
     coordinator.close();
   }

@@ -89,7 +89,8 @@ export function operatorTls(place: Pick<Place, 'pkiDirectory'>): { ca: string; c
   return tls;
 }
 
-export function connectCoordinator(place: Place): Coordinator {
+/** With `validateOnly` every call that would change something answers with what would be. */
+export function connectCoordinator(place: Place, { validateOnly } = { validateOnly: false }): Coordinator {
   const common = { address: place.coordinator, tls: operatorTls(place), expectRole: 'coordinator' } as const;
   const clients: Clients = {
     search: createRpcClient({ service: 'doubleblind.coordinator.v1.SearchService', ...common }),
@@ -97,9 +98,9 @@ export function connectCoordinator(place: Place): Coordinator {
     artifacts: createRpcClient({ service: 'doubleblind.coordinator.v1.ArtifactService', ...common }),
   };
   return {
-    ...runCalls(clients),
-    ...candidateCalls(clients),
-    ...fleetCalls(clients),
+    ...runCalls(clients, validateOnly),
+    ...candidateCalls(clients, validateOnly),
+    ...fleetCalls(clients, validateOnly),
     close: () => {
       clients.search.close();
       clients.fleet.close();
@@ -108,7 +109,7 @@ export function connectCoordinator(place: Place): Coordinator {
   };
 }
 
-function runCalls({ search }: Clients) {
+function runCalls({ search }: Clients, validateOnly: boolean) {
   const run = (response: { readonly run: wire.Run | null }): Run => decodeRun(present(response.run, 'run'));
   return {
     listTasks: () =>
@@ -116,25 +117,28 @@ function runCalls({ search }: Clients) {
         const page = await search.listTasks({ pageSize, pageToken }, { deadlineMs });
         return [page.tasks.map(decodeTask), page.nextPageToken];
       }),
-    createRun: async (request: Input<wire.CreateRunRequest>) => run(await search.createRun(request, { deadlineMs })),
+    createRun: async (request: Input<wire.CreateRunRequest>) =>
+      run(await search.createRun({ ...request, validateOnly }, { deadlineMs })),
     getRun: async (runId: string) => run(await search.getRun({ runId }, { deadlineMs })),
     listRuns: (limit: number) =>
       pages(async (pageToken) => {
         const page = await search.listRuns({ pageSize: Math.min(limit, pageSize), pageToken }, { deadlineMs });
         return [page.runs.map(decodeRun), page.nextPageToken];
       }, limit),
-    pauseRun: async (runId: string) => run(await search.pauseRun({ runId }, { deadlineMs })),
-    resumeRun: async (runId: string) => run(await search.resumeRun({ runId }, { deadlineMs })),
+    pauseRun: async (runId: string) => run(await search.pauseRun({ runId, validateOnly }, { deadlineMs })),
+    resumeRun: async (runId: string) => run(await search.resumeRun({ runId, validateOnly }, { deadlineMs })),
     steerRun: async (runId: string, guidance: string) =>
-      run(await search.steerRun({ runId, guidance }, { deadlineMs })),
+      run(await search.steerRun({ runId, guidance, validateOnly }, { deadlineMs })),
     extendRun: async (runId: string, budgets: Extension) =>
-      run(await search.extendRun({ runId, ...budgets }, { deadlineMs })),
-    cancelRun: async (runId: string) => run(await search.cancelRun({ runId }, { deadlineMs })),
-    forkRun: async (request: Input<wire.ForkRunRequest>) => run(await search.forkRun(request, { deadlineMs: forkMs })),
+      run(await search.extendRun({ runId, ...budgets, validateOnly }, { deadlineMs })),
+    cancelRun: async (runId: string) => run(await search.cancelRun({ runId, validateOnly }, { deadlineMs })),
+    forkRun: async (request: Input<wire.ForkRunRequest>) =>
+      run(await search.forkRun({ ...request, validateOnly }, { deadlineMs: forkMs })),
     deleteRun: async (runId: string) => {
-      await search.deleteRun({ runId }, { deadlineMs });
+      await search.deleteRun({ runId, validateOnly }, { deadlineMs });
     },
-    killRun: async (runId: string, seal: boolean) => run(await search.killRun({ runId, seal }, { deadlineMs })),
+    killRun: async (runId: string, seal: boolean) =>
+      run(await search.killRun({ runId, seal, validateOnly }, { deadlineMs })),
     finalSubmission: (runId: string) => joined(search.getFinalSubmission({ runId }, { deadlineMs: 120_000 })),
     watchRun: (runId: string, afterSequence: number, signal: AbortSignal) =>
       resumed(signal, afterSequence, async function* (after) {
@@ -146,7 +150,7 @@ function runCalls({ search }: Clients) {
   };
 }
 
-function candidateCalls({ search, artifacts }: Clients) {
+function candidateCalls({ search, artifacts }: Clients, validateOnly: boolean) {
   return {
     listCandidates: (runId: string) =>
       pages(async (pageToken) => {
@@ -154,7 +158,7 @@ function candidateCalls({ search, artifacts }: Clients) {
         return [page.candidates.map(decodeCandidate), page.nextPageToken];
       }),
     releaseCandidate: async (candidateId: string, reason: string) => {
-      const { candidate } = await search.releaseCandidate({ candidateId, reason }, { deadlineMs });
+      const { candidate } = await search.releaseCandidate({ candidateId, reason, validateOnly }, { deadlineMs });
       return decodeCandidate(present(candidate, 'candidate'));
     },
     getCandidate: async (candidateId: string) => {
@@ -178,7 +182,7 @@ function candidateCalls({ search, artifacts }: Clients) {
   };
 }
 
-function fleetCalls({ fleet }: Clients) {
+function fleetCalls({ fleet }: Clients, validateOnly: boolean) {
   const host = (response: { readonly host: wire.Host | null }): Host => decodeHost(present(response.host, 'host'));
   return {
     listHosts: () =>
@@ -194,10 +198,10 @@ function fleetCalls({ fleet }: Clients) {
       return there === undefined ? 0 : (there - (asked + Date.now()) / 2) / 1000;
     },
     cordonHost: async (name: string, reason: string) =>
-      host(await fleet.cordonHost({ host: name, reason }, { deadlineMs })),
+      host(await fleet.cordonHost({ host: name, reason, validateOnly }, { deadlineMs })),
     drainHost: async (name: string, reason: string, deadlineSeconds: number) =>
-      host(await fleet.drainHost({ host: name, reason, deadlineSeconds }, { deadlineMs })),
-    uncordonHost: async (name: string) => host(await fleet.uncordonHost({ host: name }, { deadlineMs })),
+      host(await fleet.drainHost({ host: name, reason, deadlineSeconds, validateOnly }, { deadlineMs })),
+    uncordonHost: async (name: string) => host(await fleet.uncordonHost({ host: name, validateOnly }, { deadlineMs })),
   };
 }
 

@@ -6,8 +6,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export interface CommandOptions {
-  /** .doubleblind/logs/setup.log */
-  readonly logFile: string;
+  /** .doubleblind/logs/setup.log; undefined for commands that only look. */
+  readonly logFile: string | undefined;
   readonly onLine?: (line: string) => void;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -23,8 +23,11 @@ const keptLines = 40;
 
 export function runLogged(command: readonly string[], options: CommandOptions): Promise<CommandEnd> {
   const [program = '', ...args] = command;
-  mkdirSync(dirname(options.logFile), { recursive: true });
-  const log = (line: string): void => appendFileSync(options.logFile, `${line}\n`);
+  const { logFile } = options;
+  if (logFile !== undefined) mkdirSync(dirname(logFile), { recursive: true });
+  const log = (line: string): void => {
+    if (logFile !== undefined) appendFileSync(logFile, `${line}\n`);
+  };
   log(`\n--- ${new Date().toISOString()}: ${command.join(' ')}`);
   const lastLines: string[] = [];
   const take = (line: string): void => {

@@ -73,12 +73,22 @@ export async function runSteps(steps: readonly SetupStep[], cli: CliContext): Pr
   return done;
 }
 
-async function refuseWhatIsMissing(steps: readonly SetupStep[]): Promise<void> {
-  const missing: Missing[] = [];
-  for (const finding of await inspectSteps(steps)) {
-    if (finding.missing !== undefined) missing.push(finding.missing);
+/** Tells what would be done, and does nothing. Throws as `runSteps` would. */
+export async function planSteps(steps: readonly SetupStep[], cli: CliContext): Promise<readonly Finding[]> {
+  const findings = await refuseWhatIsMissing(steps);
+  const { style } = cli.stderr;
+  for (const { name, found } of findings) {
+    const line =
+      found === undefined ? `${style.accent('…')} ${name} would be brought` : `${style.good('✓')} ${name} ${found}`;
+    cli.stderr.write(`${line}\n`);
   }
-  if (missing.length === 0) return;
+  return findings;
+}
+
+async function refuseWhatIsMissing(steps: readonly SetupStep[]): Promise<readonly Finding[]> {
+  const findings = await inspectSteps(steps);
+  const missing = findings.flatMap((finding) => finding.missing ?? []);
+  if (missing.length === 0) return findings;
   throw new CliError(
     exitCodes.precondition,
     'This machine lacks something, and set-up may not install it here:',

@@ -31,7 +31,7 @@ export function setupSteps(cli: CliContext, place: Place, result: SetupResult): 
       isDone: async () => {
         const program = findProgram('nats-server', cli.env);
         if (program === undefined) return undefined;
-        const { lastLines } = await runLogged([program, '--version'], options);
+        const { lastLines } = await runLogged([program, '--version'], { ...options, logFile: undefined });
         return /v?(\d+\.\d+\.\d+)/.exec(lastLines.join(' '))?.[1];
       },
       whatIsMissing: () => Promise.resolve(missingPackage(machine, 'nats-server', 'nats-server')),

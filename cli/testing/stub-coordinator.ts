@@ -173,21 +173,27 @@ function byPrefix<Item>(items: readonly Item[], idOf: (item: Item) => string, id
   return first;
 }
 
+interface OfRun {
+  readonly runId: string;
+  readonly validateOnly: boolean;
+}
+
 function searchHandlers(
   run: Run,
   candidates: readonly Candidate[],
   requests: unknown[],
 ): Handlers<'doubleblind.coordinator.v1.SearchService'> {
   const find = (id: string): Input<wire.Run> => encodeRun(byPrefix([run], (one) => one.runId, id, 'run'));
-  const steer = (verb: string, runId: string, state: Run['state']) => {
-    requests.push({ verb, runId });
+  const steer = (verb: string, { runId, validateOnly }: OfRun, state: Run['state']) => {
+    if (!validateOnly) requests.push({ verb, runId });
     return Promise.resolve({ run: encodeRun({ ...run, state }) });
   };
   return {
     listTasks: () => Promise.resolve({ tasks: [sampleTask], nextPageToken: '' }),
     createRun: (request) => {
-      requests.push(request);
-      return Promise.resolve({ run: encodeRun({ ...run, state: 'running', verdict: null }) });
+      if (!request.validateOnly) requests.push(request);
+      const created = encodeRun({ ...run, state: 'running', verdict: null });
+      return Promise.resolve({ run: { ...created, options: request.options } });
     },
     getRun: ({ runId }) => Promise.resolve().then(() => ({ run: find(runId) })),
     listRuns: () => Promise.resolve({ runs: [encodeRun(run)], nextPageToken: '' }),
@@ -213,10 +219,10 @@ function searchHandlers(
       Promise.resolve().then(() => ({
         candidate: encodeCandidate(byPrefix(candidates, (one) => one.candidateId, candidateId, 'candidate')),
       })),
-    releaseCandidate: ({ candidateId, reason }) =>
+    releaseCandidate: ({ candidateId, reason, validateOnly }) =>
       Promise.resolve().then(() => {
         const found = byPrefix(candidates, (one) => one.candidateId, candidateId, 'candidate');
-        requests.push({ verb: 'release', candidateId: found.candidateId, reason });
+        if (!validateOnly) requests.push({ verb: 'release', candidateId: found.candidateId, reason });
         return {
           candidate: encodeCandidate({ ...found, state: 'scored', failureMessage: `released by me: ${reason}` }),
         };
@@ -224,21 +230,21 @@ function searchHandlers(
     watchTranscript: async function* () {
       for (const [entry, json] of transcriptLines.entries()) yield { entry, json };
     },
-    pauseRun: ({ runId }) => steer('pause', runId, 'paused'),
-    resumeRun: ({ runId }) => steer('resume', runId, 'running'),
-    steerRun: ({ runId }) => steer('steer', runId, 'running'),
-    extendRun: ({ runId }) => steer('extend', runId, 'running'),
-    cancelRun: ({ runId }) => steer('cancel', runId, 'sealing'),
+    pauseRun: (request) => steer('pause', request, 'paused'),
+    resumeRun: (request) => steer('resume', request, 'running'),
+    steerRun: (request) => steer('steer', request, 'running'),
+    extendRun: (request) => steer('extend', request, 'running'),
+    cancelRun: (request) => steer('cancel', request, 'sealing'),
     forkRun: (request) => {
-      requests.push({ verb: 'fork', runId: request.runId, top: request.top });
+      if (!request.validateOnly) requests.push({ verb: 'fork', runId: request.runId, top: request.top });
       const forked = { ...run, state: 'running', verdict: null, forkedFrom: run.runId } as const;
       return Promise.resolve({ run: encodeRun(forked) });
     },
-    deleteRun: ({ runId }) => {
-      requests.push({ verb: 'rm', runId });
+    deleteRun: ({ runId, validateOnly }) => {
+      if (!validateOnly) requests.push({ verb: 'rm', runId });
       return Promise.resolve({});
     },
-    killRun: ({ runId, seal }) => steer(seal ? 'kill --seal' : 'kill', runId, seal ? 'sealing' : 'killed'),
+    killRun: (request) => steer(request.seal ? 'kill --seal' : 'kill', request, request.seal ? 'sealing' : 'killed'),
     getFinalSubmission: async function* () {
       yield { chunk: Buffer.from('id,0\n1,') };
       yield { chunk: Buffer.from('0.5\n') };
@@ -263,14 +269,17 @@ function fleetHandlers(requests: unknown[]): Handlers<'doubleblind.coordinator.v
       return Promise.resolve({ hosts: [host(state)], nextPageToken: '', now: timestampFromDate(new Date()) });
     },
     cordonHost: (request) => {
-      requests.push(request);
+      if (!request.validateOnly) requests.push(request);
       return Promise.resolve({ host: host('HOST_STATE_CORDONED', request.reason) });
     },
     drainHost(request) {
-      requests.push(request);
-      draining = true;
+      if (!request.validateOnly) requests.push(request);
+      draining = !request.validateOnly;
       return Promise.resolve({ host: { ...host('HOST_STATE_DRAINING', request.reason), by: 'operator' } });
     },
-    uncordonHost: () => Promise.resolve({ host: host('HOST_STATE_READY') }),
+    uncordonHost: (request) => {
+      if (!request.validateOnly) requests.push(request);
+      return Promise.resolve({ host: host('HOST_STATE_READY') });
+    },
   };
 }

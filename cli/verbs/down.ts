@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { isAlive, runningCluster } from '../cluster/cluster-lock.ts';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { type OutputFlags, withOutput } from '../verb.ts';
+import { type DryRunFlags, type OutputFlags, sayDryRun, withDryRun, withOutput } from '../verb.ts';
 
 /** The longest stop of a daemon is 15 s, and they stop one after the other. */
 const patienceMs = 90_000;
@@ -14,13 +14,17 @@ export function addDown(program: Command, cli: CliContext): void {
     .command('down')
     .description('stop the cluster that `up` started; its runs go on when it is up again')
     .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
-  withOutput(command).action(async (flags: PlaceFlags & OutputFlags) => {
+  withDryRun(withOutput(command)).action(async (flags: PlaceFlags & OutputFlags & DryRunFlags) => {
     const { stateDirectory } = findPlace(cli, flags);
     const record = runningCluster(stateDirectory);
-    if (record !== undefined) await stop(record.pid, cli);
+    const dry = flags.dryRun === true;
+    if (record !== undefined && !dry) await stop(record.pid, cli);
     if (flags.output === 'json') printJson(cli.stdout, { stateDirectory, stopped: record !== undefined });
     else if (record === undefined) cli.stderr.write(`No cluster is running in ${stateDirectory}.\n`);
+    else if (dry)
+      cli.stderr.write(`The cluster (process ${record.pid}, since ${record.startedAt}) would be stopped.\n`);
     else cli.stderr.write('The cluster has stopped.\n');
+    if (dry) sayDryRun(cli);
   });
 }
 

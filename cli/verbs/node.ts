@@ -9,10 +9,18 @@ import { CliError, exitCodes } from '../exit-codes.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import type { Style } from '../terminal/style.ts';
 import { type Column, renderFields, renderTable } from '../terminal/table.ts';
-import { durationFlag, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import {
+  type DryRunFlags,
+  durationFlag,
+  type OutputFlags,
+  withCoordinator,
+  withDryRun,
+  withOutput,
+  withPlace,
+} from '../verb.ts';
 import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
-type Flags = PlaceFlags & OutputFlags;
+type Flags = PlaceFlags & OutputFlags & DryRunFlags;
 
 const hostColumns: readonly Column<Host>[] = [
   { title: 'HOST', value: (host) => host.host },
@@ -71,7 +79,7 @@ export function addNode(program: Command, cli: CliContext): void {
     .description('take a host out of planning; running attempts go on')
     .argument('<host>')
     .option('--reason <text>', 'why, for those who come later', '');
-  withOutput(withPlace(cordon)).action(async (name: string, flags: Flags & { reason: string }) => {
+  withDryRun(withOutput(withPlace(cordon))).action(async (name: string, flags: Flags & { reason: string }) => {
     const host = await withCoordinator(cli, flags, async (coordinator) => {
       const { host: full } = await findHost(coordinator, name);
       return await coordinator.cordonHost(full, flags.reason);
@@ -80,7 +88,7 @@ export function addNode(program: Command, cli: CliContext): void {
   });
   addDrain(group, cli);
   const uncordon = group.command('uncordon').description('put a host back into planning').argument('<host>');
-  withOutput(withPlace(uncordon)).action(async (name: string, flags: Flags) => {
+  withDryRun(withOutput(withPlace(uncordon))).action(async (name: string, flags: Flags) => {
     const host = await withCoordinator(cli, flags, async (coordinator) => {
       const { host: full } = await findHost(coordinator, name);
       return await coordinator.uncordonHost(full);
@@ -103,12 +111,13 @@ function addDrain(group: Command, cli: CliContext): void {
     .option('--deadline <time>', 'how long running attempts may go on, such as 2h', durationFlag, 7200)
     .option('--reason <text>', 'why, for those who come later', '')
     .option('--detach', 'do not wait for the end');
-  withOutput(withPlace(drain)).action(async (name: string, flags: DrainFlags) => {
+  withDryRun(withOutput(withPlace(drain))).action(async (name: string, flags: DrainFlags) => {
     await withCoordinator(cli, flags, async (coordinator) => {
       const { host: full } = await findHost(coordinator, name);
       let host = await coordinator.drainHost(full, flags.reason, flags.deadline);
       let told = '';
-      while (host.state === 'draining' && flags.detach !== true && !cli.signal.aborted) {
+      const isLeft = flags.detach === true || flags.dryRun === true;
+      while (host.state === 'draining' && !isLeft && !cli.signal.aborted) {
         const text = drainText(host);
         if (text !== told) cli.stderr.write(`${text}\n`);
         told = text;
@@ -116,7 +125,7 @@ function addDrain(group: Command, cli: CliContext): void {
         host = await findHost(coordinator, full);
       }
       show(host, flags, cli);
-      if (host.state === 'drained' || flags.detach === true) return;
+      if (host.state === 'drained' || isLeft) return;
       cli.stderr.write(`The drain goes on. See how far it is: doubleblind node describe ${full}\n`);
       cli.exitCode = cli.signal.aborted ? exitCodes.detached : exitCodes.failure;
     });

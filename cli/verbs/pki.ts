@@ -7,7 +7,7 @@ import type { Role } from '../../shared/pki/identity.ts';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
-import { type OutputFlags, positiveWhole, withOutput } from '../verb.ts';
+import { type DryRunFlags, type OutputFlags, positiveWhole, sayDryRun, withDryRun, withOutput } from '../verb.ts';
 
 const roles: readonly Role[] = ['coordinator', 'gpu-agent', 'evaluator', 'llm-gateway', 'nats', 'operator'];
 
@@ -29,14 +29,11 @@ const columns: readonly Column<Row>[] = [
 
 export function addPki(program: Command, cli: CliContext): void {
   const group = program.command('pki').description('certificates: init, issue, show');
-  place(group.command('init').description('make an authority and the certificates of a cluster on this machine'))
+  const init = group.command('init').description('make an authority and the certificates of a cluster on this machine');
+  withDryRun(place(init))
     .option('--host-name <name>', 'name of its gpu-agent', 'local')
-    .action(async (flags: PlaceFlags & OutputFlags & { hostName: string }) => {
-      const { createLocalPki } = await import('../../shared/pki/authority.ts');
-      await createLocalPki(findPlace(cli, flags).pkiDirectory, flags.hostName);
-      await show(cli, flags);
-    });
-  place(group.command('issue').description('make the certificate of one daemon, to be carried to its host'))
+    .action((flags: InitFlags) => initialise(cli, flags));
+  withDryRun(place(group.command('issue').description('make the certificate of one daemon, to be carried to its host')))
     .addArgument(new Argument('<role>', 'whose it is').choices(roles))
     .requiredOption('--name <name>', "the daemon's name: for a gpu-agent that of its host")
     .option('--host <name>', 'DNS name or address by which it is reached; may be repeated', repeated, [])
@@ -49,7 +46,7 @@ export function addPki(program: Command, cli: CliContext): void {
   );
 }
 
-interface IssueFlags extends PlaceFlags, OutputFlags {
+interface IssueFlags extends PlaceFlags, OutputFlags, DryRunFlags {
   readonly name: string;
   readonly host: readonly string[];
   readonly days?: number;
@@ -57,10 +54,29 @@ interface IssueFlags extends PlaceFlags, OutputFlags {
   readonly out: string;
 }
 
+interface InitFlags extends PlaceFlags, OutputFlags, DryRunFlags {
+  readonly hostName: string;
+}
+
+async function initialise(cli: CliContext, flags: InitFlags): Promise<void> {
+  const { createLocalPki, missingOfLocalPki } = await import('../../shared/pki/authority.ts');
+  const directory = findPlace(cli, flags).pkiDirectory;
+  if (flags.dryRun !== true) {
+    await createLocalPki(directory, flags.hostName);
+    await show(cli, flags);
+    return;
+  }
+  const files = missingOfLocalPki(directory, flags.hostName).flatMap((name) => [`${name}.crt`, `${name}.key`]);
+  if (flags.output === 'json') printJson(cli.stdout, { directory, files });
+  else if (files.length === 0) cli.stderr.write(`Every certificate in ${directory} is good; none would be made.\n`);
+  else for (const file of files) cli.stdout.write(`${join(directory, file)}\n`);
+  sayDryRun(cli);
+}
+
 /** The authority's key stays where it is; what is needed on the host goes into one directory. */
 async function issue(cli: CliContext, role: Role, flags: IssueFlags): Promise<void> {
   const directory = findPlace(cli, flags).pkiDirectory;
-  const { issueCertificate } = await import('../../shared/pki/authority.ts');
+  const { issueCertificate, wouldIssue } = await import('../../shared/pki/authority.ts');
   const { name, host: hosts, days } = flags;
   if (!existsSync(join(directory, 'ca.key'))) {
     throw new CliError(exitCodes.precondition, `There is no authority in ${directory}.`, [
@@ -69,16 +85,20 @@ async function issue(cli: CliContext, role: Role, flags: IssueFlags): Promise<vo
     ]);
   }
   const out = resolve(cli.cwd, flags.out);
-  mkdirSync(out, { recursive: true, mode: 0o700 });
-  const fileName = `${role}-${name}`;
-  const paths = await issueCertificate(directory, {
-    role,
-    name,
-    hosts,
-    fileName,
+  const leaf = {
+    ...{ role, name, hosts, fileName: `${role}-${name}` },
     ...(days === undefined ? {} : { days }),
     ...(flags.renew === undefined ? {} : { renew: flags.renew }),
-  });
+  };
+  if (flags.dryRun === true) {
+    const created = wouldIssue(directory, leaf);
+    if (flags.output === 'json') printJson(cli.stdout, { role, name, directory: out, created });
+    else cli.stdout.write(`${role}/${name}: ${created ? 'a new pair' : 'the pair that was issued before'} in ${out}\n`);
+    sayDryRun(cli);
+    return;
+  }
+  mkdirSync(out, { recursive: true, mode: 0o700 });
+  const paths = await issueCertificate(directory, leaf);
   for (const [from, to, mode] of [
     [paths.certificate, `${role}.crt`, 0o644],
     [paths.key, `${role}.key`, 0o600],

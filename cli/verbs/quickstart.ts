@@ -15,11 +15,11 @@ import type { Coordinator } from '../rpc/coordinator.ts';
 import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from '../run-end.ts';
 import { type SearchFlags, searchRequest, withSearch } from '../run-request.ts';
 import { runQuietly } from '../spawned.ts';
-import { type OutputFlags, withOutput } from '../verb.ts';
+import { type DryRunFlags, type OutputFlags, sayDryRun, withDryRun, withOutput } from '../verb.ts';
 import { taskScript } from './task.ts';
-import { bringUp, type UpFlags, withCluster } from './up.ts';
+import { bringUp, planUp, type UpFlags, withCluster } from './up.ts';
 
-interface Flags extends UpFlags, SearchFlags, OutputFlags {
+interface Flags extends UpFlags, SearchFlags, OutputFlags, DryRunFlags {
   readonly task: string;
   readonly model?: string;
   readonly slots?: number;
@@ -36,10 +36,14 @@ export function addQuickstart(program: Command, cli: CliContext): void {
     .command('quickstart')
     .description('set up everything, search on a packaged task, report: 16 candidates or 3 minutes')
     .option('-t, --task <name>', 'a packaged task, or one that was imported', 'digits');
-  withOutput(withCluster(withSearch(command))).action(async (flags: Flags) => {
+  withDryRun(withOutput(withCluster(withSearch(command)))).action(async (flags: Flags) => {
     checkTaskName(cli, flags.task);
     const place = findPlace(cli, flags);
     const running = runningCluster(place.stateDirectory);
+    if (flags.dryRun === true) {
+      await plan(cli, flags, running !== undefined);
+      return;
+    }
     if (running === undefined) {
       const cluster = await bringUp(cli, flags);
       try {
@@ -56,18 +60,31 @@ export function addQuickstart(program: Command, cli: CliContext): void {
   });
 }
 
+/** The cluster that would be started, and the search that would be made on it. */
+async function plan(cli: CliContext, flags: Flags, isRunning: boolean): Promise<void> {
+  if (isRunning) cli.stderr.write(`${cli.stderr.style.good('✓')} The cluster that is running already\n`);
+  else await planUp(cli, flags);
+  const { candidates, wallSeconds } = quickSearch(flags).options;
+  const ends = [
+    candidates === undefined ? '' : `${candidates} candidates`,
+    wallSeconds === undefined ? '' : duration(wallSeconds),
+  ];
+  const words = `a search on ${flags.task} that ends after ${ends.filter((end) => end !== '').join(' or ')}`;
+  cli.stderr.write(`${cli.stderr.style.accent('…')} Then ${words}\n`);
+  sayDryRun(cli);
+}
+
+function quickSearch(flags: Flags) {
+  const asked = flags.candidates !== undefined || flags.budget !== undefined;
+  return searchRequest(flags.task, { ...limits, ...(asked ? {} : defaultBudget), ...flags });
+}
+
 async function search(cli: CliContext, flags: Flags, place: Place): Promise<void> {
   const { connectCoordinator } = await import('../rpc/coordinator.ts');
   const coordinator = connectCoordinator(place);
   try {
     await importTask(cli, coordinator, flags.task, place);
-    const asked = flags.candidates !== undefined || flags.budget !== undefined;
-    const request = searchRequest(flags.task, {
-      ...limits,
-      ...(asked ? {} : defaultBudget),
-      ...flags,
-    });
-    const run = await coordinator.createRun(request);
+    const run = await coordinator.createRun(quickSearch(flags));
     const { style } = cli.stderr;
     cli.stderr.write(`${style.good('✓')} Run ${run.runId} on ${flags.task}\n`);
     const end = await followRun(cli, { coordinator, run, output: cli.stderr });

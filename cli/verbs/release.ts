@@ -3,7 +3,15 @@
 import type { Command } from 'commander';
 import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import { harmless } from '../core/text.ts';
-import { chooseCandidate, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import {
+  chooseCandidate,
+  type DryRunFlags,
+  type OutputFlags,
+  withCoordinator,
+  withDryRun,
+  withOutput,
+  withPlace,
+} from '../verb.ts';
 
 export function addRelease(program: Command, cli: CliContext): void {
   const command = program
@@ -13,12 +21,14 @@ export function addRelease(program: Command, cli: CliContext): void {
     )
     .argument('<candidate>', "candidate: its id's unique beginning, or #7 of the newest run")
     .requiredOption('--reason <text>', 'why; it is kept with the candidate');
-  withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags & { reason: string }) => {
-    const candidate = await withCoordinator(cli, flags, async (coordinator) => {
-      const { candidate: chosen } = await chooseCandidate(coordinator, id);
-      return await coordinator.releaseCandidate(chosen.candidateId, flags.reason);
-    });
-    if (flags.output === 'json') printJson(cli.stdout, candidate);
-    else cli.stdout.write(`#${candidate.number} is ${candidate.state}: ${harmless(candidate.failureMessage)}\n`);
-  });
+  withDryRun(withOutput(withPlace(command))).action(
+    async (id: string, flags: PlaceFlags & OutputFlags & DryRunFlags & { reason: string }) => {
+      const candidate = await withCoordinator(cli, flags, async (coordinator) => {
+        const { candidate: chosen } = await chooseCandidate(coordinator, id);
+        return await coordinator.releaseCandidate(chosen.candidateId, flags.reason);
+      });
+      if (flags.output === 'json') printJson(cli.stdout, candidate);
+      else cli.stdout.write(`#${candidate.number} is ${candidate.state}: ${harmless(candidate.failureMessage)}\n`);
+    },
+  );
 }

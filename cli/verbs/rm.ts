@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
-import { withCoordinator, withPlace } from '../verb.ts';
+import { type DryRunFlags, withCoordinator, withDryRun, withPlace } from '../verb.ts';
 
 export function addRm(program: Command, cli: CliContext): void {
   const command = program
@@ -16,7 +16,7 @@ Example:
   doubleblind rm digits-3f9a2c digits-77
 Old runs go by themselves where the coordinator has retention.runDays. The evaluator's ledger keeps all of its records.`,
     );
-  withPlace(command).action(async (ids: readonly string[], flags: PlaceFlags) => {
+  withDryRun(withPlace(command)).action(async (ids: readonly string[], flags: PlaceFlags & DryRunFlags) => {
     await withCoordinator(cli, flags, async (coordinator) => {
       for (const id of ids) {
         const { runId } = await coordinator.getRun(id);

@@ -7,9 +7,9 @@ import { CliError, exitCodes } from '../exit-codes.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import { type SearchFlags, searchRequest, withSearch, withSearchDetails } from '../run-request.ts';
 import { seeThrough } from '../see-through.ts';
-import { type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { type DryRunFlags, type OutputFlags, withCoordinator, withDryRun, withOutput, withPlace } from '../verb.ts';
 
-interface Flags extends PlaceFlags, OutputFlags, SearchFlags {
+interface Flags extends PlaceFlags, OutputFlags, DryRunFlags, SearchFlags {
   readonly detach?: boolean;
 }
 
@@ -19,13 +19,15 @@ export function addRun(program: Command, cli: CliContext): void {
     .description('search on a task and follow it to the end; Ctrl-C leaves it running')
     .argument('<task>', 'an imported task; doubleblind task ls lists them')
     .option('-d, --detach', "print the run's id and leave it running");
-  withOutput(withPlace(withSearchDetails(withSearch(command)))).action(async (task: string, flags: Flags) => {
-    await withCoordinator(cli, flags, async (coordinator, place) => {
-      await checkTask(coordinator, task);
-      const run = await coordinator.createRun(searchRequest(task, withoutDefault(flags)));
-      await seeThrough(cli, { coordinator, place, run }, flags);
-    });
-  });
+  withDryRun(withOutput(withPlace(withSearchDetails(withSearch(command))))).action(
+    async (task: string, flags: Flags) => {
+      await withCoordinator(cli, flags, async (coordinator, place) => {
+        await checkTask(coordinator, task);
+        const run = await coordinator.createRun(searchRequest(task, withoutDefault(flags)));
+        await seeThrough(cli, { coordinator, place, run }, flags);
+      });
+    },
+  );
 }
 
 /** commander says `true` for a --no-… flag that was not given; that is no wish. */

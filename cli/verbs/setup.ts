@@ -5,18 +5,20 @@ import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { type DoneStep, runSteps } from '../setup/step.ts';
+import { type DoneStep, type Finding, planSteps, runSteps } from '../setup/step.ts';
 import type { SetupResult } from '../setup/steps.ts';
-import { type OutputFlags, withOutput } from '../verb.ts';
+import { type DryRunFlags, type OutputFlags, sayDryRun, withDryRun, withOutput } from '../verb.ts';
 
 export function addSetup(program: Command, cli: CliContext): void {
   const command = program
     .command('setup')
     .description('bring what a local cluster needs: nats-server, Docker engine, sandbox image, certificates')
     .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
-  withOutput(command).action(async (flags: PlaceFlags & OutputFlags) => {
-    const { steps } = await setUp(cli, flags);
+  withDryRun(withOutput(command)).action(async (flags: PlaceFlags & OutputFlags & DryRunFlags) => {
+    const dry = flags.dryRun === true;
+    const steps = dry ? await planSetUp(cli, flags) : (await setUp(cli, flags)).steps;
     if (flags.output === 'json') printJson(cli.stdout, steps);
+    if (dry) sayDryRun(cli);
   });
 }
 
@@ -44,6 +46,14 @@ function isWritable(directory: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Looks at the steps: what is there, and what would be brought. Throws as `setUp` would before it brings anything. */
+export async function planSetUp(cli: CliContext, flags: PlaceFlags): Promise<readonly Finding[]> {
+  const { setupSteps } = await import('../setup/steps.ts');
+  const place = findPlace(cli, flags);
+  refuseUnusable(place.stateDirectory);
+  return await planSteps(setupSteps(cli, place, { sandboxImage: '' }), cli);
 }
 
 /** Runs the steps; what they made comes back. */

@@ -8,6 +8,7 @@ import type { Candidate, Run } from '../core/model.ts';
 import { bytes, count, dollars, duration, plural, score } from '../core/quantity.ts';
 import { harmless, indent, oneLine } from '../core/text.ts';
 import { causedBy, exitCodes } from '../exit-codes.ts';
+import { budgetWords } from '../planned-run.ts';
 import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import { renderFields } from '../terminal/table.ts';
@@ -89,7 +90,7 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['validation score', outcome === undefined ? 'sealed in the evaluator' : validationWords(outcome)],
     ['choice', outcome === undefined ? '–' : choiceSentence(outcome, candidates) || '–'],
     ['ledger head', run.verdict?.ledgerHead || '–'],
-    ['budget', budget(run)],
+    ['budget', budgetWords(run.options)],
     ['seed', String(options?.seed ?? 0)],
     ['model', options?.model || "the gateway's default"],
     [
@@ -104,18 +105,6 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
 function scoredWords(run: Run, candidates: readonly Candidate[]): string {
   const repeats = candidates.filter(({ duplicateOf }) => duplicateOf !== '').length;
   return `${run.candidatesScored} scored${repeats === 0 ? '' : `, ${repeats} of them repeat another`}`;
-}
-
-function budget(run: Run): string {
-  const { candidates = 0, wallSeconds = 0, dollars: money = 0, tokens = 0, slotHours = 0 } = run.options ?? {};
-  const parts = [
-    candidates > 0 ? `${candidates} candidates` : '',
-    wallSeconds > 0 ? duration(wallSeconds) : '',
-    money > 0 ? dollars(money) : '',
-    tokens > 0 ? `${count(tokens)} tokens` : '',
-    slotHours > 0 ? `${slotHours} slot-hours` : '',
-  ];
-  return parts.filter((part) => part !== '').join(', ') || '–';
 }
 
 function candidateText(candidate: Candidate, siblings: readonly Candidate[], cli: CliContext): string {

@@ -7,11 +7,13 @@ import { runSummary } from '../core/progress.ts';
 import { harmless } from '../core/text.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import {
+  type DryRunFlags,
   durationFlag,
   type OutputFlags,
   positiveNumber,
   positiveWhole,
   withCoordinator,
+  withDryRun,
   withOutput,
   withPlace,
 } from '../verb.ts';
@@ -47,14 +49,16 @@ export function addSteering(program: Command, cli: CliContext): void {
       .command(verb)
       .description(description)
       .argument('<run>', "run, or its id's unique beginning");
-    withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags) => {
-      const run = await withCoordinator(cli, flags, async (coordinator) => {
-        const { runId } = await coordinator.getRun(id);
-        return await act(coordinator, runId);
-      });
-      if (flags.output === 'json') printJson(cli.stdout, run);
-      else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
-    });
+    withDryRun(withOutput(withPlace(command))).action(
+      async (id: string, flags: PlaceFlags & OutputFlags & DryRunFlags) => {
+        const run = await withCoordinator(cli, flags, async (coordinator) => {
+          const { runId } = await coordinator.getRun(id);
+          return await act(coordinator, runId);
+        });
+        if (flags.output === 'json') printJson(cli.stdout, run);
+        else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
+      },
+    );
   }
   addKill(program, cli);
   addExtend(program, cli);
@@ -74,17 +78,19 @@ Examples:
   doubleblind kill digits-3f9a2c --seal    over as well, and sealed with what it has
 To let attempts hand in what they have first: doubleblind cancel digits-3f9a2c`,
     );
-  withOutput(withPlace(command)).action(async (id: string, flags: PlaceFlags & OutputFlags & { seal?: boolean }) => {
-    const run = await withCoordinator(cli, flags, async (coordinator) => {
-      const { runId } = await coordinator.getRun(id);
-      return await coordinator.killRun(runId, flags.seal === true);
-    });
-    if (flags.output === 'json') printJson(cli.stdout, run);
-    else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
-  });
+  withDryRun(withOutput(withPlace(command))).action(
+    async (id: string, flags: PlaceFlags & OutputFlags & DryRunFlags & { seal?: boolean }) => {
+      const run = await withCoordinator(cli, flags, async (coordinator) => {
+        const { runId } = await coordinator.getRun(id);
+        return await coordinator.killRun(runId, flags.seal === true);
+      });
+      if (flags.output === 'json') printJson(cli.stdout, run);
+      else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
+    },
+  );
 }
 
-interface ExtendFlags extends PlaceFlags, OutputFlags {
+interface ExtendFlags extends PlaceFlags, OutputFlags, DryRunFlags {
   readonly candidates?: number;
   readonly budget?: number;
   readonly dollars?: number;
@@ -102,7 +108,7 @@ function addExtend(program: Command, cli: CliContext): void {
     .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)
     .option('--tokens <n>', 'end when the model has written so many tokens', positiveWhole)
     .option('--slot-hours <n>', 'end when so many slot-hours are used', positiveNumber);
-  withOutput(withPlace(command)).action(async (id: string, flags: ExtendFlags) => {
+  withDryRun(withOutput(withPlace(command))).action(async (id: string, flags: ExtendFlags) => {
     const { candidates, budget: wallSeconds, dollars, tokens, slotHours } = flags;
     const run = await withCoordinator(cli, flags, async (coordinator) => {
       const { runId } = await coordinator.getRun(id);
@@ -119,15 +125,17 @@ function addSteer(program: Command, cli: CliContext): void {
     .description('tell the running attempts something, and every later one')
     .argument('<run>', "run, or its id's unique beginning")
     .argument('<guidance>', 'what they are told, for example "try gradient boosting on log targets"');
-  withOutput(withPlace(command)).action(async (id: string, guidance: string, flags: PlaceFlags & OutputFlags) => {
-    const run = await withCoordinator(cli, flags, async (coordinator) => {
-      const { runId } = await coordinator.getRun(id);
-      return await coordinator.steerRun(runId, guidance);
-    });
-    if (flags.output === 'json') printJson(cli.stdout, run);
-    else
-      cli.stdout.write(
-        `${run.runId}: running attempts hear it before their next turn, later ones are told:\n${harmless(run.options?.guidance ?? '')}\n`,
-      );
-  });
+  withDryRun(withOutput(withPlace(command))).action(
+    async (id: string, guidance: string, flags: PlaceFlags & OutputFlags & DryRunFlags) => {
+      const run = await withCoordinator(cli, flags, async (coordinator) => {
+        const { runId } = await coordinator.getRun(id);
+        return await coordinator.steerRun(runId, guidance);
+      });
+      if (flags.output === 'json') printJson(cli.stdout, run);
+      else
+        cli.stdout.write(
+          `${run.runId}: running attempts hear it before their next turn, later ones are told:\n${harmless(run.options?.guidance ?? '')}\n`,
+        );
+    },
+  );
 }

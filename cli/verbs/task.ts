@@ -10,7 +10,7 @@ import { count } from '../core/quantity.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
-import { type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { type DryRunFlags, type OutputFlags, withCoordinator, withDryRun, withOutput, withPlace } from '../verb.ts';
 
 export const taskScript = 'evaluator-node/main-task.ts';
 
@@ -44,16 +44,18 @@ export function addTask(program: Command, cli: CliContext): void {
     },
   );
   for (const [verb, description] of Object.entries(passedOn)) {
-    group
+    const command = group
       .command(verb)
       .description(description)
       .argument('[words...]')
       .allowUnknownOption()
       .helpOption(false)
-      .passThroughOptions()
-      .action(async (words: string[]) => {
-        cli.exitCode = (await runScript(cli, taskScript, [verb, ...withEvaluator(cli, verb, words)])) as ExitCode;
-      });
+      .passThroughOptions();
+    // The process behind it reads the flags itself; this one is known here as well, for help and completion.
+    (verb === 'validate' ? command : withDryRun(command)).action(async (given: string[], flags: DryRunFlags) => {
+      const words = flags.dryRun === true ? [...given, '--dry-run'] : given;
+      cli.exitCode = (await runScript(cli, taskScript, [verb, ...withEvaluator(cli, verb, words)])) as ExitCode;
+    });
   }
 }
 

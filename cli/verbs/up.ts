@@ -7,15 +7,23 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runningCluster } from '../cluster/cluster-lock.ts';
 import { sandboxEnvironment } from '../cluster/config-files.ts';
-import { daemonNames, defaultPortBase, layoutOf, localHostName } from '../cluster/layout.ts';
+import { daemonNames, defaultPortBase, type Layout, layoutOf, localHostName } from '../cluster/layout.ts';
 import { gatewaySettings, type ModelFlags, modelSource, withModel } from '../cluster/model-source.ts';
 import { type CliContext, clusterRecord, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { harmless } from '../core/text.ts';
 import { CliError, causedBy, exitCodes } from '../exit-codes.ts';
 import { dockerSocket } from '../setup/docker-engine.ts';
 import { findGpus } from '../setup/gpus.ts';
-import { type OutputFlags, positiveWhole, wholeNumber, withOutput } from '../verb.ts';
-import { setUp } from './setup.ts';
+import {
+  type DryRunFlags,
+  type OutputFlags,
+  positiveWhole,
+  sayDryRun,
+  wholeNumber,
+  withDryRun,
+  withOutput,
+} from '../verb.ts';
+import { planSetUp, setUp } from './setup.ts';
 
 export interface UpFlags extends PlaceFlags, ModelFlags {
   readonly slots?: number;
@@ -55,34 +63,70 @@ export function addUp(program: Command, cli: CliContext): void {
     .option('-s, --slots <n>', `CPU slots where there is no GPU (default ${defaultCpuSlots})`, positiveWhole)
     .option('--model <name>', 'the model of the endpoint (or DOUBLEBLIND_MODEL)')
     .option('-d, --detach', 'leave it running in the background; doubleblind down stops it');
-  withOutput(withCluster(command)).action(async (flags: UpFlags & OutputFlags & { detach?: boolean }) => {
-    const { stateDirectory } = findPlace(cli, flags);
-    const holder = runningCluster(stateDirectory);
-    if (holder !== undefined) {
-      throw new CliError(
-        exitCodes.precondition,
-        `A cluster is running in ${stateDirectory} already (process ${holder.pid}, since ${holder.startedAt}).`,
-        [
-          'Use it as it is, or stop it with: doubleblind down',
-          'A second one needs its own --state-dir and --port-base.',
-        ],
-      );
-    }
-    if (flags.detach === true) {
-      await detach(cli, flags, stateDirectory);
-      return;
-    }
-    const cluster = await bringUp(cli, flags);
-    const dashboard = `http://${cluster.dashboard}/`;
-    if (flags.output === 'json') {
-      printJson(cli.stdout, { pid: process.pid, stateDirectory, addresses: cluster.addresses, dashboard });
-    } else {
-      for (const name of daemonNames) cli.stdout.write(`${name.padEnd(12)} ${cluster.addresses[name]}\n`);
-      cli.stdout.write(`${'dashboard'.padEnd(12)} ${dashboard}\n`);
-    }
-    cli.stderr.write(cli.stderr.style.dim('Ctrl-C stops it; another terminal may say: doubleblind run digits\n'));
-    await serve(cli, cluster);
-  });
+  withDryRun(withOutput(withCluster(command))).action(
+    async (flags: UpFlags & OutputFlags & DryRunFlags & { detach?: boolean }) => {
+      const { stateDirectory } = findPlace(cli, flags);
+      const holder = runningCluster(stateDirectory);
+      if (holder !== undefined) {
+        throw new CliError(
+          exitCodes.precondition,
+          `A cluster is running in ${stateDirectory} already (process ${holder.pid}, since ${holder.startedAt}).`,
+          [
+            'Use it as it is, or stop it with: doubleblind down',
+            'A second one needs its own --state-dir and --port-base.',
+          ],
+        );
+      }
+      if (flags.dryRun === true) {
+        await planUp(cli, flags);
+        sayDryRun(cli);
+        return;
+      }
+      if (flags.detach === true) {
+        await detach(cli, flags, stateDirectory);
+        return;
+      }
+      const cluster = await bringUp(cli, flags);
+      const dashboard = `http://${cluster.dashboard}/`;
+      if (flags.output === 'json') {
+        printJson(cli.stdout, { pid: process.pid, stateDirectory, addresses: cluster.addresses, dashboard });
+      } else {
+        printAddresses(cli, cluster);
+      }
+      cli.stderr.write(cli.stderr.style.dim('Ctrl-C stops it; another terminal may say: doubleblind run digits\n'));
+      await serve(cli, cluster);
+    },
+  );
+}
+
+function printAddresses(cli: CliContext, { addresses, dashboard }: Pick<Layout, 'addresses' | 'dashboard'>): void {
+  for (const name of daemonNames) cli.stdout.write(`${name.padEnd(12)} ${addresses[name]}\n`);
+  cli.stdout.write(`${'dashboard'.padEnd(12)} http://${dashboard}/\n`);
+}
+
+/** What `up` would do: the same checks, then where each daemon would listen. */
+export async function planUp(cli: CliContext, flags: UpFlags & OutputFlags): Promise<void> {
+  const [model, wheels] = [modelSource(cli, flags), wheelFolder(cli, flags)];
+  const settings = gatewaySettings(cli, flags);
+  const steps = await planSetUp(cli, flags);
+  const { stateDirectory, pkiDirectory } = findPlace(cli, flags);
+  const layout = layoutOf(stateDirectory, pkiDirectory, flags.portBase ?? defaultPortBase);
+  const { addresses, dashboard } = layout;
+  const answers =
+    model?.model ?? (settings === undefined ? 'the offline policy' : `upstreams of ${flags.gatewayConfig}`);
+  if (flags.output === 'json') {
+    printJson(cli.stdout, {
+      stateDirectory,
+      addresses,
+      dashboard: `http://${dashboard}/`,
+      model: answers,
+      wheels,
+      steps,
+    });
+    return;
+  }
+  printAddresses(cli, layout);
+  cli.stdout.write(`${'state'.padEnd(12)} ${stateDirectory}\n${'model'.padEnd(12)} ${answers}\n`);
 }
 
 /** Set-up, then the cluster. */
@@ -101,14 +145,16 @@ export async function bringUp(cli: CliContext, flags: UpFlags): Promise<Cluster>
     sandboxEnvironment: sandboxEnvironment(cli.env),
     hostName: localHostName,
     model,
-    wheels: flags.wheels === undefined ? undefined : wheelFolder(resolve(cli.cwd, flags.wheels)),
+    wheels: wheelFolder(cli, flags),
     gatewaySettings: gatewaySettings(cli, flags),
     tracesEndpoint: flags.tracesEndpoint ?? '',
   });
 }
 
 /** Checked here, where the user is: the daemon would only fail to start. */
-function wheelFolder(path: string): string {
+function wheelFolder(cli: CliContext, { wheels }: UpFlags): string | undefined {
+  if (wheels === undefined) return undefined;
+  const path = resolve(cli.cwd, wheels);
   if (existsSync(path) && readdirSync(path).some((name) => name.endsWith('.whl'))) return path;
   throw new CliError(exitCodes.usage, `There are no wheels in ${path}.`, [`Fill it: pip download -d ${path} NAME …`]);
 }

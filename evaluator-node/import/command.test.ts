@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -47,6 +47,37 @@ test('a plain Kaggle folder becomes a task with init and is imported once', asyn
   expect(JSON.parse((await run('ls', '--state-dir', state, '-o', 'json')).stdout)).toMatchObject([
     { name: 'my-digits' },
   ]);
+});
+
+test('--dry-run checks and tells all of it, and writes nothing', async () => {
+  const home = await temporary();
+  const state = join(home, 'evaluator');
+  const everything = async (of: string): Promise<string[]> => (await readdir(of, { recursive: true })).sort();
+  const directory = await plainFolder();
+  const files = await everything(directory);
+  const init = ['init', directory, '--target', 'digit', '--grader', 'grade.py', '--better', 'lower', '--dry-run'];
+  expect(await run(...init)).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/Would write .*task\.yaml and .*grade\.py\. Dry run/),
+  });
+  expect(await run('init', directory, '--target', 'number', '--metric', 'log-loss', '--dry-run')).toMatchObject({
+    exitCode: 6,
+  });
+  expect(await everything(directory)).toEqual(files);
+  const imports = ['import', packaged, '--state-dir', state];
+  expect((await run(...imports, '--dry-run')).stdout).toMatch(/digits[\s\S]*would be imported\. Dry run/);
+  expect(await run('rekey', '--state-dir', state, '--dry-run')).toMatchObject({ exitCode: 6 });
+  expect(await everything(home)).toEqual([]);
+  await run(...imports);
+  const after = await everything(home);
+  const keys = await readFile(join(state, 'keys', 'labels-search.key'), 'utf8');
+  expect(JSON.parse((await run(...imports, '--dry-run', '-o', 'json')).stdout)).toMatchObject({ outcome: 'unchanged' });
+  expect((await run('rekey', '--state-dir', state, '--dry-run')).stdout).toMatch(
+    /labels-validation\.key would be replaced/,
+  );
+  expect(await everything(home)).toEqual(after);
+  expect(await readFile(join(state, 'keys', 'labels-search.key'), 'utf8')).toBe(keys);
+  expect((await run('import', join(home, 'nowhere'), '--state-dir', state, '--dry-run')).exitCode).toBe(3);
 });
 
 test('rekey gives the labels new keys, says where they are, and the task is there as before', async () => {

@@ -10,8 +10,9 @@ import { metricNames } from '../core/metrics/registry.ts';
 import type { Rehearsal } from '../grader/rehearsal.ts';
 import { LabelKeyError, type LabelKeyPaths, labelKeyPaths } from '../vault/label-keys.ts';
 import { openVault } from '../vault/vault.ts';
+import { type VaultView, viewVault } from '../vault/vault-view.ts';
 import { checkGrader, type GraderCheck } from './grader-check.ts';
-import { checkFolder, importTask } from './import-task.ts';
+import { checkFolder, importTask, outcomeOf } from './import-task.ts';
 import { AlreadyInitialised, initTask } from './init.ts';
 import type { TaskPlan } from './plan.ts';
 import { describeProblem, ImportError } from './problem.ts';
@@ -24,14 +25,16 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--name NAME] [-o json|table]
-       task init DIR --grader FILE.py[:FUNCTION] --better lower|higher [--target COLUMN]… [--id COLUMN] [--name NAME]
+const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--name NAME] [--dry-run] [-o json|table]
+       task init DIR --grader FILE.py[:FUNCTION] --better lower|higher [--target COLUMN]… [--id COLUMN] [--name NAME] [--dry-run]
        task validate DIR [--no-grader] [--config FILE] [-o json|table]
-       task import DIR [--config FILE | --state-dir DIR] [-o json|table]
+       task import DIR [--config FILE | --state-dir DIR] [--dry-run] [-o json|table]
        task ls [--config FILE | --state-dir DIR] [-o json|table]
-       task rekey [--config FILE | --state-dir DIR] [-o json|table]
+       task rekey [--config FILE | --state-dir DIR] [--dry-run] [-o json|table]
 metrics: ${metricNames.join(', ')}
 `;
+
+const nothingWritten = 'Dry run: nothing was written.\n';
 
 interface Options {
   readonly output: 'json' | 'table';
@@ -42,6 +45,8 @@ interface Options {
   readonly better?: 'lower' | 'higher';
   /** False where a task's own grader is not to be run. */
   readonly runsGrader: boolean;
+  /** True where nothing is to be written. */
+  readonly dryRun: boolean;
   readonly config?: string;
   readonly id?: string;
   readonly name?: string;
@@ -102,8 +107,22 @@ function readOptions(
   const configured = needsState ? configuredState(values, env) : undefined;
   const { target: targets, metric, grader, better, config, id, name } = values;
   const runsGrader = values['no-grader'] !== true;
+  const dryRun = values['dry-run'] === true;
   const directory = positionals[0] ?? '';
-  const options = { output, directory, targets, metric, grader, better, runsGrader, config, id, name, ...configured };
+  const options = {
+    output,
+    directory,
+    targets,
+    metric,
+    grader,
+    better,
+    runsGrader,
+    dryRun,
+    config,
+    id,
+    name,
+    ...configured,
+  };
   return JSON.parse(JSON.stringify(options)) as Options;
 }
 
@@ -139,6 +158,7 @@ function parseTaskArgs(argv: readonly string[]) {
       grader: text,
       better: text,
       'no-grader': { type: 'boolean' },
+      'dry-run': { type: 'boolean' },
       id: text,
       name: text,
       'state-dir': text,
@@ -149,19 +169,21 @@ function parseTaskArgs(argv: readonly string[]) {
 }
 
 async function runInit(options: Options): Promise<Output> {
-  const { directory, targets, metric = '', grader, better, id, name } = options;
+  const { directory, targets, metric = '', grader, better, id, name, dryRun } = options;
   const optional = {
     ...(targets === undefined ? {} : { targets }),
     ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { name }),
   };
   const scoring = grader === undefined ? { metric } : { grader, lowerIsBetter: better === 'lower' };
-  const made = await initTask({ directory, scoring, ...optional });
+  const made = await initTask({ directory, scoring, dryRun, ...optional });
   const report = reportOf(made.plan);
   const { grader: own } = made;
   const written = own?.content === undefined ? [] : [join(directory, own.file)];
   if (options.output === 'json') return { stdout: json({ path: made.path, grader: own?.file ?? null, ...report }) };
-  const words = `Wrote ${[made.path, ...written].join(' and ')}.`;
+  const files = [made.path, ...written].join(' and ');
+  if (dryRun) return { stdout: `${reportText(report)}Would write ${files}. ${nothingWritten}`, stderr: '' };
+  const words = `Wrote ${files}.`;
   const change = own?.isScaffold === true ? ` Change ${own.file} to what the task is about.` : '';
   const verb = grader === undefined ? 'import' : 'validate';
   return { stdout: `${reportText(report)}${words}${change} Next: \`doubleblind task ${verb} ${directory}\`\n` };
@@ -187,22 +209,33 @@ async function graderCheck(
  * The vault of that directory, which may be a new one. `--state-dir` names the evaluator's own directory here and a whole
  * cluster's elsewhere: the one given for the other would be a second vault that no daemon reads.
  */
-function vaultIn({ stateDirectory = '', keys }: Options): ReturnType<typeof openVault> {
+function vaultIn(options: Options): ReturnType<typeof openVault> {
+  const { stateDirectory = '', keys } = options;
+  refuseOther(stateDirectory);
+  return openVault(stateDirectory, keys === undefined ? {} : { keys });
+}
+
+/** The same for a look. */
+function viewIn({ stateDirectory = '' }: Options): VaultView | undefined {
+  refuseOther(stateDirectory);
+  return viewVault(stateDirectory);
+}
+
+function refuseOther(stateDirectory: string): void {
   const has = (...path: string[]): boolean => existsSync(join(stateDirectory, ...path));
   const meant = (directory: string): UsageError =>
     new UsageError(`${stateDirectory} is not the evaluator's state directory: ${directory} is; give that one`);
   if (!has('vault.sqlite') && has('evaluator', 'vault.sqlite')) throw meant(join(stateDirectory, 'evaluator'));
   if (!has('vault.sqlite') && has('..', 'vault.sqlite')) throw meant(join(stateDirectory, '..'));
-  return openVault(stateDirectory, keys === undefined ? {} : { keys });
 }
 
 async function runImport(options: Options, rehearsalOf: RehearsalOf): Promise<Output> {
+  if (options.dryRun) return await planImport(options, rehearsalOf);
   const vault = vaultIn(options);
   try {
     const { kind, task, plan, ...imported } = await importTask(vault, options.directory);
     const check = kind === 'unchanged' ? undefined : await graderCheck(plan, options, rehearsalOf);
-    const unfit = check?.problem === undefined ? [] : [describeProblem(check.problem)];
-    const warnings = [...imported.warnings, ...unfit, ...(check?.warnings ?? [])];
+    const warnings = [...imported.warnings, ...graderWarnings(check)];
     const { name } = task.description;
     const told = {
       imported: `Imported the task ${name}.`,
@@ -216,6 +249,35 @@ async function runImport(options: Options, rehearsalOf: RehearsalOf): Promise<Ou
     return { stdout: options.output === 'json' ? json(data) : `${words.join('\n')}\n` };
   } finally {
     vault.close();
+  }
+}
+
+function graderWarnings(check: GraderCheck | undefined): readonly string[] {
+  const unfit = check?.problem === undefined ? [] : [describeProblem(check.problem)];
+  return [...unfit, ...(check?.warnings ?? [])];
+}
+
+/** The same checks, and a look into the vault. */
+async function planImport(options: Options, rehearsalOf: RehearsalOf): Promise<Output> {
+  const vault = viewIn(options);
+  try {
+    const plan = await checkFolder(options.directory);
+    const { settings, contentDigest } = plan.folder;
+    const { name } = settings;
+    const outcome = outcomeOf(vault?.currentVersion(name), vault?.findContent(name, contentDigest));
+    const check = outcome === 'unchanged' ? undefined : await graderCheck(plan, options, rehearsalOf);
+    const report = reportOf(plan, check);
+    const warnings = [...plan.warnings, ...graderWarnings(check)];
+    if (options.output === 'json') return { stdout: json({ outcome, ...report, warnings }) };
+    const told = {
+      imported: `The task ${name} would be imported.`,
+      newVersion: `A new version of the task ${name} would be imported; runs that began before keep the old one.`,
+      restored: `The task ${name} would be an earlier version again, which was imported before.`,
+      unchanged: `The task ${name} is already imported; nothing would change.`,
+    }[outcome];
+    return { stdout: `${reportText(report)}${told} ${nothingWritten}` };
+  } finally {
+    vault?.close();
   }
 }
 
@@ -241,16 +303,34 @@ async function runList(options: Options): Promise<Output> {
 }
 
 async function runRekey(options: Options): Promise<Output> {
+  if (options.dryRun) return planRekey(options);
   const vault = vaultIn(options);
   try {
     vault.changeKeys();
     const { keys } = options;
     if (options.output === 'json') return { stdout: json({ keys }) };
-    const where = [keys?.search, keys?.validation].filter((path) => path !== undefined).join(' and ');
-    return { stdout: `The labels have new keys: ${where}. Back them up, and start the evaluator again.\n` };
+    return { stdout: `The labels have new keys: ${keyFiles(options)}. Back them up, and start the evaluator again.\n` };
   } finally {
     vault.close();
   }
+}
+
+function planRekey(options: Options): Output {
+  const { keys, stateDirectory = '' } = options;
+  const vault = viewIn(options);
+  if (vault === undefined)
+    throw new LabelKeyError(`there is no vault in ${stateDirectory}, so it has no keys to change`);
+  try {
+    if (keys !== undefined) vault.checkKeyChange(keys);
+    if (options.output === 'json') return { stdout: json({ keys }) };
+    return { stdout: `The keys in ${keyFiles(options)} would be replaced. ${nothingWritten}` };
+  } finally {
+    vault.close();
+  }
+}
+
+function keyFiles({ keys }: Options): string {
+  return [keys?.search, keys?.validation].filter((path) => path !== undefined).join(' and ');
 }
 
 function render(options: Options, report: TaskReport, last: string): string {

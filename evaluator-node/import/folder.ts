@@ -52,14 +52,21 @@ export interface TaskFolder {
   readonly contentDigest: string;
 }
 
-/** Reads everything that the folder's task.yaml names, or the given text in its place. */
-export async function readFolder(directory: string, yaml?: string): Promise<Result<TaskFolder, Problem[]>> {
-  const text = yaml ?? (await readOptional(join(directory, settingsFile)))?.toString('utf8');
+/** What is going to be written into a folder, to be read as if it were there. */
+export interface Unwritten {
+  readonly yaml: string;
+  /** By path in the folder. */
+  readonly files: ReadonlyMap<string, Buffer>;
+}
+
+/** Reads everything that the folder's task.yaml names, or what is going to be written in its place. */
+export async function readFolder(directory: string, unwritten?: Unwritten): Promise<Result<TaskFolder, Problem[]>> {
+  const text = unwritten?.yaml ?? (await readOptional(join(directory, settingsFile)))?.toString('utf8');
   if (text === undefined || !(await isDirectory(directory))) return err([await settingsMissing(directory)]);
   const settings = readSettings(text);
   if (!settings.ok) return settings;
   const layout = await findLayout(directory, settings.value);
-  const files = new FolderFiles(directory, layout.publicFolder);
+  const files = new FolderFiles(directory, layout.publicFolder, unwritten?.files);
   const train = await files.table(layout.train);
   const test = await files.table(layout.test);
   const sample = await files.table(layout.sample);
@@ -109,10 +116,12 @@ class FolderFiles {
   readonly digests: Record<string, string> = {};
   readonly #directory: string;
   readonly #publicFolder: string;
+  readonly #unwritten: ReadonlyMap<string, Buffer>;
 
-  constructor(directory: string, publicFolder: string) {
+  constructor(directory: string, publicFolder: string, unwritten: ReadonlyMap<string, Buffer> = new Map()) {
     this.#directory = directory;
     this.#publicFolder = publicFolder;
+    this.#unwritten = unwritten;
   }
 
   async table(file: string): Promise<Table | undefined> {
@@ -168,7 +177,7 @@ class FolderFiles {
     }
     const path = join(this.#directory, folder, file);
     if (await this.leadsOut(file, path)) return;
-    const bytes = await readOptional(path);
+    const bytes = this.#unwritten.get(file) ?? (await readOptional(path));
     if (bytes === undefined) {
       const message = 'the file is missing, is no regular file, or cannot be read';
       this.problems.push({ file, message, remedy: missingRemedy(file) });

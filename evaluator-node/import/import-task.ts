@@ -39,10 +39,9 @@ export async function importTask(
   const plan = await checkFolder(directory);
   const { name } = plan.folder.settings;
   const { contentDigest } = plan.folder;
-  const current = vault.findTask(name);
   const known = vault.findContent(name, contentDigest);
+  const kind = outcomeOf(vault.findTask(name)?.version, known);
   if (known !== undefined) {
-    const kind = known === current?.version ? 'unchanged' : 'restored';
     vault.makeCurrent(name, known);
     return { kind, task: stored(vault, known), warnings: plan.warnings, plan };
   }
@@ -65,8 +64,13 @@ export async function importTask(
       ...hiddenTruth(plan, bundle),
     },
   });
-  const kind = current === undefined ? 'imported' : 'newVersion';
   return { kind, task: stored(vault, version), warnings: plan.warnings, plan };
+}
+
+/** What an import of content comes to: `known` is the version that has it already, `current` the one that new runs get. */
+export function outcomeOf(current: string | undefined, known: string | undefined): ImportOutcome['kind'] {
+  if (known !== undefined) return known === current ? 'unchanged' : 'restored';
+  return current === undefined ? 'imported' : 'newVersion';
 }
 
 /** The official test rows in the order of the sample submission. */

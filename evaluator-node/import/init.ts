@@ -1,9 +1,9 @@
 // `task init`: writes a task.yaml for a plain Kaggle folder, after a look at its columns; and a grade.py where one is asked for.
 
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { findMetric } from '../core/metrics/registry.ts';
-import { readFolder } from './folder.ts';
+import { readFolder, type Unwritten } from './folder.ts';
 import { findLayout, type TaskLayout } from './layout.ts';
 import { type NewGrader, newGrader } from './new-grader.ts';
 import { planTask, type TaskPlan } from './plan.ts';
@@ -19,6 +19,8 @@ export interface InitRequest {
   readonly scoring: { readonly metric: string } | { readonly grader: string; readonly lowerIsBetter: boolean };
   readonly id?: string;
   readonly name?: string;
+  /** Checks all of it and writes nothing. */
+  readonly dryRun?: boolean;
 }
 
 /** There is a task.yaml already. */
@@ -46,20 +48,26 @@ export async function initTask(request: InitRequest): Promise<Initialised> {
   }
   const guessed = await guess(request);
   const grader = await graderOf(request, guessed);
-  if (grader?.content === undefined) return { ...(await writeTask(request, guessed, grader)), ...known(grader) };
-  const goal = join(request.directory, grader.file);
-  // 'wx' in both places: whoever wrote one in the meantime keeps it.
-  await writeFile(goal, grader.content, { flag: 'wx' });
-  try {
-    return { ...(await writeTask(request, guessed, grader)), ...known(grader) };
-  } catch (error) {
-    await rm(goal);
-    throw error;
-  }
+  const yaml = settingsText(request, guessed, grader);
+  const added = grader?.content === undefined ? new Map<string, Buffer>() : new Map([[grader.file, grader.content]]);
+  const plan = await planOf(request.directory, { yaml, files: added });
+  if (request.dryRun !== true)
+    await writeAll(request.directory, new Map([...added, [settingsFile, Buffer.from(yaml)]]));
+  return { path, plan, ...(grader === undefined ? {} : { grader }) };
 }
 
-function known(grader: NewGrader | undefined): { grader?: NewGrader } {
-  return grader === undefined ? {} : { grader };
+/** All of them or none. 'wx': whoever wrote one in the meantime keeps it. */
+async function writeAll(directory: string, files: ReadonlyMap<string, Buffer>): Promise<void> {
+  const written: string[] = [];
+  try {
+    for (const [file, content] of files) {
+      await writeFile(join(directory, file), content, { flag: 'wx' });
+      written.push(file);
+    }
+  } catch (error) {
+    for (const file of written) await rm(join(directory, file));
+    throw error;
+  }
 }
 
 async function graderOf({ scoring, directory }: InitRequest, guessed: Guess): Promise<NewGrader | undefined> {
@@ -69,21 +77,12 @@ async function graderOf({ scoring, directory }: InitRequest, guessed: Guess): Pr
   return grader;
 }
 
-async function writeTask(
-  request: InitRequest,
-  guessed: Guess,
-  grader: NewGrader | undefined,
-): Promise<{ path: string; plan: TaskPlan }> {
-  const path = join(request.directory, settingsFile);
-  const content = settingsText(request, guessed, grader);
-  const folder = await readFolder(request.directory, content);
-  if (!folder.ok) throw new ImportError(request.directory, folder.error);
+async function planOf(directory: string, unwritten: Unwritten): Promise<TaskPlan> {
+  const folder = await readFolder(directory, unwritten);
+  if (!folder.ok) throw new ImportError(directory, folder.error);
   const plan = planTask(folder.value);
-  if (Array.isArray(plan)) throw new ImportError(request.directory, plan);
-  const file = await open(path, 'wx');
-  await file.writeFile(content);
-  await file.close();
-  return { path, plan: plan as TaskPlan };
+  if (Array.isArray(plan)) throw new ImportError(directory, plan);
+  return plan as TaskPlan;
 }
 
 interface Guess {

@@ -84,11 +84,18 @@ export async function createAuthority(directory: string): Promise<CertificatePat
   return { ...paths, created: true };
 }
 
+/** True where `issueCertificate` would make a new pair now. */
+export function wouldIssue(directory: string, options: LeafOptions): boolean {
+  const { certificate } = loadAuthority(directory);
+  const paths = pathsOf(directory, options.fileName ?? options.role);
+  return options.renew === true || !isStillGood(paths, options, certificate);
+}
+
 /** Issues <directory>/<role>.crt and .key, unless a fitting one is there that is good for another 30 days. */
 export async function issueCertificate(directory: string, options: LeafOptions): Promise<CertificatePaths> {
   const paths = pathsOf(directory, options.fileName ?? options.role);
+  if (!wouldIssue(directory, options)) return { ...paths, created: false };
   const authority = loadAuthority(directory);
-  if (options.renew !== true && isStillGood(paths, options, authority.certificate)) return { ...paths, created: false };
   const keys = await generateKeys();
   const issuer = {
     publicKey: await importPublic(authority.certificate),
@@ -118,6 +125,18 @@ export async function issueCertificate(directory: string, options: LeafOptions):
 /** The authority and all leaves of a cluster on one machine; `hostName` is the name of its only gpu-agent. */
 export async function createLocalPki(directory: string, hostName: string): Promise<void> {
   await createAuthority(directory);
+  for (const leaf of localLeaves(hostName)) await issueCertificate(directory, leaf);
+}
+
+/** Names of the files, without extension, that `createLocalPki` would make now. */
+export function missingOfLocalPki(directory: string, hostName: string): string[] {
+  const leaves = localLeaves(hostName);
+  const { certificate, key } = pathsOf(directory, 'ca');
+  if (!existsSync(certificate) || !existsSync(key)) return ['ca', ...leaves.map(({ role }) => role)];
+  return leaves.filter((leaf) => wouldIssue(directory, leaf)).map(({ role }) => role);
+}
+
+function localLeaves(hostName: string): LeafOptions[] {
   const names: Record<Role, string> = {
     coordinator: 'local',
     'gpu-agent': hostName,
@@ -126,9 +145,7 @@ export async function createLocalPki(directory: string, hostName: string): Promi
     nats: 'local',
     operator: 'local',
   };
-  for (const [role, name] of Object.entries(names) as [Role, string][]) {
-    await issueCertificate(directory, { role, name, hosts: [] });
-  }
+  return (Object.entries(names) as [Role, string][]).map(([role, name]) => ({ role, name, hosts: [] }));
 }
 
 /** What a PEM certificate says. */

@@ -8,6 +8,7 @@
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 
 export type SqlValue = SQLInputValue;
 type Row = Record<string, unknown>;
@@ -37,6 +38,8 @@ export interface DatabaseOptions {
   readonly path: string;
   /** SQL scripts, oldest first; never change one that was released, append another. */
   readonly migrations: readonly string[];
+  /** For those who only look: the file is there and stays as it is, its version included. */
+  readonly readOnly?: boolean;
 }
 
 /** Most statements kept prepared; a daemon uses a few dozen different ones. */
@@ -44,6 +47,7 @@ const preparedLimit = 200;
 
 /** Opens or creates a database and brings it to the newest version. */
 export function openDatabase(options: DatabaseOptions): Database {
+  if (options.readOnly === true) return openForReading(options);
   const inMemory = options.path === ':memory:';
   if (!inMemory) mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
   const isNew = !inMemory && !existsSync(options.path);
@@ -59,13 +63,29 @@ export function openDatabase(options: DatabaseOptions): Database {
   return wrap(connection);
 }
 
-function migrate(connection: DatabaseSync, options: DatabaseOptions): void {
-  const version = Number(connection.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-  if (version > options.migrations.length) {
-    throw new Error(
-      `it has version ${version} and this program knows only ${options.migrations.length}: start a newer program`,
-    );
+function openForReading({ path, migrations }: DatabaseOptions): Database {
+  // Where nobody else has it open it is taken as it lies there, or reading alone would leave files for a log beside it.
+  const file = pathToFileURL(path);
+  if (!existsSync(`${path}-wal`)) file.searchParams.set('immutable', '1');
+  const connection = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+  try {
+    refuseNewer(connection, migrations);
+  } catch (error) {
+    connection.close();
+    throw new Error(`cannot open the database ${path}`, { cause: error });
   }
+  return wrap(connection);
+}
+
+/** Its version, where this program knows it. */
+function refuseNewer(connection: DatabaseSync, migrations: readonly string[]): number {
+  const version = Number(connection.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+  if (version <= migrations.length) return version;
+  throw new Error(`it has version ${version} and this program knows only ${migrations.length}: start a newer program`);
+}
+
+function migrate(connection: DatabaseSync, options: DatabaseOptions): void {
+  const version = refuseNewer(connection, options.migrations);
   options.migrations.slice(version).forEach((script, index) => {
     connection.exec('BEGIN IMMEDIATE');
     try {
