@@ -1,6 +1,7 @@
 // The common parts of verbs: their flags, the connection, and the choice of a run or candidate by a prefix of its id.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { isId } from '../shared/core/ids.ts';
 import { type CliContext, findPlace, type Place, type PlaceFlags } from './context.ts';
 import type { Candidate, Run } from './core/model.ts';
 import { parseBytes, parseDuration } from './core/quantity.ts';
@@ -115,6 +116,20 @@ export function positiveWhole(text: string): number {
   const value = wholeNumber(text);
   if (value === 0) throw new InvalidArgumentError('It must be at least 1.');
   return value;
+}
+
+/** The name in a certificate. It stands in NATS subjects, where a dot would part it. */
+export function certificateName(text: string): string {
+  if (isId(text)) return text;
+  const better = text.replaceAll('.', '-');
+  const hint = isId(better) ? `, such as ${better}; DNS names and addresses go elsewhere` : '';
+  throw new InvalidArgumentError(`It must be a name of letters, digits, - and _${hint}.`);
+}
+
+/** The same, several with commas. */
+export function certificateNames(text: string): string[] {
+  const names = text.split(',').filter((name) => name !== '');
+  return names.map(certificateName);
 }
 
 export function positiveNumber(text: string): number {

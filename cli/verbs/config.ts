@@ -10,7 +10,7 @@ import { configPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
 import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
-import { type OutputFlags, withOutput } from '../verb.ts';
+import { certificateName, certificateNames, type OutputFlags, withOutput } from '../verb.ts';
 import { addConfigCheck, roles } from './config-check.ts';
 import { addConfigNetwork } from './config-network.ts';
 
@@ -46,8 +46,12 @@ export function addConfig(program: Command, cli: CliContext): void {
   group
     .command('nats')
     .description('print the configuration of a nats-server: who may publish and read what, by certificate')
-    .requiredOption('--hosts <names>', 'names of the gpu-agents, as in their certificates, with commas')
-    .option('--coordinator <name>', 'name of the coordinator, as in its certificate', 'local')
+    .requiredOption(
+      '--hosts <names>',
+      'names of the gpu-agents, as in their certificates, with commas',
+      certificateNames,
+    )
+    .option('--coordinator <name>', 'name of the coordinator, as in its certificate', certificateName, 'local')
     .option('--listen <host:port>', 'where it listens', '0.0.0.0:7445')
     .option('--store-dir <dir>', 'directory of JetStream', '/var/lib/nats')
     .option('--server-name <name>', 'unique name of the server', 'doubleblind')
@@ -62,20 +66,19 @@ export function addConfig(program: Command, cli: CliContext): void {
         certificate: join(certificates, 'nats.crt'),
         key: key ?? join(certificates, 'nats.key'),
       };
-      const names = hosts.split(',').filter((name) => name !== '');
       if ((clusterListen === undefined) !== (routes === undefined)) {
         throw new CliError(exitCodes.usage, 'A server of a cluster needs both --cluster-listen and --routes.');
       }
       const cluster =
         clusterListen === undefined ? {} : { cluster: { listen: clusterListen, routes: (routes ?? '').split(',') } };
       const server = { listen, tls, storeDirectory: storeDir, serverName, ...cluster };
-      cli.stdout.write(renderNatsServerConfig({ ...server, hosts: names, coordinator }));
+      cli.stdout.write(renderNatsServerConfig({ ...server, hosts, coordinator }));
     });
 }
 
 interface NatsFlags {
   readonly key?: string;
-  readonly hosts: string;
+  readonly hosts: readonly string[];
   readonly coordinator: string;
   readonly listen: string;
   readonly storeDir: string;

@@ -34,6 +34,15 @@ test('pki issue makes what another host needs, and nothing that would let it iss
   expect(keyOf()).not.toBe(first);
 });
 
+test('a DNS name for a name is refused with what would do, before anything is made', async () => {
+  const issue = ['pki', 'issue', 'gpu-agent', '--name', 'gpu-1.lan', '--pki-dir', directory, '--out', directory];
+  for (const words of [issue, ['config', 'nats', '--hosts', 'gpu-1.lan']]) {
+    const seen = await runVerb(words);
+    expect(seen.code).toBe(2);
+    expect(seen.stderr).toContain('such as gpu-1-lan');
+  }
+});
+
 test('without an authority pki issue says where it looked and how to make one', async () => {
   const seen = await runVerb(['pki', 'issue', 'evaluator', '--name', 'e', '--pki-dir', directory, '--out', directory]);
   expect(seen.code).toBe(6);

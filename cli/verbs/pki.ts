@@ -7,7 +7,15 @@ import type { Role } from '../../shared/pki/identity.ts';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
-import { type DryRunFlags, type OutputFlags, positiveWhole, sayDryRun, withDryRun, withOutput } from '../verb.ts';
+import {
+  certificateName,
+  type DryRunFlags,
+  type OutputFlags,
+  positiveWhole,
+  sayDryRun,
+  withDryRun,
+  withOutput,
+} from '../verb.ts';
 
 const roles: readonly Role[] = ['coordinator', 'gpu-agent', 'evaluator', 'llm-gateway', 'nats', 'operator'];
 
@@ -31,11 +39,15 @@ export function addPki(program: Command, cli: CliContext): void {
   const group = program.command('pki').description('certificates: init, issue, show');
   const init = group.command('init').description('make an authority and the certificates of a cluster on this machine');
   withDryRun(place(init))
-    .option('--host-name <name>', 'name of its gpu-agent', 'local')
+    .option('--host-name <name>', 'name of its gpu-agent', certificateName, 'local')
     .action((flags: InitFlags) => initialise(cli, flags));
   withDryRun(place(group.command('issue').description('make the certificate of one daemon, to be carried to its host')))
     .addArgument(new Argument('<role>', 'whose it is').choices(roles))
-    .requiredOption('--name <name>', "the daemon's name: for a gpu-agent that of its host")
+    .requiredOption(
+      '--name <name>',
+      "the daemon's name: for a gpu-agent that of its host, without dots",
+      certificateName,
+    )
     .option('--host <name>', 'DNS name or address by which it is reached; may be repeated', repeated, [])
     .option('--days <days>', 'days of validity (default 365)', positiveWhole)
     .option('--renew', 'a new pair, though the one that was issued is good for more than 30 days')

@@ -2,7 +2,7 @@
 // and against what is in the image: the settings are taken, the files that are run exist.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
@@ -70,13 +70,12 @@ const volume = z.union([
   z.strictObject({ name: text, configMap: z.strictObject({ name: text }) }),
   z.strictObject({
     name: text,
-    secret: z.strictObject({ secretName: text, defaultMode: z.number().int().max(0o777) }),
+    hostPath: z.strictObject({ path: text, type: z.enum(['Directory', 'DirectoryOrCreate', 'Socket']) }),
   }),
   z.strictObject({
     name: text,
-    hostPath: z.strictObject({ path: text, type: z.enum(['DirectoryOrCreate', 'Socket']) }),
+    emptyDir: z.strictObject({ medium: z.literal('Memory').optional(), sizeLimit: quantity }),
   }),
-  z.strictObject({ name: text, emptyDir: z.strictObject({ sizeLimit: quantity }) }),
 ]);
 const pod = z.strictObject({
   nodeSelector: labels,
@@ -132,7 +131,8 @@ test('the manifests have no member that Kubernetes does not know, and belong tog
 test("only the proxy's container has the engine's socket, and it takes its settings", () => {
   const env = Object.fromEntries((proxy?.env ?? []).flatMap((one) => ('value' in one ? [[one.name, one.value]] : [])));
   const config = loadConfig({ role: 'sandbox-proxy', schema: proxyConfigSchema, argv: [], env, files: [] });
-  expect(config.mountProof).toBe(false);
+  expect(config).toMatchObject({ mountProof: false, image: 'doubleblind/sandbox-cuda' });
+  expect(existsSync(join(root, 'deploy/docker/sandbox-cuda.Dockerfile'))).toBe(true);
   const mountsOf = (one: typeof proxy): string[] => (one?.volumeMounts ?? []).map((mount) => mount.mountPath);
   expect(mountsOf(proxy)).toEqual(
     expect.arrayContaining([config.docker.socket, config.agentStateDirectory, dirname(config.listen)]),
@@ -151,12 +151,30 @@ test('the agent takes the settings and the environment that it is given', () => 
     String(value),
   ]);
   const config = loadConfig({ role: 'gpu-agent', schema: configSchema, argv, env, files: [] });
-  expect(config).toMatchObject({ advertise: 'gpu-1:7442', tls: { key: '/etc/doubleblind/pki/gpu-1.key' } });
+  expect(config).toMatchObject({ advertise: 'gpu-1:7442', tls: { key: '/run/doubleblind-pki/gpu-agent.key' } });
   const mounts = (agent?.volumeMounts ?? []).map((mount) => mount.mountPath);
   expect(mounts).toContain(config.stateDirectory);
   expect(mounts).toContain(dirname(config.sandbox.proxySocket));
   for (const one of [agent?.startupProbe, agent?.livenessProbe, agent?.readinessProbe])
     expect(one?.exec.command.at(-1)).toBe(String(config.metricsPort));
+});
+
+test("a node's own key reaches its agent alone: no Secret holds keys, and no volume is shared but the socket's and the state's", () => {
+  const { volumes, initContainers } = agents.spec.template.spec;
+  expect(volumes.filter((one) => 'secret' in one)).toEqual([]);
+  const copying = initContainers.find((one) => one.name === 'certificate');
+  // What `pki issue gpu-agent` writes, and what the agent is told.
+  const files = (copying?.command ?? []).filter((word) => word.startsWith('/etc/'));
+  expect(files.map((path) => basename(path))).toEqual(['ca.crt', 'gpu-agent.crt', 'gpu-agent.key']);
+  const target = (copying?.command ?? []).find((word) => word.startsWith('--target-directory='))?.split('=')[1] ?? '';
+  const told = (agent?.env ?? []).flatMap((one) =>
+    'value' in one && one.name.startsWith('DOUBLEBLIND_TLS_') ? [one.value] : [],
+  );
+  expect(told).toEqual(files.map((path) => join(target, basename(path))));
+  const mounted = [agent, proxy].map((one) => new Set((one?.volumeMounts ?? []).map((mount) => mount.name)));
+  const [first = new Set(), second = new Set()] = mounted;
+  expect([...first].filter((name) => second.has(name))).toEqual(['state', 'sandbox']);
+  expect(second).not.toContain('pki');
 });
 
 /** `{a: {bC: 1}}` → `{'a-b-c': 1}`, the names of flags. */

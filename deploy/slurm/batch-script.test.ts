@@ -1,7 +1,16 @@
 // The batch script under a stand-in for Node that notes how it was called: flags that the agent takes, and a drain at the time limit.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -78,10 +87,27 @@ test('the agent gets flags and an environment that it takes, and drains when Slu
     files: [],
   });
   expect(proxy.listen).toBe(config.sandbox.proxySocket);
+  expect(proxy.image).toBe('doubleblind/sandbox-cuda');
   expect(proxy.agentStateDirectory).toBe(config.stateDirectory);
   child.kill('SIGTERM');
   expect(await done).toEqual({ code: 0, stderr: '' });
   expect(readFileSync(join(directory, 'ended'), 'utf8')).toBe('drained\n');
+});
+
+test('a state directory that others may change, or that only points elsewhere, is not used', async () => {
+  mkdirSync(join(directory, 'pki/gpu-1'), { recursive: true });
+  for (const file of ['ca.crt', 'gpu-agent.crt', 'gpu-agent.key'])
+    writeFileSync(join(directory, 'pki/gpu-1', file), '');
+  const state = join(directory, 'state');
+  const refusal = { code: 6, stderr: expect.stringContaining('is not a directory of this user alone') };
+  mkdirSync(state);
+  chmodSync(state, 0o777);
+  expect(await start().done).toMatchObject(refusal);
+  rmSync(state, { recursive: true });
+  mkdirSync(join(directory, 'elsewhere'), { mode: 0o700 });
+  symlinkSync(join(directory, 'elsewhere'), state);
+  expect(await start().done).toMatchObject(refusal);
+  expect(existsSync(join(directory, 'called'))).toBe(false);
 });
 
 test('a node without a certificate is told how to get one', async () => {
