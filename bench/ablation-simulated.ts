@@ -4,9 +4,9 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Calibration } from './ablation/calibration.ts';
-import { assumptions } from './ablation/landscape.ts';
-import { playRun, type RunOutcome, type Scoring } from './ablation/search-run.ts';
+import type { Calibration } from './landscape/calibration.ts';
+import { assumptions } from './landscape/landscape.ts';
+import { playRun, type RunOutcome, type Scoring } from './landscape/search-run.ts';
 import { lineChart } from './line-chart.ts';
 import { type BenchReport, textTable, writeResults } from './results.ts';
 import { spreadOf } from './statistics.ts';

@@ -1,6 +1,7 @@
 // `npm run bench -- NAME`: runs one benchmark beside its peers, prints a table, and writes JSON and SVG to bench/results/.
 // Exits with 1 where a benchmark failed, or where what we promise did not hold in it.
 
+import { benchAblation } from './ablation.ts';
 import { benchAblationSimulated } from './ablation-simulated.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchFleet } from './fleet.ts';
@@ -15,11 +16,12 @@ import { benchService } from './service.ts';
 import { benchUtilisation } from './utilisation.ts';
 
 const benchmarks: Readonly<Record<string, (words: readonly string[]) => Promise<BenchReport>>> = {
+  ablation: benchAblation,
   'ablation-simulated': benchAblationSimulated,
   dispatch: benchDispatch,
   fleet: benchFleet,
   'mle-bench': benchMleBench,
-  'offline-policy': async (words) => ({ text: await benchOfflinePolicy(words), broken: [] }),
+  'offline-policy': benchOfflinePolicy,
   recovery: benchRecovery,
   sandbox: benchSandbox,
   scoring: benchScoring,

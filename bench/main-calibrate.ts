@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openJournal } from '../coordinator/journal/journal.ts';
-import { calibrate, type RecordedRun } from './ablation/calibration.ts';
+import { calibrate, type RecordedRun } from './landscape/calibration.ts';
 
 const runs: RecordedRun[] = [];
 for (const directory of process.argv.slice(2)) {
