@@ -10,6 +10,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
+import { observeCertificates } from '../shared/rpc/certificate-metrics.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { startRetention } from './artifacts/retention.ts';
@@ -93,6 +94,7 @@ export async function startCoordinator(
       it.stop(graceMs),
     );
     if (config.metricsPort > 0) {
+      stack.adopt(observeCertificates(metrics.page, tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics: metrics.page }), (it) => it.stop());
     }
     if (config.dashboard.listen !== '') {

@@ -1,5 +1,6 @@
 // What an operator watches of the coordinator, as Prometheus metrics.
 
+import { eventRefusals } from '../shared/bus/event-signature.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
 import type { StampedEvent } from './core/event.ts';
 import type { State } from './core/state.ts';
@@ -21,6 +22,8 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
   const refused = page.counter('refused_events_total', 'Result events that their host did not sign, by reason.', [
     'reason',
   ]);
+  // Of a series that begins with its first event nobody can see that it grew.
+  for (const reason of eventRefusals) refused.add({ reason }, 0);
   const commits = page.histogram('commit_seconds', 'Time of one commit to the journal.', [], commitBuckets);
   const sequence = page.gauge('journal_sequence', 'Sequence number of the newest event.');
   const runs = page.gauge('active_runs', 'Runs that are not sealed.');

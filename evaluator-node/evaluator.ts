@@ -6,6 +6,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
+import { observeCertificates } from '../shared/rpc/certificate-metrics.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import type { EvaluatorConfig } from './config.ts';
 import { createDockerGrader } from './grader/docker-grader.ts';
@@ -124,6 +125,7 @@ export async function startEvaluator(
     await judge.check();
     await sweepGrader(grader, opened, deps.log);
     if (config.metricsPort > 0) {
+      stack.adopt(observeCertificates(metrics, config.tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (page) => page.stop());
     }
     const services = [evaluatorService(evaluator)];

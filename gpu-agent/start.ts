@@ -10,6 +10,7 @@ import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
 import { describeCertificate } from '../shared/pki/authority.ts';
+import { observeCertificates } from '../shared/rpc/certificate-metrics.ts';
 import { createRpcClient } from '../shared/rpc/client.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import { type RuntimeComponent, runtimeAdvisories } from '../shared/sandbox/runtime-advisories.ts';
@@ -86,6 +87,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     watch.onChange(() => agent.slotsChanged());
     if (config.metricsPort !== 0) {
       const { metrics } = observer;
+      stack.adopt(observeCertificates(metrics, tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (it) => it.stop());
     }
     const server = await startRpcServer({ listen: config.listen, tls, services: [agentService(agent)], log });

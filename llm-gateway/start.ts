@@ -6,14 +6,16 @@ import { join } from 'node:path';
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
+import { observeCertificates } from '../shared/rpc/certificate-metrics.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import { openBook } from './book.ts';
 import type { GatewayConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { createTurnMeter } from './metrics.ts';
+import { openOutgoingRules } from './outgoing-rules.ts';
 import { llmService } from './rpc/llm-service.ts';
 import { createCassetteUpstream, recording } from './upstream/cassette.ts';
-import { guarded, type Rules } from './upstream/guarded-upstream.ts';
+import { guarded } from './upstream/guarded-upstream.ts';
 import { createOfflinePolicyUpstream } from './upstream/offline-policy/offline-policy-upstream.ts';
 import { createOpenAiUpstream } from './upstream/openai-upstream.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -36,21 +38,22 @@ export async function startGateway(
   mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
   const tokenSecret = readOrMakeSecret(join(config.stateDirectory, 'token.secret'));
   const { meter, page } = createTurnMeter();
-  const rules = outgoingRules(config);
+  const stack = new AsyncDisposableStack();
+  const rules = stack.adopt(openOutgoingRules(config), (it) => it.stop());
   const behindGuard = (upstream: Upstream): Upstream =>
-    guarded(upstream, rules, (leaks) => {
+    guarded(upstream, rules.now, (leaks) => {
       meter.leaked(upstream.name, leaks);
       log.warn({ upstream: upstream.name, leaks }, 'a prompt held what must not go out; it was removed');
     });
-  const upstreams = openUpstreams(config, clock, behindGuard).map(behindGuard);
-  const stack = new AsyncDisposableStack();
   try {
+    const upstreams = openUpstreams(config, clock, behindGuard).map(behindGuard);
     const book = openBook(join(config.stateDirectory, 'gateway.sqlite'));
     stack.defer(() => book.stop());
     const { retry, breaker, budgets } = config;
     const gateway = createGateway({ book, upstreams, retry, breaker, budgets, tokenSecret, clock, log, random, meter });
     stack.defer(() => gateway.stop());
     if (config.metricsPort > 0) {
+      stack.adopt(observeCertificates(page, config.tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics: page }), (it) => it.stop());
     }
     const services = [llmService(gateway)];
@@ -80,19 +83,6 @@ function openUpstreams(
     return upstream.record === undefined ? endpoint : recording(behindGuard(endpoint), upstream.record);
   });
   return [...configured, createOfflinePolicyUpstream()];
-}
-
-/** The keys of the upstreams and our own by their value, and the words that the configuration marks. */
-function outgoingRules({ upstreams, tls, outgoing }: GatewayConfig): Rules {
-  const keyFiles = upstreams.flatMap((upstream) => (upstream.kind === 'openai' ? (upstream.keyFile ?? []) : []));
-  const keys = keyFiles.map((path) => readFileSync(path, 'utf8').trim());
-  // A line of a key says as much as the key.
-  const ownKey = readFileSync(tls.key, 'utf8')
-    .split('\n')
-    .filter((line) => line.length > 40 && !line.startsWith('-'));
-  const { digestFile } = outgoing;
-  const digests = digestFile === '' ? [] : (readFileSync(digestFile, 'utf8').match(/\b[0-9a-f]{64}\b/g) ?? []);
-  return { secrets: [...keys, ...ownKey], digests: new Set(digests) };
 }
 
 /** The secret that tokens are derived from; made once, written whole or not at all. */

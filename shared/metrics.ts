@@ -18,12 +18,18 @@ export interface HistogramMetric {
   observe(value: number, labels?: Labels): void;
 }
 
-export interface Metrics {
+/** Makes metrics of one prefix. */
+export interface Instruments {
   /** Names are given without the prefix and with the unit last, such as `attempts_total`. */
   counter(name: string, help: string, labels?: readonly string[]): CounterMetric;
   gauge(name: string, help: string, labels?: readonly string[]): GaugeMetric;
   /** Buckets are upper bounds in the metric's unit. */
   histogram(name: string, help: string, labels?: readonly string[], buckets?: readonly number[]): HistogramMetric;
+}
+
+export interface Metrics extends Instruments {
+  /** Of what is the same for every daemon: `doubleblind_…`. */
+  readonly common: Instruments;
   /** The page in Prometheus's text format. */
   text(): Promise<string>;
 }
@@ -35,6 +41,14 @@ const defaultBuckets = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800, 7200];
 export function createMetrics(prefix: string): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: `${prefix}_` });
+  return {
+    ...instruments(registry, prefix),
+    common: instruments(registry, 'doubleblind'),
+    text: () => registry.metrics(),
+  };
+}
+
+function instruments(registry: Registry, prefix: string): Instruments {
   const shape = (name: string, help: string, labels: readonly string[] = []) => ({
     name: `${prefix}_${name}`,
     help,
@@ -54,7 +68,6 @@ export function createMetrics(prefix: string): Metrics {
       const histogram = new Histogram({ ...shape(name, help, labels), buckets: [...buckets] });
       return { observe: (value, series = {}) => histogram.observe(series, value) };
     },
-    text: () => registry.metrics(),
   };
 }
 

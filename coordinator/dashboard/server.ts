@@ -39,7 +39,9 @@ export async function startDashboard({ listen, tokenFile, tls, sources, log }: D
   }
   const secure = !loopback;
   const { fetch } = application({ sources, loopback, token, secure, now: Date.now, log });
-  const files = secure ? openTlsFiles(tls, ({ cert, key }) => secured?.setSecureContext({ cert, key })) : undefined;
+  const files = secure
+    ? openTlsFiles(tls, { changed: ({ cert, key }) => secured?.setSecureContext({ cert, key }) })
+    : undefined;
   const { cert, key } = files?.current() ?? {};
   const server = createAdaptorServer(
     secure

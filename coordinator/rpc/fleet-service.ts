@@ -3,13 +3,13 @@
 import type { Clock } from '../../shared/clock.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
+import { page } from '../../shared/rpc/page.ts';
 import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
 import { sorted } from '../core/order.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type Stage, stageOf } from '../runs/rehearsal.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
 import { findHost } from './lookup.ts';
-import { page } from '../../shared/rpc/page.ts';
 import { hostToWire } from './wire.ts';
 
 const longestReason = 500;

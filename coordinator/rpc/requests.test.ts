@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { page } from '../../shared/rpc/page.ts';
 import { createRun, joinHost, limits, newMachine } from '../core/machine.test-support.ts';
 import { readRunRequest } from './create-run.ts';
 import { findCandidate, findHost, findRun } from './lookup.ts';
-import { page } from '../../shared/rpc/page.ts';
 
 const zero = {
   candidates: 0,

@@ -36,6 +36,7 @@ test.skipIf(promtool === undefined)(
   'promtool, where it is there, takes the rules and the pages of the daemons',
   async () => {
     expect(runPromtool(['check', 'rules', path])).toContain('SUCCESS');
+    expect(runPromtool(['test', 'rules', join(import.meta.dirname, 'alerts-test.yml')])).toContain('SUCCESS');
     expect(runPromtool(['check', 'config', '--syntax-only', join(import.meta.dirname, 'prometheus.yml')])).toContain(
       'SUCCESS',
     );

@@ -9,6 +9,8 @@ import type { Evaluator } from '../../evaluator-node/rpc/evaluator-service.ts';
 import { createAgentMetrics } from '../../gpu-agent/metrics.ts';
 import { createTurnMeter } from '../../llm-gateway/metrics.ts';
 import { startMetricsServer } from '../../shared/metrics.ts';
+import { observeCertificates } from '../../shared/rpc/certificate-metrics.ts';
+import { testTls } from '../../shared/rpc/test-peers.ts';
 
 /** The text of each daemon's page. */
 export async function scrape(): Promise<string[]> {
@@ -19,12 +21,15 @@ export async function scrape(): Promise<string[]> {
     // Nothing is asked of it here.
     withMetrics({} as Evaluator).metrics,
   ];
+  const tls = await testTls('coordinator');
   return await Promise.all(
     pages.map(async (metrics) => {
+      const certificates = observeCertificates(metrics, tls);
       const server = await startMetricsServer({ port: 0, metrics });
       try {
         return await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
       } finally {
+        certificates.stop();
         await server.stop();
       }
     }),

@@ -7,12 +7,13 @@ import type { ChatMessage, TurnRequest, Upstream } from './upstream.ts';
 
 export type Rules = Pick<OutgoingRules, 'secrets' | 'digests'>;
 
-/** The upstream behind a guard. */
-export function guarded(upstream: Upstream, rules: Rules, onLeak: (leaks: readonly Leak[]) => void): Upstream {
-  const whole = { ...rules, sha256 };
+/** The upstream behind a guard; the rules are asked for at every turn, because keys are renewed. */
+export function guarded(upstream: Upstream, rulesNow: () => Rules, onLeak: (leaks: readonly Leak[]) => void): Upstream {
   return {
     ...upstream,
     async complete(request, signal) {
+      const rules = rulesNow();
+      const whole = { ...rules, sha256 };
       const leaks: Leak[] = [];
       const clean = cleaned(request, (text) => {
         const redacted = redactOutgoing(whole, text);

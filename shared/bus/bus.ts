@@ -93,7 +93,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const connectionOptions = readOptions(options);
   const closing = new AbortController();
   // The nats client reads the files for itself, at every connection.
-  const files = openTlsFiles(options.tls, () => undefined);
+  const files = openTlsFiles(options.tls, { changed: () => undefined });
   const state: BusState = { options, files, closing, connection: undefined, connected: false, heartbeats: [] };
   const opened = openConnection(state, connectionOptions);
   await Promise.race([opened, delay(systemClock, firstConnectMs, closing.signal)]);

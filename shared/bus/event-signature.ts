@@ -22,7 +22,14 @@ export interface EventSignature {
 }
 
 /** Why an event is not taken; a fixed list, so that it can be counted. */
-export type EventRefusal = 'unsigned' | 'foreignCertificate' | 'expiredCertificate' | 'otherHost' | 'badSignature';
+export const eventRefusals = [
+  'unsigned',
+  'foreignCertificate',
+  'expiredCertificate',
+  'otherHost',
+  'badSignature',
+] as const;
+export type EventRefusal = (typeof eventRefusals)[number];
 
 /** Signs with a certificate and its key, PEM. */
 export function signEvent(

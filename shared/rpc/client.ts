@@ -91,10 +91,12 @@ const connectionFailures: readonly [RegExp, string][] = [
 
 /** Creates a client; it connects with its first call and reconnects by itself. */
 export function createRpcClient<Name extends ServiceName>(options: RpcClientOptions<Name>): RpcClient<Name> {
-  const tlsFiles = openTlsFiles(options.tls, (material) => {
-    const old = connection;
-    connection = openConnection(connect(options, material));
-    old.retire();
+  const tlsFiles = openTlsFiles(options.tls, {
+    changed(material) {
+      const old = connection;
+      connection = openConnection(connect(options, material));
+      old.retire();
+    },
   });
   let connection = openConnection(connect(options, tlsFiles.current()));
   const methods = Object.entries(serviceDefinition(options.service)).map(([name, definition]) => {

@@ -77,9 +77,17 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   addAdminServicesToServer(server);
 
   const credentials = new MutualTlsCredentials();
-  const tlsFiles = openTlsFiles(options.tls, (material) => {
-    credentials.replace(material);
-    options.log.info({ certificate: options.tls.certificate }, 'new certificate in use');
+  const { certificate, key } = options.tls;
+  const tlsFiles = openTlsFiles(options.tls, {
+    changed(material) {
+      credentials.replace(material);
+      options.log.info({ certificate }, 'new certificate in use');
+    },
+    refused(problem) {
+      if (problem === undefined)
+        options.log.info({ certificate, key }, 'the certificate and key on the disk can be used again');
+      else options.log.warn({ certificate, key, problem }, 'new certificate refused; the one before stays in use');
+    },
   });
   credentials.replace(tlsFiles.current());
   const port = await bind(server, options.listen, credentials).catch((error: unknown) => {

@@ -12,15 +12,25 @@ test('a renewed certificate is taken when its key is there too, and not before',
   const paths = tlsPathsIn(pki, 'coordinator');
   const renewed = await issueCertificate(pki, { role: 'coordinator', name: 'local', hosts: ['new'], fileName: 'new' });
   let changes = 0;
-  const files = openTlsFiles(paths, () => (changes += 1), 10);
+  const told: (string | undefined)[] = [];
+  const files = openTlsFiles(
+    paths,
+    { changed: () => (changes += 1), refused: (problem) => void told.push(problem) },
+    10,
+  );
   const before = files.current().cert;
   copyFileSync(renewed.certificate, paths.certificate);
   // Several looks happen while key and certificate do not fit.
   await expect.poll(() => before.equals(readFileSync(paths.certificate))).toBe(false);
+  await expect
+    .poll(() => told)
+    .toEqual([`the certificate ${paths.certificate} and the key ${paths.key} cannot be used together`]);
   expect(changes).toBe(0);
+  expect(files.current().cert).toEqual(before);
   copyFileSync(renewed.key, paths.key);
   await expect.poll(() => changes).toBe(1);
   expect(files.current().cert).toEqual(readFileSync(renewed.certificate));
+  expect(told.slice(1)).toEqual([undefined]);
   files.stop();
 });
 
