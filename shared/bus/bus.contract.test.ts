@@ -5,7 +5,7 @@ import { connect, type NatsConnection } from 'nats';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
 import { silentLogger } from '../log.ts';
-import { createLocalPki } from '../pki/authority.ts';
+import { createLocalPki, issueCertificate } from '../pki/authority.ts';
 import { tlsPathsIn } from '../rpc/test-peers.ts';
 import type { TlsPaths } from '../rpc/tls-files.ts';
 import { attemptSpan, currentSpan } from '../tracing/context.ts';
@@ -29,8 +29,9 @@ afterEach(async () => {
 });
 afterAll(() => server.stop());
 
-async function bus(tls: TlsPaths): Promise<Bus> {
-  const opened = await connectBus({ servers: [server.address], tls, name: 'test', log: silentLogger });
+async function bus(tls: TlsPaths, rereadMs?: number): Promise<Bus> {
+  const watch = rereadMs === undefined ? {} : { rereadMs };
+  const opened = await connectBus({ servers: [server.address], tls, name: 'test', log: silentLogger, ...watch });
   open.push(opened);
   return opened;
 }
@@ -136,6 +137,41 @@ test('after the server lost its whole store, publishing and consuming go on', as
   await server.restart();
   await publishSurely(agent, started(21));
   await expect.poll(() => seen.includes(21), { timeout: 20_000 }).toBe(true);
+});
+
+test('renewed certificates are in use within seconds on both sides, and no event is lost meanwhile', async () => {
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'), 20);
+  const tls = tlsPathsIn(pki, 'gpu-agent');
+  const agent = await bus(tls, 20);
+  const seen = new Set<number>();
+  coordinator.consumeResults(async ({ seq }) => {
+    seen.add(seq);
+  });
+  await publishSurely(agent, started(30));
+  await expect.poll(() => seen.has(30), { timeout: 20_000 }).toBe(true);
+  const [first, last] = [40, 200];
+  const publishing = (async () => {
+    for (let seq = first; seq <= last; seq += 1) await publishSurely(agent, started(seq));
+  })();
+  const moments = { agent: [] as string[], coordinator: [] as string[] };
+  const watch = setInterval(() => {
+    moments.agent.push(agent.status());
+    moments.coordinator.push(coordinator.status());
+  }, 1);
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'host-a', hosts: [], renew: true });
+  await expect.poll(() => moments.agent.includes('disconnected'), { interval: 5 }).toBe(true);
+  await issueCertificate(pki, { role: 'coordinator', name: 'local', hosts: [], renew: true });
+  await expect.poll(() => moments.coordinator.includes('disconnected'), { interval: 5 }).toBe(true);
+  clearInterval(watch);
+  await publishing;
+  const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  await expect.poll(() => all.filter((seq) => !seen.has(seq)), { timeout: 60_000 }).toEqual([]);
+  // That it is the new one is seen where the server knows its bearer no more, and again where it does.
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'stranger', hosts: [], renew: true });
+  await expect.poll(() => agent.status()).toBe('disconnected');
+  await expect(agent.publishResult(started(300))).rejects.toThrow('not connected');
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'host-a', hosts: [], renew: true });
+  await publishSurely(agent, started(300));
 });
 
 test('a bus whose server is not there yet comes back disconnected and connects later', async () => {

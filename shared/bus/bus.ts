@@ -5,7 +5,8 @@
 // 1. `publishResult` resolves only after the server has the event; it rejects within 5 s otherwise.
 // 2. An event is acknowledged only after its handler resolved; until then it comes again.
 // 3. Nothing reaches a handler that the schemas have not accepted, and no event that its host did not sign.
-// 4. Handlers are called in the order of the stream, and so many may be at work that they share what each of them waits for.
+// 4. A new certificate is in use within seconds: the connection is made anew. What was under way is lost to nobody, by 1 and 2.
+// 5. Handlers are called in the order of the stream, and so many may be at work that they share what each of them waits for.
 
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -58,6 +59,8 @@ export interface BusOptions {
   /** Takes events without a signature too, as agents of 0.1.0 send them; false unless stated. */
   readonly acceptUnsigned?: boolean;
   readonly log: Logger;
+  /** How often the certificate files are looked at; ten seconds unless stated, which only tests do. */
+  readonly rereadMs?: number;
 }
 
 export interface Bus {
@@ -92,8 +95,7 @@ const pullMs = 5000;
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const connectionOptions = readOptions(options);
   const closing = new AbortController();
-  // The nats client reads the files for itself, at every connection.
-  const files = openTlsFiles(options.tls, { changed: () => undefined });
+  const files = openTlsFiles(options.tls, { changed: () => renewConnection(state) }, options.rereadMs);
   const state: BusState = { options, files, closing, connection: undefined, connected: false, heartbeats: [] };
   const opened = openConnection(state, connectionOptions);
   await Promise.race([opened, delay(systemClock, firstConnectMs, closing.signal)]);
@@ -147,6 +149,8 @@ function readOptions({ servers, tls, name }: BusOptions): ConnectionOptions {
     inboxPrefix: inboxPrefix(identity),
     tls: { ...files, ...extra },
     maxReconnectAttempts: -1,
+    // A certificate that the server turned away may be followed by a better one.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: reconnectWaitMs,
     reconnectJitter: 100,
     reconnectJitterTLS: 100,
@@ -155,6 +159,12 @@ function readOptions({ servers, tls, name }: BusOptions): ConnectionOptions {
     maxPingOut: 2,
     ignoreClusterUpdates: true,
   };
+}
+
+/** The nats client reads the files for itself, at every connection. One that is away just now does so anyway. */
+function renewConnection({ connection, options: { log, tls } }: BusState): void {
+  log.info({ certificate: tls.certificate }, 'new certificate; the bus connects again');
+  connection?.reconnect().catch((error: unknown) => log.debug({ error }, 'the bus is closing and connects no more'));
 }
 
 function expectNats(_: string, certificate: { subjectaltname?: string }): Error | undefined {
