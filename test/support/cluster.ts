@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { env as environment } from 'node:process';
 import { waitFor } from './wait-for.ts';
 
 const launcher = 'deploy/bin/doubleblind';
@@ -75,16 +76,25 @@ function findProcess(script: string, stateDirectory: string): number | undefined
 export async function startTestCluster({
   slots = 2,
   flags = [],
+  portBase: wanted,
+  env = {},
 }: {
   readonly slots?: number;
   /** More flags of `up`. */
   readonly flags?: readonly string[];
+  /** The first of its eight ports, where somebody has to know it before. */
+  readonly portBase?: number;
+  /** More of the environment of `up`. */
+  readonly env?: Readonly<Record<string, string>>;
 } = {}): Promise<TestCluster> {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'doubleblind-test-'));
-  const portBase = await freePortBase();
+  const portBase = wanted ?? (await freePortBase());
   const where = ['--state-dir', stateDirectory];
   const up = ['up', ...where, '--port-base', String(portBase), '--slots', String(slots), ...flags];
-  const process = spawn('sh', [launcher, ...up], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const process = spawn('sh', [launcher, ...up], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...environment, ...env },
+  });
   let output = '';
   for (const stream of [process.stdout, process.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
   const run = (...words: string[]): Promise<Outcome> => doubleblind(...words, ...where);

@@ -1,10 +1,10 @@
 // After a whole run, every hidden label is looked for in every place: bundles, prompts, transcripts, artifacts, journals, outboxes,
 // the store of NATS, logs and reports; the evaluator's own directory, where they lie locked; Docker's layers, containers and
-// volumes; heartbeats as the coordinator hears them; the loopback of all daemons; environments and arguments; and, of the
-// evaluator, its memory. Each hidden label is a number that occurs nowhere else. Beside each place stands a positive control: a
+// volumes; heartbeats as the coordinator hears them; what the daemons say to each other, in the clear (wire.ts); environments and
+// arguments; and, of the evaluator, its memory. Each hidden label is a number that occurs nowhere else. Beside each place stands a positive control: a
 // canary that was planted there and must be found, because a sweep that finds nothing anywhere proves nothing.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,9 +15,10 @@ import { type CanaryTask, makeCanaryTask } from '../../../evaluator-node/testing
 import { openVault } from '../../../evaluator-node/vault/vault.ts';
 import { inboxPrefix } from '../../../shared/bus/messages.ts';
 import { present } from '../../../shared/core/assert.ts';
-import { startTestCluster, type TestCluster } from '../../support/cluster.ts';
+import { freePortBase, startTestCluster, type TestCluster } from '../../support/cluster.ts';
 import { measured } from '../../support/measured.ts';
 import { filesBelow, hits, tokensIn, tokensInMemory } from './needles.ts';
+import { type Opened, openCapture } from './wire.ts';
 
 const dockerRoot = '/var/lib/docker';
 const planted = '7.7770123456789012';
@@ -26,14 +27,22 @@ let started: TestCluster | undefined;
 let taskDirectory: string;
 let tap: ChildProcess;
 let captured: string;
+let keyLog: string;
 let bus: NatsConnection | undefined;
 const heard: Buffer[] = [];
 
 beforeAll(async () => {
   taskDirectory = mkdtempSync(join(tmpdir(), 'doubleblind-canary-'));
-  started = await startTestCluster({ slots: 2 });
   captured = join(taskDirectory, 'loopback');
-  tap = await startTap(started, captured);
+  keyLog = join(taskDirectory, 'secrets');
+  // Before the cluster: a connection is opened by what is said at its beginning.
+  const portBase = await freePortBase();
+  tap = await startTap(portBase, captured);
+  started = await startTestCluster({
+    slots: 2,
+    portBase,
+    env: { NODE_OPTIONS: `--import=${keyLogging()} --tls-keylog=${keyLog}` },
+  });
   bus = await listenToHeartbeats(started);
 });
 
@@ -47,9 +56,9 @@ afterAll(async () => {
 const portBaseOf = ({ addresses }: TestCluster): number => Number(addresses.COORDINATOR.split(':')[1]) - 1;
 
 /** Writes down what goes over the loopback from and to the ports of the cluster. */
-function startTap(cluster: TestCluster, path: string): Promise<ChildProcess> {
+function startTap(portBase: number, path: string): Promise<ChildProcess> {
   const script = join(import.meta.dirname, 'capture.py');
-  const child = spawn('python3', [script, String(portBaseOf(cluster)), '8', path], {
+  const child = spawn('python3', [script, String(portBase), '8', path], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   return new Promise((resolve, reject) => {
@@ -57,6 +66,24 @@ function startTap(cluster: TestCluster, path: string): Promise<ChildProcess> {
     child.once('exit', (code) => reject(new Error(`the tap ended with ${code}`)));
     child.stdout.once('data', () => resolve(child));
   });
+}
+
+/**
+ * A module that has all daemons of `up` write the secrets of their TLS connections. It goes in by the command's own environment, because
+ * the command hands no settings of Node on to daemons.
+ */
+function keyLogging(): string {
+  const path = join(taskDirectory, 'key-logging.mjs');
+  const text = `
+    import childProcess from 'node:child_process';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { spawn } = childProcess;
+    const more = { NODE_OPTIONS: '--tls-keylog=${keyLog}' };
+    childProcess.spawn = (command, words, options) => spawn(command, words, { ...options, env: { ...options.env, ...more } });
+    syncBuiltinESMExports();
+  `;
+  writeFileSync(path, text);
+  return path;
 }
 
 /** Sends the planted canary in the clear over a port that is tapped. */
@@ -74,11 +101,14 @@ async function plantOnLoopback(cluster: TestCluster): Promise<void> {
   server.close();
 }
 
+function busAddress(stateDirectory: string): string {
+  const config = readFileSync(join(stateDirectory, 'etc', 'coordinator.yaml'), 'utf8');
+  return /servers:\s+- (\S+)/.exec(config)?.[1]?.replaceAll(/["']/g, '') ?? '';
+}
+
 /** What the coordinator hears of hosts, read with its certificate; results lie in the store of NATS, which is swept as files. */
 async function listenToHeartbeats({ stateDirectory }: TestCluster): Promise<NatsConnection> {
   const pki = join(stateDirectory, 'pki');
-  const config = readFileSync(join(stateDirectory, 'etc', 'coordinator.yaml'), 'utf8');
-  const server = /servers:\s+- (\S+)/.exec(config)?.[1]?.replaceAll(/["']/g, '') ?? '';
   const files = {
     caFile: join(pki, 'ca.crt'),
     certFile: join(pki, 'coordinator.crt'),
@@ -86,7 +116,7 @@ async function listenToHeartbeats({ stateDirectory }: TestCluster): Promise<Nats
   };
   const connection = await connect({
     ...{
-      servers: server,
+      servers: busAddress(stateDirectory),
       tls: files,
       reconnect: false,
       inboxPrefix: inboxPrefix({ role: 'coordinator', name: 'local' }),
@@ -94,6 +124,37 @@ async function listenToHeartbeats({ stateDirectory }: TestCluster): Promise<Nats
   });
   connection.subscribe('doubleblind.v1.heartbeat.*', { callback: (_, { data }) => heard.push(Buffer.from(data)) });
   return connection;
+}
+
+/** Sends the planted canary as a heartbeat of the host, which only its certificate may. */
+async function plantAsHeartbeat({ stateDirectory }: TestCluster): Promise<void> {
+  const pki = join(stateDirectory, 'pki');
+  const connection = await connect({
+    servers: busAddress(stateDirectory),
+    tls: {
+      caFile: join(pki, 'ca.crt'),
+      certFile: join(pki, 'gpu-agent.crt'),
+      keyFile: join(pki, 'gpu-agent.key'),
+    },
+    reconnect: false,
+  });
+  connection.publish('doubleblind.v1.heartbeat.local', `{"planted":${planted}}`);
+  await connection.drain();
+}
+
+/** A container of the sandbox's image with the planted canary in its layer; gives what removes it. */
+function plantInContainer(): () => void {
+  const docker = (...words: string[]): string => execFileSync('docker', words, { encoding: 'utf8' }).trim();
+  const id = docker('create', 'doubleblind/sandbox-cpu', 'true');
+  const file = join(taskDirectory, 'planted');
+  writeFileSync(file, `label ${planted}\n`);
+  docker('cp', file, `${id}:/tmp/planted`);
+  return () => void docker('rm', id);
+}
+
+/** A process that is taken for one of the cluster's, with the planted canary in its environment. */
+function plantInProcess({ stateDirectory }: TestCluster): ChildProcess {
+  return spawn('sleep', ['600'], { env: { LABEL: planted }, argv0: stateDirectory });
 }
 
 /** Environments and arguments of all processes of the cluster. */
@@ -139,26 +200,49 @@ test('after a run, no hidden label is in any place but locked with the evaluator
   );
 
   // Docker's own files that are newer than the test.
+  const unplant = plantInContainer();
   const docker = ['containers', 'volumes', 'overlay2', 'tmp'].flatMap((folder) =>
     filesBelow(join(dockerRoot, folder), { since: startedAt }),
   );
-  expect(hits(docker, hidden)).toEqual([]);
+  const inDocker = hits(docker, [...hidden, planted]).map(({ token }) => token);
+  unplant();
+  expect([...new Set(inDocker)]).toEqual([planted]);
 
-  // What was said.
+  // What was said, in the clear.
   await plantOnLoopback(cluster);
-  await expect.poll(() => tokensIn(readFileSync(captured), [planted]), { timeout: 20_000 }).toEqual([planted]);
-  const loopback = readFileSync(captured);
-  expect(tokensIn(loopback, hidden)).toEqual([]);
-  expect(heard.length).toBeGreaterThan(0);
+  await plantAsHeartbeat(cluster);
+  await expect.poll(() => tokensIn(spoken().plain, [planted]), { timeout: 30_000 }).toEqual([planted]);
+  const { plain, openedBytes, lockedBytes, connections } = spoken();
+  expect(tokensIn(plain, hidden)).toEqual([]);
+  // Positive control: labels of the training rows, which agents may see, are of the same form and did travel.
+  const shown = trainLabels(train[0] ?? '').slice(0, 40);
+  expect(shown.length).toBe(40);
+  expect(tokensIn(plain, shown)).toEqual(shown);
+  expect(plain.includes('doubleblind.v1.heartbeat')).toBe(true);
+  // What stays locked are this test's own connections to the bus, whose heartbeats it has heard; their other end writes no secrets.
+  expect([...lockedBytes.keys()]).toEqual([Number(busAddress(cluster.stateDirectory).split(':')[1])]);
+  await expect.poll(() => tokensIn(Buffer.concat(heard), [planted]), { timeout: 20_000 }).toEqual([planted]);
   expect(tokensIn(Buffer.concat(heard), hidden)).toEqual([]);
+  const witness = plantInProcess(cluster);
+  await expect.poll(() => tokensIn(processTexts(cluster.stateDirectory), [planted])).toEqual([planted]);
   expect(tokensIn(processTexts(cluster.stateDirectory), hidden)).toEqual([]);
+  witness.kill();
   const { length } = hidden;
-  const megabytes = (loopback.length / 1e6).toFixed(1);
+  const megabytes = (openedBytes / 1e6).toFixed(1);
   measured(
     running,
-    `${length} labels: 0 in ${files.length} files, ${own.length} of the evaluator, ${docker.length} of Docker, ${megabytes} MB of the loopback, ${heard.length} heartbeats; planted canaries found`,
+    `${length} labels: 0 in ${files.length} files, ${own.length} of the evaluator, ${docker.length} of Docker, ${megabytes} MB that ${connections} TLS connections said in the clear, ${heard.length} heartbeats; a planted canary was found in each place`,
   );
 }, 600_000);
+
+const spoken = (): Opened => openCapture(readFileSync(captured), readFileSync(keyLog, 'utf8'));
+
+/** Answers of the training rows, as tokens. */
+function trainLabels(csv: string): string[] {
+  const [head = '', ...rows] = csv.trim().split('\n');
+  const at = head.split(',').indexOf('token');
+  return rows.map((row) => row.split(',')[at] ?? '');
+}
 
 /** The hidden tokens that the vault gives to somebody with its keys. */
 function keptTokens(evaluator: string, name: string, hidden: readonly string[]): Set<string> {
