@@ -34,6 +34,12 @@ import { openSearchActor, type SearchActor } from './runs/search-actor.ts';
 /** Calls that run may end by themselves for so long; watchers of runs never do. */
 const graceMs = 2000;
 
+/**
+ * What an attempt stores is read at once by the detectors and for the evaluator, and soon by the hosts that its children run on: the
+ * small artifacts of about two thousand attempts.
+ */
+const recentBytes = 16 * 2 ** 20;
+
 /** The bus as the coordinator needs it. */
 export type CoordinatorBus = Pick<Bus, 'subscribeHeartbeats' | 'consumeResults' | 'close'>;
 
@@ -62,7 +68,7 @@ export async function startCoordinator(
   const stack = new AsyncDisposableStack();
   try {
     const journal = stack.adopt(openJournal(stateDirectory), (opened) => opened.close());
-    const artifacts = await openArtifactDirectory(join(stateDirectory, 'artifacts'));
+    const artifacts = await openArtifactDirectory(join(stateDirectory, 'artifacts'), { recentBytes });
     const evaluator = stack.adopt(connectEvaluator({ address: config.evaluator.address, tls }), (it) => it.close());
     const gateway = stack.adopt(connectGateway({ address: config.gateway.address, tls }), (it) => it.close());
     const launcher = newLauncher(() => executors, log);

@@ -3,7 +3,7 @@
 import { digest, isDigest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
-import { type ArtifactDirectory, ArtifactMissing, DigestMismatch } from '../../shared/store/artifacts.ts';
+import { type ArtifactDirectory, ArtifactMissing, DigestMismatch, smallBytes } from '../../shared/store/artifacts.ts';
 
 const chunkBytes = 1_048_576;
 
@@ -27,7 +27,10 @@ export function artifactService({ artifacts, maxArtifactBytes }: ArtifactService
       }
       const name = digest(header.digest);
       try {
-        const { alreadyStored } = await artifacts.put(chunks(parts, sizeBytes), name);
+        const sent = chunks(parts, sizeBytes);
+        // What is small is gathered first, because the store has a shorter way for it.
+        const source = sizeBytes <= smallBytes ? await whole(sent) : sent;
+        const { alreadyStored } = await artifacts.put(source, name);
         return { alreadyStored };
       } catch (error) {
         if (error instanceof DigestMismatch) throw refused('header.digest', error.message);
@@ -57,6 +60,12 @@ async function* chunks(parts: AsyncIterator<Part>, sizeBytes: number): AsyncGene
     yield chunk;
   }
   if (received < sizeBytes) throw refused('chunk', `${received} of the announced ${sizeBytes} bytes were sent`);
+}
+
+async function whole(sent: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of sent) parts.push(part);
+  return Buffer.concat(parts);
 }
 
 function refused(field: string, description: string): RpcFault {

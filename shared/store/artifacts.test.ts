@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ArtifactMissing, DigestMismatch, openArtifactDirectory } from './artifacts.ts';
+import { ArtifactMissing, DigestMismatch, openArtifactDirectory, smallBytes } from './artifacts.ts';
 import { hashFile, sha256 } from './digest.ts';
 
 const temporary = (): string => mkdtempSync(join(tmpdir(), 'doubleblind-artifacts-'));
@@ -57,4 +57,39 @@ test('a missing artifact has an error of its own, and removing it is no error', 
   await expect(reading()).rejects.toBeInstanceOf(ArtifactMissing);
   expect(await store.has(name)).toBe(false);
   await store.remove(name);
+});
+
+test('what is kept in memory is given like a file, and is gone with it', async () => {
+  const store = await openArtifactDirectory(temporary(), { recentBytes: 1000 });
+  const { digest: name } = await store.put(Buffer.from('a small one'));
+  const read = async (): Promise<string[]> => {
+    const pieces: string[] = [];
+    for await (const piece of store.stream(name, 4)) pieces.push(piece.toString());
+    return pieces;
+  };
+  // The file itself is away, so that only memory can answer.
+  renameSync(store.pathOf(name), `${store.pathOf(name)}.away`);
+  expect(await read()).toEqual(['a sm', 'all ', 'one']);
+  expect(await store.size(name)).toBe(11);
+  expect((await store.get(name)).toString()).toBe('a small one');
+  // Whoever stores it is told the truth about the disk, and mends it.
+  expect((await store.put(Buffer.from('a small one'))).alreadyStored).toBe(false);
+  expect(store.removeStale(name, Date.now() + 60_000)).toBe(true);
+  expect(await store.size(name)).toBeUndefined();
+  await expect(read()).rejects.toBeInstanceOf(ArtifactMissing);
+  await store.put(Buffer.from('a small one'));
+  await store.remove(name);
+  await expect(store.get(name)).rejects.toBeInstanceOf(ArtifactMissing);
+});
+
+test('small and large artifacts are stored alike', async () => {
+  const store = await openArtifactDirectory(temporary());
+  for (const length of [0, 1, smallBytes, smallBytes + 1, 3 * smallBytes]) {
+    const bytes = Buffer.alloc(length, 'x');
+    const stored = { digest: sha256(bytes), sizeBytes: length };
+    expect(await store.put(bytes, stored.digest)).toEqual({ ...stored, alreadyStored: false });
+    expect(await store.put(bytes)).toEqual({ ...stored, alreadyStored: true });
+    expect(await hashFile(store.pathOf(stored.digest))).toBe(stored.digest);
+    await expect(store.put(bytes, sha256('others'))).rejects.toBeInstanceOf(DigestMismatch);
+  }
 });

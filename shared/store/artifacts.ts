@@ -2,12 +2,20 @@
 // Invariants:
 // 1. A file under its final name is whole and synced: written under another name first, then renamed, then the directory is synced.
 // 2. What is stored under a digest never changes; storing the same bytes again does nothing.
+// 3. The thread never waits for the disk itself (fsync). Small files are opened, written and renamed without leaving it, which takes
+//    some microseconds: each hop to another thread and back costs more, and a fleet stores four artifacts with each attempt.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { rmSync, statSync } from 'node:fs';
+import { closeSync, fsync, openSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Digest, digest, isDigest } from '../core/ids.ts';
+import { sha256 } from './digest.ts';
+import { newRecentBytes, type RecentBytes } from './recent-bytes.ts';
+
+/** Up to here an artifact is small: a program, a log, predictions for a few thousand rows. */
+export const smallBytes = 65_536;
 
 export interface StoredArtifact {
   readonly digest: Digest;
@@ -46,14 +54,25 @@ export class ArtifactMissing extends Error {
   override readonly name = 'ArtifactMissing';
 }
 
+export interface ArtifactDirectoryOptions {
+  /** How many bytes of small artifacts are kept in memory after they were stored; 0 unless stated. */
+  readonly recentBytes?: number;
+}
+
 /** Opens the store in `directory`, which is made; unfinished writes of an earlier process are removed. */
-export async function openArtifactDirectory(directory: string): Promise<ArtifactDirectory> {
+export async function openArtifactDirectory(
+  directory: string,
+  { recentBytes = 0 }: ArtifactDirectoryOptions = {},
+): Promise<ArtifactDirectory> {
   const incoming = join(directory, 'incoming');
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   const shelves = new Set<string>();
+  const recent = newRecentBytes(recentBytes);
   const pathOf = (name: Digest): string => join(directory, name.slice(0, 2), name);
   const size = async (name: Digest): Promise<number | undefined> => {
+    const known = recent.get(name);
+    if (known !== undefined) return known.length;
     try {
       return (await stat(pathOf(name))).size;
     } catch (error) {
@@ -64,13 +83,24 @@ export async function openArtifactDirectory(directory: string): Promise<Artifact
   return {
     has: async (name) => (await size(name)) !== undefined,
     size,
-    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, size, shelves }),
-    get: (name) => readFile(pathOf(name)).catch((error: unknown) => missing(name, error)),
-    stream: (name, chunkBytes) => readPieces(name, pathOf(name), chunkBytes ?? 65_536),
+    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, shelves, recent }),
+    get: async (name) =>
+      recent.get(name) ?? (await readFile(pathOf(name)).catch((error: unknown) => missing(name, error))),
+    stream(name, chunkBytes = 65_536) {
+      const known = recent.get(name);
+      return known === undefined ? readPieces(name, pathOf(name), chunkBytes) : pieces(known, chunkBytes);
+    },
     pathOf,
     touch: (name) => touch(pathOf(name)),
-    removeStale: (name, storedBeforeMs) => removeStale(pathOf(name), storedBeforeMs),
-    remove: (name) => rm(pathOf(name), { force: true }),
+    removeStale(name, storedBeforeMs) {
+      const removed = removeStale(pathOf(name), storedBeforeMs);
+      if (removed) recent.forget(name);
+      return removed;
+    },
+    remove(name) {
+      recent.forget(name);
+      return rm(pathOf(name), { force: true });
+    },
     list: () => listDigests(directory),
   };
 }
@@ -81,29 +111,27 @@ interface Put {
   readonly source: Uint8Array | AsyncIterable<Uint8Array>;
   readonly expected: Digest | undefined;
   readonly pathOf: (name: Digest) => string;
-  readonly size: (name: Digest) => Promise<number | undefined>;
   /** Sub-directories that are there and synced. */
   readonly shelves: Set<string>;
+  readonly recent: RecentBytes;
 }
 
-async function put({ directory, incoming, source, expected, pathOf, size, shelves }: Put): Promise<StoredArtifact> {
+function put(about: Put): Promise<StoredArtifact> {
+  const { source } = about;
+  return source instanceof Uint8Array && source.byteLength <= smallBytes ? putSmall(about, source) : putAny(about);
+}
+
+async function putAny({ directory, incoming, source, expected, pathOf, shelves }: Put): Promise<StoredArtifact> {
   const temporary = join(incoming, randomBytes(12).toString('hex'));
   let moved = false;
   try {
     const written = await writeSynced(temporary, source);
-    if (expected !== undefined && written.digest !== expected) {
-      throw new DigestMismatch(`the bytes hash to ${written.digest}, not to ${expected}`);
-    }
+    if (expected !== undefined && written.digest !== expected) throw mismatch(written.digest, expected);
     const target = pathOf(written.digest);
     // Touched first, then looked at: what was removed in between is written again.
-    const alreadyStored = (await touch(target)) && (await size(written.digest)) !== undefined;
+    const alreadyStored = (await touch(target)) && (await isThere(target));
     if (!alreadyStored) {
-      const name = written.digest.slice(0, 2);
-      const shelf = join(directory, name);
-      if (!shelves.has(name)) {
-        if ((await mkdir(shelf, { recursive: true, mode: 0o700 })) !== undefined) await syncDirectory(directory);
-        shelves.add(name);
-      }
+      const shelf = await shelfFor(directory, written.digest, shelves);
       await rename(temporary, target);
       moved = true;
       await syncDirectory(shelf);
@@ -112,6 +140,72 @@ async function put({ directory, incoming, source, expected, pathOf, size, shelve
   } finally {
     if (!moved) await rm(temporary, { force: true });
   }
+}
+
+/** The same for bytes at hand: hashed before anything is written, and in two hops from this thread. */
+async function putSmall(
+  { directory, incoming, expected, pathOf, shelves, recent }: Put,
+  bytes: Uint8Array,
+): Promise<StoredArtifact> {
+  const name = sha256(bytes);
+  if (expected !== undefined && name !== expected) throw mismatch(name, expected);
+  const target = pathOf(name);
+  const stored = { digest: name, sizeBytes: bytes.byteLength };
+  // Nobody else has the thread meanwhile, so what was touched is there.
+  if (touchNow(target)) {
+    recent.keep(name, bytes);
+    return { ...stored, alreadyStored: true };
+  }
+  const shelf = await shelfFor(directory, name, shelves);
+  const temporary = join(incoming, randomBytes(12).toString('hex'));
+  const file = openSync(temporary, 'wx', 0o600);
+  try {
+    try {
+      writeFileSync(file, bytes);
+      await sync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(shelf);
+  recent.keep(name, bytes);
+  return { ...stored, alreadyStored: false };
+}
+
+function mismatch(found: Digest, expected: Digest): DigestMismatch {
+  return new DigestMismatch(`the bytes hash to ${found}, not to ${expected}`);
+}
+
+/** The sub-directory that an artifact belongs to, made where it was not there. */
+async function shelfFor(directory: string, artifact: Digest, shelves: Set<string>): Promise<string> {
+  const name = artifact.slice(0, 2);
+  const shelf = join(directory, name);
+  if (shelves.has(name)) return shelf;
+  if ((await mkdir(shelf, { recursive: true, mode: 0o700 })) !== undefined) await syncDirectory(directory);
+  shelves.add(name);
+  return shelf;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function touchNow(path: string): boolean {
+  // Looked at first: that it is not there is the usual answer, and costs no error with a stack.
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return false;
+  const now = new Date();
+  utimesSync(path, now, now);
+  return true;
 }
 
 async function touch(path: string): Promise<boolean> {
@@ -175,6 +269,10 @@ async function* readPieces(name: Digest, path: string, chunkBytes: number): Asyn
   }
 }
 
+async function* pieces(bytes: Buffer, chunkBytes: number): AsyncGenerator<Buffer> {
+  for (let offset = 0; offset < bytes.length; offset += chunkBytes) yield bytes.subarray(offset, offset + chunkBytes);
+}
+
 async function listDigests(directory: string): Promise<Digest[]> {
   const found: Digest[] = [];
   for (const shelf of await readdir(directory)) {
@@ -184,12 +282,14 @@ async function listDigests(directory: string): Promise<Digest[]> {
   return found.sort((left, right) => (left < right ? -1 : 1));
 }
 
+const sync = promisify(fsync);
+
 async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+  const directory = openSync(path, 'r');
   try {
-    await handle.sync();
+    await sync(directory);
   } finally {
-    await handle.close();
+    closeSync(directory);
   }
 }
 
