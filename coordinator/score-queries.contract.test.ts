@@ -63,6 +63,8 @@ test('an attempt gets its two scores as agents may see them and no third, howeve
   expect(new Set(told.map(({ feedback }) => feedback)).size).toBe(2);
   expect(refused.map(({ reason }) => reason)).toEqual(['scoresUsed', 'scoresUsed', 'scoresUsed', 'scoresUsed']);
   expect(told.at(-1)?.remaining).toBe(0);
+  // A file that is with the evaluator is not sent there a second time.
+  expect(cluster.evaluator.calls).toHaveLength(2);
   const value = cluster.evaluator.answers.get(attempt.attemptId);
   for (const { feedback } of told) expect(feedback).toMatch(/^\d\.\d$/);
   client.close();

@@ -22,11 +22,11 @@ const requestSchema = z.object({
 
 export function attemptService({ ask }: ScoreDesk): RpcServiceDefinition {
   return implement('doubleblind.coordinator.v1.AttemptService', {
-    async scoreSubmission(request, { identity, signal }) {
+    async scoreSubmission(request, { identity }) {
       const parsed = requestSchema.safeParse(request);
       if (!parsed.success) throw refusal(parsed.error);
       const { attempt, submissionDigest: submission } = parsed.data;
-      const { answer, left } = await ask({ ...attempt, submission, host: hostName(identity.name) }, signal);
+      const { answer, left } = await ask({ ...attempt, submission, host: hostName(identity.name) });
       return { feedback: '', refusal: '', ...answer, remaining: left };
     },
   });

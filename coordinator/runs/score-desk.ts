@@ -3,7 +3,8 @@
 // Owns: the order: counted in the journal, asked of the evaluator, the answer in the journal, then told. Leaves to core/queries.ts
 // who may ask, to the evaluator what an answer shows. Invariants: 1. A host learns nothing that the journal does not hold.
 // 2. The exact score ends here: it is neither journaled nor returned. 3. Asked again after any crash, the same file gets the
-// same answer and is counted once, since journal and evaluator both know it by its digest.
+// same answer and is counted once, since journal and evaluator both know it by its digest. 4. While a file is with the
+// evaluator, whoever asks for it again waits for that answer; it comes also where the first who asked has gone.
 
 import type { AttemptId, Digest, HostName, RunId } from '../../shared/core/ids.ts';
 import { newLimiter } from '../../shared/limiter.ts';
@@ -30,7 +31,7 @@ export interface ScoreRequest {
 
 export interface ScoreDesk {
   /** Rejects with RpcFault: `notHeld`, `scoresUsed`, `unknownArtifact`, or the evaluator's own. */
-  ask(request: ScoreRequest, signal: AbortSignal): Promise<{ readonly answer: ScoreAnswer; readonly left: number }>;
+  ask(request: ScoreRequest): Promise<{ readonly answer: ScoreAnswer; readonly left: number }>;
 }
 
 export interface ScoreDeskOptions {
@@ -42,13 +43,23 @@ export interface ScoreDeskOptions {
 export function newScoreDesk(options: ScoreDeskOptions): ScoreDesk {
   const { actor } = options;
   const limiter = newLimiter(queriesAtOnce);
+  const asking = new Map<string, Promise<void>>();
+  const learn = async (request: ScoreRequest): Promise<void> => {
+    const answer = await limiter.run(() => askEvaluator(options, request));
+    const { runId, attemptId, epoch, submission } = request;
+    await actor.post({ kind: 'scoreTold', runId, attemptId, epoch, submission, answer });
+  };
+  const learnOnce = (request: ScoreRequest): Promise<void> => {
+    const key = `${request.attemptId} ${request.epoch} ${request.submission}`;
+    const started = asking.get(key) ?? learn(request).finally(() => asking.delete(key));
+    asking.set(key, started);
+    return started;
+  };
   return {
-    async ask(request, signal) {
-      if (queryFor(held(actor, request).attempt, request.submission) === undefined) await admit(options, request);
-      const known = queryFor(held(actor, request).attempt, request.submission)?.answer;
-      const answer = known ?? (await limiter.run(() => askEvaluator(options, request, signal)));
-      const { runId, attemptId, epoch, submission } = request;
-      if (known === undefined) await actor.post({ kind: 'scoreTold', runId, attemptId, epoch, submission, answer });
+    async ask(request) {
+      const { submission } = request;
+      if (queryFor(held(actor, request).attempt, submission) === undefined) await admit(options, request);
+      if (queryFor(held(actor, request).attempt, submission)?.answer === undefined) await learnOnce(request);
       const { run, attempt } = held(actor, request);
       const told = queryFor(attempt, submission)?.answer;
       // Not journaled means that the lease went elsewhere meanwhile; what is not in the journal is not told.
@@ -86,7 +97,6 @@ async function admit({ actor, artifacts }: ScoreDeskOptions, request: ScoreReque
 async function askEvaluator(
   { actor, evaluator, artifacts }: ScoreDeskOptions,
   request: ScoreRequest,
-  signal: AbortSignal,
 ): Promise<ScoreAnswer> {
   const { run, attempt } = held(actor, request);
   const { runId, attemptId, epoch, submission } = request;
@@ -94,10 +104,7 @@ async function askEvaluator(
   if (sizeBytes === undefined) throw missing(submission);
   const bytes = artifacts.stream(submission, chunkBytes);
   const about = { runId, attemptId, epoch, parentIds: attempt.parents, task: pinnedName(run.task) };
-  const evaluation = await evaluator.evaluate(
-    { ...about, digest: submission, sizeBytes, bytes, exploratory: true },
-    signal,
-  );
+  const evaluation = await evaluator.evaluate({ ...about, digest: submission, sizeBytes, bytes, exploratory: true });
   return evaluation.kind === 'score' ? { feedback: evaluation.score.feedback } : { refusal: evaluation.message };
 }
 

@@ -17,9 +17,14 @@ function metric(name: string): Metric {
 
 test('a run and a line of candidates have an end to their queries', () => {
   const budget = { run: 10, lineage: 3 };
-  expect(decideQuery({ run: 9, lineage: 2 }, budget)).toBe('score');
-  expect(decideQuery({ run: 9, lineage: 3 }, budget)).toBe('withhold');
-  expect(decideQuery({ run: 10, lineage: 0 }, budget)).toBe('refuse');
+  expect(decideQuery({ run: 9, lineage: 2 }, budget, false)).toBe('score');
+  expect(decideQuery({ run: 9, lineage: 3 }, budget, false)).toBe('withhold');
+  expect(decideQuery({ run: 10, lineage: 0 }, budget, false)).toBe('refuse');
+  // Looks reach half of the run's.
+  expect(decideQuery({ run: 4, lineage: 2 }, budget, true)).toBe('score');
+  expect(decideQuery({ run: 4, lineage: 3 }, budget, true)).toBe('withhold');
+  expect(decideQuery({ run: 5, lineage: 0 }, budget, true)).toBe('refuseLook');
+  expect(decideQuery({ run: 10, lineage: 0 }, budget, true)).toBe('refuse');
 });
 
 test('scores that are too good are quarantined with a reason', () => {

@@ -19,14 +19,18 @@ export interface QueriesUsed {
   readonly lineage: number;
 }
 
+/** The part of a run's budget that looks at unfinished work may reach: the other part is for what attempts hand in at their end. */
+const looksPart = 0.5;
+
 /**
  * `score`: within both budgets. `withhold`: the line has used its own, so the score is for ranking alone and the agents
- * see none. `refuse`: the run has used its budget.
+ * see none. `refuse`: the run has used its budget. `refuseLook`: it has used the part that looks may reach.
  */
-export type QueryDecision = 'score' | 'withhold' | 'refuse';
+export type QueryDecision = 'score' | 'withhold' | 'refuse' | 'refuseLook';
 
-/** Decides on one more query. */
-export function decideQuery(used: QueriesUsed, budget: QueryBudget): QueryDecision {
+/** Decides on one more query: a candidate's own submission, or (`exploratory`) a look of an attempt that goes on. */
+export function decideQuery(used: QueriesUsed, budget: QueryBudget, exploratory: boolean): QueryDecision {
   if (used.run >= budget.run) return 'refuse';
+  if (exploratory && used.run >= budget.run * looksPart) return 'refuseLook';
   return used.lineage >= budget.lineage ? 'withhold' : 'score';
 }

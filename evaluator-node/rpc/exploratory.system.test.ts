@@ -9,7 +9,7 @@ const rows = Array.from({ length: 600 }, (_, row) => row + 1);
 const labelOf = (row: number): string => (row % 3 === 0 ? 'yes' : 'no');
 const task = 'explored';
 const folder: Folder = {
-  'task.yaml': `name: ${task}\nmetric: accuracy\ntarget: y\nqueries:\n  lineage: 3\n`,
+  'task.yaml': `name: ${task}\nmetric: accuracy\ntarget: y\nqueries:\n  lineage: 3\n  run: 10\n`,
   'train.csv': `id,a,y\n${rows.map((row) => `${row},${row},${labelOf(row)}\n`).join('')}`,
   'test.csv': 'id,a\n901,901\n902,902\n',
   'sample_submission.csv': 'id,y\n902,no\n901,no\n',
@@ -23,13 +23,18 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 /** Predictions that are wrong for every `each`-th row, so that different numbers are different queries. */
-async function evaluate(each: number, candidate: string, how: { epoch?: number; exploratory?: boolean } = {}) {
+async function evaluate(
+  each: number,
+  candidate: string,
+  how: { run?: string; epoch?: number; exploratory?: boolean } = {},
+) {
   const lines = ((await rig.bundle(task)).get('test.csv') ?? '').trimEnd().split('\n').slice(1);
   const answers = lines.map((line, row) => {
     const [id, a] = line.split(',');
     return `${id},${labelOf(Number(a) + (row % each === 0 ? 1 : 0))}\n`;
   });
-  return await rig.evaluate(task, 'run-1', candidate, `id,y\n${answers.join('')}`, how);
+  const { run = 'run-1', ...asked } = how;
+  return await rig.evaluate(task, run, candidate, `id,y\n${answers.join('')}`, asked);
 }
 
 async function fault(call: Promise<unknown>): Promise<string> {
@@ -76,6 +81,20 @@ test('a file that was looked at may be the one that is submitted, and costs noth
   const own = await rig.evaluate(about.task, about.run, 'c', text);
   expect(own).toEqual({ ...look, cached: true });
   expect((await rig.seal(about.task, about.run, ['c'])).winnerId).toBe('c');
+});
+
+test('looks reach half of the budget of a run: the other half is for what attempts hand in', async () => {
+  const look = { run: 'run-3', exploratory: true };
+  const found = [];
+  for (const [at, candidate] of ['d', 'e', 'f', 'g', 'h', 'i'].entries())
+    found.push(await evaluate(at + 3, candidate, look));
+  expect(found.map(({ result }) => result)).toEqual([...Array(5).fill('score'), 'refusal']);
+  expect(found.at(-1)?.refusal?.message).toContain('for finished attempts');
+  // A refused look is no query, and does not stand in the way of the same file in the end.
+  const own = { run: 'run-3', epoch: 2 };
+  for (const [at, candidate] of ['i', 'j', 'k', 'l', 'm'].entries())
+    expect((await evaluate(at + 8, candidate, own)).result).toBe('score');
+  expect((await evaluate(13, 'n', own)).refusal?.message).toContain('all of its 10 scores');
 });
 
 test('the ledger marks each of them', async () => {

@@ -4,7 +4,7 @@
 // core/: every decision.
 // Invariants:
 // 1. An answer is on disk, with its ledger record, in one transaction, before it leaves.
-// 2. Same run, candidate and digest: same answer, for ever. Same predictions of a task version: same score.
+// 2. Same run, candidate and digest: same answer, for ever, but for faults of the transport and looks that came too late. Same predictions of a task version: same score.
 // 3. Before the seal there is no validation or test score: their labels are the judge's alone (judge.ts).
 // 4. Messages of refusals and failures depend on no label.
 // 5. A query is spent where a score is told that the run had not learned before, and nowhere else.
@@ -160,8 +160,9 @@ function record(
   runs.bind(runId, task.version);
   runs.touchCandidate(runId, candidateId, epoch, exploratory ? undefined : digest);
   runs.noteParents(runId, candidateId, parentIds);
-  const { cached, ...scored } = outcomeOf(parts, task, submission, reading);
+  const { cached, forgotten = false, ...scored } = outcomeOf(parts, task, submission, reading);
   const ledgerSequence = appendAnswer(parts, task, submission, scored.outcome, cached);
+  if (forgotten) return { outcome: scored.outcome, cached, ledgerSequence };
   runs.record({ runId, candidateId, digest, epoch, ledgerSequence, ...scored });
   return { outcome: scored.outcome, cached, ledgerSequence };
 }
@@ -175,6 +176,8 @@ interface Scored {
   readonly cached: boolean;
   readonly isQuery: boolean;
   readonly predictionDigest?: string;
+  /** True where the same file may get another answer: a look that came too late says nothing about what is handed in. */
+  readonly forgotten?: boolean;
 }
 
 function outcomeOf(
@@ -184,7 +187,7 @@ function outcomeOf(
   reading: Refused | ScoredReading,
 ): Scored {
   const { runs } = parts.vault;
-  const { runId, candidateId } = submission;
+  const { runId, candidateId, exploratory = false } = submission;
   const free = { cached: false, isQuery: false };
   if (reading.kind === 'refused') return { ...free, outcome: refused(reading.refusal) };
   const { predictionDigest, scores } = reading;
@@ -192,10 +195,13 @@ function outcomeOf(
   if (earlier !== undefined) return { outcome: earlier, cached: true, isQuery: false, predictionDigest };
   if (!scores.ok) return { ...free, outcome: refused(refusal('invalidValue', scores.error.message)), predictionDigest };
   const budget = { ...defaultQueries, ...task.description.queries };
-  const decision = decideQuery(runs.queriesUsed(runId, candidateId), budget);
-  if (decision === 'refuse') {
-    const message = `the run has used all of its ${budget.run} scores`;
-    return { ...free, outcome: refused(refusal('queryBudget', message)) };
+  const decision = decideQuery(runs.queriesUsed(runId, candidateId), budget, exploratory);
+  if (decision === 'refuse' || decision === 'refuseLook') {
+    const message =
+      decision === 'refuse'
+        ? `the run has used all of its ${budget.run} scores`
+        : `the run keeps what is left of its ${budget.run} scores for finished attempts`;
+    return { ...free, outcome: refused(refusal('queryBudget', message)), forgotten: decision === 'refuseLook' };
   }
   const stored = runs.scoresOf(task.version, predictionDigest);
   if (stored === undefined) {

@@ -145,9 +145,8 @@ export class World {
     request: Omit<ScoreRequest, 'host'>,
   ): Promise<unknown> {
     const to = { node: 'coordinator', process: () => this.coordinator.process } as const;
-    const { signal } = new AbortController();
     const work = async (): Promise<unknown> =>
-      await this.coordinator.desk?.ask({ ...request, host: hostName(from.node) }, signal);
+      await this.coordinator.desk?.ask({ ...request, host: hostName(from.node) });
     return this.network.call({ from, to, deadlineMs: 20_000, work });
   }
 

@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import { digest } from '../../shared/core/ids.ts';
+import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
+import type { Evaluation } from '../rpc/evaluator.ts';
+import { newScoreDesk } from './score-desk.ts';
+
+const submission = digest('a'.repeat(64));
+
+function atWork() {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine, { scoreQueries: 2 });
+  const { runId, id: attemptId, epoch, host } = attemptOf(machine, 1);
+  if (host === undefined) throw new Error('no host has the attempt');
+  const asked: PromiseWithResolvers<Evaluation>[] = [];
+  const desk = newScoreDesk({
+    actor: {
+      state: machine.state,
+      async post(event) {
+        const before = machine.journal.length;
+        machine.take(event);
+        return machine.journal.length > before;
+      },
+    },
+    evaluator: {
+      evaluate() {
+        const answer = Promise.withResolvers<Evaluation>();
+        asked.push(answer);
+        return answer.promise;
+      },
+    },
+    artifacts: { size: async () => 3, stream: async function* () {} },
+  });
+  return { machine, desk, asked, request: { runId, attemptId, epoch, host, submission } };
+}
+
+const score = { value: 0.5, standardError: 0.1, feedback: '0.5 ± 0.1', quarantined: false, quarantineReason: '' };
+/** Long enough for everything that waits for nothing from outside. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a file that is with the evaluator is not sent again, and both who asked get its answer', async () => {
+  const { machine, desk, asked, request } = atWork();
+  const answers = Promise.all([desk.ask(request), desk.ask(request)]);
+  await settled();
+  const late = desk.ask(request);
+  await settled();
+  expect(asked).toHaveLength(1);
+  asked[0]?.resolve({ kind: 'score', score });
+  const expected = { answer: { feedback: '0.5 ± 0.1' }, left: 1 };
+  expect([...(await answers), await late]).toEqual([expected, expected, expected]);
+  expect(machine.journal.filter(({ kind }) => kind === 'scoreAsked' || kind === 'scoreTold')).toHaveLength(2);
+});
+
+test('where the evaluator fails, all who wait hear of it, and the next one asks anew without another score being counted', async () => {
+  const { desk, asked, request } = atWork();
+  const waiting = Promise.allSettled([desk.ask(request), desk.ask(request)]);
+  await settled();
+  asked[0]?.reject(new Error('the evaluator is away'));
+  expect((await waiting).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  const again = desk.ask(request);
+  await settled();
+  expect(asked).toHaveLength(2);
+  asked[1]?.resolve({ kind: 'score', score });
+  expect((await again).left).toBe(1);
+});
