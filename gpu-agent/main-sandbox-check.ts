@@ -1,4 +1,5 @@
-// node gpu-agent/main-sandbox-check.ts --docker-socket PATH --image NAME [--unreachable HOST:PORT]… [--unseen PATH]…
+// node gpu-agent/main-sandbox-check.ts --docker-socket PATH --image NAME | --proxy-socket PATH --bundles DIR
+//   [--unreachable HOST:PORT]… [--unseen PATH]…
 // Makes one sandbox as attempts have it and looks out of it: what it reaches of the addresses, what it sees of the paths, which network
 // interfaces it has. One line of JSON, `{"sees":[…]}`, empty where it sees nothing; status 1 with the reason where it could not look.
 
@@ -8,8 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { attemptId, runId, slotId } from '../shared/core/ids.ts';
-import { createContainerHost } from '../shared/sandbox/container-host.ts';
+import { type ContainerHost, createContainerHost } from '../shared/sandbox/container-host.ts';
 import { connectDocker } from '../shared/sandbox/docker-engine.ts';
+import { connectContainerHost } from '../shared/sandbox/proxy-client.ts';
 import { createDockerSandboxEngine } from './sandbox/docker-sandbox.ts';
 import { SandboxError, type SandboxSpec } from './sandbox/sandbox.ts';
 import { sandboxKind } from './sandbox/sandbox-kind.ts';
@@ -34,13 +36,15 @@ print(json.dumps({"sees": sees}))
 const { values } = parseArgs({
   options: {
     'docker-socket': { type: 'string', default: '/var/run/docker.sock' },
+    'proxy-socket': { type: 'string' },
+    bundles: { type: 'string', default: tmpdir() },
     image: { type: 'string', default: 'doubleblind/sandbox-cpu' },
     unreachable: { type: 'string', multiple: true, default: [] },
     unseen: { type: 'string', multiple: true, default: [] },
   },
 });
 
-const bundleDirectory = mkdtempSync(join(tmpdir(), 'doubleblind-look-'));
+const bundleDirectory = mkdtempSync(join(values.bundles, 'doubleblind-look-'));
 writeFileSync(join(bundleDirectory, 'here'), 'here');
 chmodSync(bundleDirectory, 0o755);
 const spec: SandboxSpec = {
@@ -53,9 +57,17 @@ const spec: SandboxSpec = {
   },
   ...{ bundleDirectory, memoryBytes: 256 * 2 ** 20, cpus: 1, diskBytes: 16 * 2 ** 20, pids: 64, environment: {} },
 };
-const kind = sandboxKind({ image: values.image, installation: `check-${randomBytes(4).toString('hex')}` });
+const proxy = values['proxy-socket'];
+
+/** Of the proxy where one is named: it knows the image, and touches sandboxes of its own agent alone. */
+function containerHost(): ContainerHost<SandboxSpec> {
+  if (proxy !== undefined) return connectContainerHost(proxy);
+  const kind = sandboxKind({ image: values.image, installation: `check-${randomBytes(4).toString('hex')}` });
+  return createContainerHost(connectDocker(values['docker-socket']), kind);
+}
+
 try {
-  const engine = createDockerSandboxEngine(createContainerHost(connectDocker(values['docker-socket']), kind));
+  const engine = createDockerSandboxEngine(containerHost());
   const sandbox = await engine.create(spec);
   try {
     const command = ['python3', '-c', look, JSON.stringify([values.unreachable, values.unseen])];

@@ -10,6 +10,7 @@ import { configPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
 import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
+import { readUnits } from '../units.ts';
 import { certificateName, certificateNames, type OutputFlags, withOutput } from '../verb.ts';
 import { addConfigCheck, roles } from './config-check.ts';
 import { addConfigNetwork } from './config-network.ts';
@@ -27,7 +28,7 @@ export function addConfig(program: Command, cli: CliContext): void {
     .command('show')
     .description('the settings of a daemon; secrets are not shown')
     .addArgument(new Argument('<role>', 'the daemon').choices(roles))
-    .option('--origin', 'where each setting comes from: default, file, environment')
+    .option('--origin', 'where each setting comes from: default, file, environment, flag of the unit')
     .option('--config <file>', 'the file to read (default: that of the local cluster, else /etc/doubleblind/ROLE.yaml)')
     .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
   withOutput(command).action(async (role: (typeof roles)[number], flags: Flags) => {
@@ -38,7 +39,11 @@ export function addConfig(program: Command, cli: CliContext): void {
       ...(flags.origin === true ? ['--origin'] : []),
       ...(flags.output === 'json' ? ['--json'] : []),
     ];
-    const chosen = file === undefined ? [] : ['--config', file];
+    // Of an installed daemon the flags of its unit count as well: they win over its file.
+    const unit = `doubleblind-${role}`;
+    const flagsOfUnit = file === undefined ? ((await readUnits(cli, [unit]))?.get(unit)?.flags ?? []) : [];
+    if (flagsOfUnit.length > 0) cli.stderr.write(cli.stderr.style.dim(`with the flags of ${unit}.service\n`));
+    const chosen = file === undefined ? ['--', ...flagsOfUnit] : ['--config', file];
     cli.exitCode = (await runScript(cli, 'deploy/bin/main-show-config.ts', [...words, ...chosen])) as ExitCode;
   });
   addConfigCheck(group, cli);

@@ -1,5 +1,5 @@
-// node deploy/bin/main-show-config.ts ROLE [--origin] [--json] [--check] [--config FILE]: the settings of a daemon, as it would
-// read them itself, or with --check whether it would take them. A process of its own, because only this room may know the
+// node deploy/bin/main-show-config.ts ROLE [--origin] [--json] [--check] [--config FILE] [-- FLAG…]: the settings of a daemon, as it
+// would read them itself with those flags, or with --check whether it would take them. A process of its own, because only this room may know the
 // schemas of all daemons.
 
 import { parseArgs } from 'node:util';
@@ -22,7 +22,7 @@ const { values, positionals } = parseArgs({
     config: { type: 'string' },
   },
 });
-const [role] = positionals;
+const [role, ...flags] = positionals;
 if (!isRole(role)) {
   process.stderr.write(`config: the daemons are ${Object.keys(schemas).join(', ')}\n`);
   process.exit(2);
@@ -35,9 +35,12 @@ function print(rows: readonly ConfigRow[]): void {
   }
   const width = Math.max(...rows.map((row) => row.key.length));
   const valueWidth = Math.min(60, Math.max(...rows.map((row) => row.value.length)));
-  for (const { key, value, origin } of rows) {
-    const tail = values.origin === true ? `  ${value.padEnd(valueWidth)}  ${origin}` : `  ${value}`;
-    process.stdout.write(`${key.padEnd(width)}${tail}\n`);
+  for (const { key, value, origin, overridden } of rows) {
+    // That something was said to no effect is told unasked.
+    const over = overridden.map((said) => `; ${said.origin} says ${said.value} to no effect`).join('');
+    const told =
+      values.origin === true || over !== '' ? `  ${value.padEnd(valueWidth)}  ${origin}${over}` : `  ${value}`;
+    process.stdout.write(`${key.padEnd(width)}${told}\n`);
   }
 }
 
@@ -51,7 +54,7 @@ function tellCheck(name: string, problems: readonly string[]): void {
 }
 
 try {
-  const argv = values.config === undefined ? [] : ['--config', values.config];
+  const argv = values.config === undefined ? flags : [...flags, '--config', values.config];
   const rows = describeConfig({ role, schema: schemas[role], argv, env: process.env });
   if (values.check === true) tellCheck(role, []);
   else print(rows);

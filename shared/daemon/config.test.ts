@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { ConfigError, type ConfigSource, describeConfig, loadConfig, UsageAsked } from './config.ts';
+import { ConfigError, type ConfigSource, describeConfig, loadConfig, overriddenIn, UsageAsked } from './config.ts';
 import { daemonShape, natsSchema, peerSchema } from './config-pieces.ts';
 
 const schema = z.strictObject({
@@ -38,6 +38,24 @@ function problems(config: ConfigSource<typeof schema>): readonly string[] {
   }
   return [];
 }
+
+test('what a weaker source says otherwise is told with its origin, and what all say alike is not', () => {
+  const yaml = `${enough}tls: { key: /in/the/file.key, ca: /same.crt }\nlisten: 127.0.0.1:1\nupstreams: []\n`;
+  const env = { DOUBLEBLIND_LISTEN: '127.0.0.1:2', DOUBLEBLIND_TLS_CA: '/same.crt' };
+  const given = source(yaml, ['--listen', '127.0.0.1:3', '--tls-key', '/run/tls.key'], env);
+  const [file] = given.files ?? [];
+  const rows = new Map(describeConfig(given).map((row) => [row.key, row]));
+  expect(rows.get('tls.key')).toEqual({
+    ...{ key: 'tls.key', value: '"/run/tls.key"', origin: '--tls-key' },
+    overridden: [{ origin: file, value: '"/in/the/file.key"' }],
+  });
+  expect(rows.get('listen')?.overridden).toEqual([
+    { origin: file, value: '"127.0.0.1:1"' },
+    { origin: 'DOUBLEBLIND_LISTEN', value: '"127.0.0.1:2"' },
+  ]);
+  expect(rows.get('tls.ca')).toMatchObject({ origin: 'DOUBLEBLIND_TLS_CA', overridden: [] });
+  expect(overriddenIn(loadConfig(given)).map(({ key }) => key)).toEqual(['listen', 'listen', 'tls.key']);
+});
 
 test('defaults, file, environment and flags come each before the one that follows', () => {
   const yaml = `${enough}logLevel: warn\nlease: { ttlMs: 2000 }\nlisten: 127.0.0.1:1\n`;
@@ -93,8 +111,8 @@ test('a description names origins and hides secrets', () => {
   const yaml = `${enough}upstreams: [{ name: x, apiKey: hunter2 }]\n`;
   const rows = describeConfig(source(yaml, ['--log-level', 'debug'], { DOUBLEBLIND_METRICS_PORT: '9100' }));
   const row = (key: string) => rows.find((one) => one.key === key);
-  expect(row('logLevel')).toEqual({ key: 'logLevel', value: '"debug"', origin: '--log-level' });
-  expect(row('metricsPort')).toEqual({ key: 'metricsPort', value: '9100', origin: 'DOUBLEBLIND_METRICS_PORT' });
+  expect(row('logLevel')).toMatchObject({ key: 'logLevel', value: '"debug"', origin: '--log-level' });
+  expect(row('metricsPort')).toMatchObject({ key: 'metricsPort', value: '9100', origin: 'DOUBLEBLIND_METRICS_PORT' });
   expect(row('lease.ttlMs')?.origin).toBe('default');
   expect(row('evaluator.address')?.origin).toContain('coordinator.yaml');
   expect(JSON.stringify(rows)).not.toContain('hunter2');

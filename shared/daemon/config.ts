@@ -4,9 +4,10 @@
 // Invariants:
 // 1. An unknown key or flag is refused, with the nearest known one named.
 // 2. All problems are found in one go.
-// 3. Every value has one origin, which `describeConfig` tells.
+// 3. Every value has one origin, which `describeConfig` tells; what another source says otherwise is told too, never dropped unseen.
 
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { parseDocument, parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { leavesOf, type SchemaNode, schemaNode } from './config-schema.ts';
@@ -29,6 +30,15 @@ export interface ConfigRow {
   readonly value: string;
   /** `default`, a file's path, an environment variable or a flag. */
   readonly origin: string;
+  /** What weaker sources say otherwise, and to no effect. */
+  readonly overridden: readonly Said[];
+}
+
+/** A value, and who says so. */
+export interface Said {
+  readonly origin: string;
+  /** The value as JSON, or `(redacted)`. */
+  readonly value: string;
 }
 
 /** Everything that is wrong with a configuration, one sentence each. */
@@ -50,16 +60,28 @@ export class UsageAsked extends Error {
 /** The configuration, checked and frozen; throws `ConfigError`, and `UsageAsked` where the flags have --help. */
 export function loadConfig<Schema extends z.ZodType>(source: ConfigSource<Schema>): z.output<Schema> {
   if (source.argv.some((flag) => flag === '--help' || flag === '-h')) throw new UsageAsked(usageOf(source));
-  return resolveConfig(source).config;
+  const { config, lost } = resolveConfig(source);
+  overridden.set(
+    config as object,
+    [...lost].flatMap(([key, said]) => said.map((one) => ({ key, ...one }))),
+  );
+  return config;
+}
+
+const overridden = new WeakMap<object, readonly (Said & { readonly key: string })[]>();
+
+/** What sources of a loaded configuration say to no effect, for the log of a daemon. */
+export function overriddenIn(config: object): readonly (Said & { readonly key: string })[] {
+  return overridden.get(config) ?? [];
 }
 
 /** Every value with its origin; values that look like secrets are not shown. */
 export function describeConfig<Schema extends z.ZodType>(source: ConfigSource<Schema>): ConfigRow[] {
-  const { config, origins, root } = resolveConfig(source);
+  const { config, origins, lost, root } = resolveConfig(source);
   return leavesOf(root).map(({ path }) => {
-    const value = path.reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], config);
+    const value = at(config, path);
     const key = path.join('.');
-    return { key, value: redacted(key, value), origin: origins.get(key) ?? 'default' };
+    return { key, value: redacted(key, value), origin: origins.get(key) ?? 'default', overridden: lost.get(key) ?? [] };
   });
 }
 
@@ -78,6 +100,8 @@ function usageOf({ role, schema }: ConfigSource<z.ZodType>): string {
 interface Resolved<Schema extends z.ZodType> {
   readonly config: z.output<Schema>;
   readonly origins: ReadonlyMap<string, string>;
+  /** By key. */
+  readonly lost: ReadonlyMap<string, readonly Said[]>;
   readonly root: SchemaNode;
 }
 
@@ -86,6 +110,7 @@ type Tree = Record<string, unknown>;
 function resolveConfig<Schema extends z.ZodType>(source: ConfigSource<Schema>): Resolved<Schema> {
   const problems: string[] = [];
   const origins = new Map<string, string>();
+  const lost = new Map<string, Said[]>();
   const root = schemaNode(source.schema);
   const flags = parseFlags(source.argv, root, problems);
   const file = readConfigFile(flags.configFile ?? source.env['DOUBLEBLIND_CONFIG'], source, problems);
@@ -95,17 +120,25 @@ function resolveConfig<Schema extends z.ZodType>(source: ConfigSource<Schema>): 
     const key = leaf.path.join('.');
     const variable = `DOUBLEBLIND_${leaf.path.map(snakeCase).join('_')}`;
     const flag = flagName(leaf.path);
-    const [text, origin] =
-      flags.values.get(flag) !== undefined ? [flags.values.get(flag), flag] : [source.env[variable], variable];
-    if (text === undefined) continue;
-    origins.set(key, origin);
-    setAt(tree, leaf.path, fromText(text, leaf.node));
+    for (const [text, origin] of [
+      [source.env[variable], variable],
+      [flags.values.get(flag), flag],
+    ] as const) {
+      if (text === undefined) continue;
+      const value = fromText(text, leaf.node);
+      const [before, weaker] = [at(tree, leaf.path), origins.get(key)];
+      if (weaker !== undefined && !isDeepStrictEqual(before, value)) {
+        lost.set(key, [...(lost.get(key) ?? []), { origin: weaker, value: redacted(key, before) }]);
+      }
+      origins.set(key, origin);
+      setAt(tree, leaf.path, value);
+    }
   }
   fillObjects(tree, root);
   const parsed = source.schema.safeParse(tree);
   for (const issue of parsed.error?.issues ?? []) problems.push(describeIssue(issue, origins, root, source.role));
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
-  return { config: deepFreeze(parsed.data), origins, root };
+  return { config: deepFreeze(parsed.data), origins, lost, root };
 }
 
 function describeIssue(
@@ -228,6 +261,10 @@ function fromText(text: string, node: SchemaNode): unknown {
     // The schema will say what it wanted instead.
     return text;
   }
+}
+
+function at(tree: unknown, path: readonly string[]): unknown {
+  return path.reduce((inner, name) => (inner as Tree | undefined)?.[name], tree);
 }
 
 function setAt(tree: Tree, path: readonly string[], value: unknown): void {

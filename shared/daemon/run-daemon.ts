@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { type Clock, systemClock } from '../clock.ts';
 import { createLogger, type Logger, type LogLevel, messageChain } from '../log.ts';
 import { startTracing } from '../tracing/tracer.ts';
-import { ConfigError, UsageAsked } from './config.ts';
+import { ConfigError, overriddenIn, UsageAsked } from './config.ts';
 
 /** Something that runs until it is stopped. */
 export interface Running {
@@ -43,6 +43,10 @@ export async function runDaemon<Config extends ProcessConfig>(options: DaemonOpt
   const log = createLogger({ name: options.name, level: config.logLevel ?? 'info', journald });
   const endpoint = config.tracesEndpoint ?? '';
   const tracing = endpoint === '' ? undefined : startTracing({ service: options.name, endpoint, log });
+  // Never its value: a log is read by more people than a file.
+  for (const { key, origin } of overriddenIn(config)) {
+    log.info({ key, origin }, 'a setting is not used: the environment or a flag says otherwise');
+  }
   const { promise: ending, resolve: end } = Promise.withResolvers<Ending>();
   listenForEnd(end);
 

@@ -65,6 +65,15 @@ test('the package installs, starts what is configured, recovers it, and leaves c
     expect(status).toMatch(/NoNewPrivs:\t1/);
   }
   expect(await booted.sh('doubleblind ls -o json')).toBe('[]');
+  const seen = await booted.sh('doubleblind doctor || true');
+  expect(seen).toMatch(/Looked at +coordinator\.yaml, evaluator\.yaml, llm-gateway\.yaml in \/etc\/doubleblind; the units/);
+  for (const name of daemons) {
+    expect(seen).toMatch(new RegExp(`✓ Unit +doubleblind-${name} is running`));
+    expect(seen).toMatch(new RegExp(`✓ ${name} +serves at 127\\.0\\.0\\.1`));
+  }
+  expect(seen).toMatch(/✓ nats +serves at 127\.0\.0\.1:7445/);
+  // What is running is told, not what the file alone says.
+  expect(await booted.sh('doubleblind config show coordinator --origin')).toMatch(/tls\.key +"\/run\/.*--tls-key/);
   // One daemon's user cannot read what another one keeps, nor any key.
   for (const path of ['/var/lib/doubleblind/evaluator', '/etc/doubleblind/pki/coordinator.key']) {
     const attempt = `setpriv --reuid doubleblind-coordinator --clear-groups --regid doubleblind-coordinator cat ${path}`;
