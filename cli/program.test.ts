@@ -1,6 +1,6 @@
 // Exit codes and words of everything that goes wrong before or without a cluster.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -102,6 +102,26 @@ test('a packaged task with a slip in its name is told before any set-up', async 
   const seen = await runVerb(['quickstart', '--task', 'digitz', '--state-dir', empty]);
   expect(seen.code).toBe(3);
   expect(seen.stderr).toContain('did you mean digits?');
+});
+
+test('a --state-dir without its directory is refused, and never taken for the default one', async () => {
+  for (const words of [['rekey'], ['import', 'tasks/digits'], ['rekey', '--dry-run']]) {
+    for (const flag of [['--state-dir'], ['--state-dir', '--config'], ['--state-dir=']]) {
+      const seen = await runVerb(['task', ...words, ...flag]);
+      expect([flag, seen.code, seen.stderr]).toEqual([flag, 2, 'doubleblind: --state-dir needs a directory.\n']);
+    }
+  }
+});
+
+test('a seed is replayed in a checkout alone, which is said elsewhere', async () => {
+  const root = join(empty, 'installed');
+  mkdirSync(root);
+  writeFileSync(join(root, 'package.json'), '{"version":"0.1.0"}');
+  const seen = await runVerb(['replay', '--seed', '1'], { root });
+  expect(seen).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/not installed[\s\S]*checkout of the same version/),
+  });
 });
 
 test('an endpoint is taken with its model and a key file that only its owner can read', async () => {

@@ -7,7 +7,7 @@ import { configPath, dataPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import type { Task } from '../core/model.ts';
 import { count } from '../core/quantity.ts';
-import type { ExitCode } from '../exit-codes.ts';
+import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 import { type DryRunFlags, type OutputFlags, withCoordinator, withDryRun, withOutput, withPlace } from '../verb.ts';
@@ -73,8 +73,16 @@ function withEvaluator(cli: CliContext, verb: string, words: readonly string[]):
   return [...given, '--state-dir', dataPath(place, 'evaluator')];
 }
 
+/** Takes `--state-dir DIR` or `--state-dir=DIR` out. Without its value the default one would be worked on, which nobody asked for. */
 function takeStateDir(words: readonly string[]): { given: string[]; stateDir: string | undefined } {
-  const at = words.indexOf('--state-dir');
-  if (at === -1) return { given: [...words], stateDir: undefined };
-  return { given: [...words.slice(0, at), ...words.slice(at + 2)], stateDir: words[at + 1] };
+  const flag = '--state-dir';
+  const at = words.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  const word = words[at];
+  if (word === undefined) return { given: [...words], stateDir: undefined };
+  const inline = word === flag ? undefined : word.slice(flag.length + 1);
+  const stateDir = inline ?? words[at + 1] ?? '';
+  if (stateDir === '' || (inline === undefined && stateDir.startsWith('-'))) {
+    throw new CliError(exitCodes.usage, `${flag} needs a directory.`);
+  }
+  return { given: [...words.slice(0, at), ...words.slice(at + (inline === undefined ? 2 : 1))], stateDir };
 }

@@ -80,6 +80,17 @@ test('--dry-run checks and tells all of it, and writes nothing', async () => {
   expect((await run('import', join(home, 'nowhere'), '--state-dir', state, '--dry-run')).exitCode).toBe(3);
 });
 
+test('rekey without a vault makes none, init without a folder says so, and a wrong flag is told in one sentence', async () => {
+  const home = await temporary();
+  const none = await run('rekey', '--state-dir', join(home, 'evaluator'));
+  expect(none).toMatchObject({ exitCode: 6, stderr: expect.stringContaining('there is no vault in') });
+  expect(await readdir(home)).toEqual([]);
+  expect(await run('init', join(home, 'nowhere'), '--metric', 'rmse')).toMatchObject({
+    ...{ exitCode: 3, stderr: expect.stringContaining('there is no such directory') },
+  });
+  expect((await run('import', home, '--nope')).stderr).toMatch(/^Unknown option '--nope'\nusage/);
+});
+
 test('rekey gives the labels new keys, says where they are, and the task is there as before', async () => {
   const state = join(await temporary(), 'evaluator');
   expect(await run('import', packaged, '--state-dir', state)).toMatchObject({ exitCode: 0 });

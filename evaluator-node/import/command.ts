@@ -95,7 +95,9 @@ function readOptions(
   try {
     parsed = parseTaskArgs(argv);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    // What Node says after its first sentence is about file names that begin with a dash.
+    const said = error instanceof Error ? error.message : String(error);
+    throw new UsageError(said.replace(/\. To specify a positional argument.*/s, ''), { cause: error });
   }
   const { values, positionals } = parsed;
   const output = values.output ?? 'table';
@@ -303,7 +305,8 @@ async function runList(options: Options): Promise<Output> {
 }
 
 async function runRekey(options: Options): Promise<Output> {
-  if (options.dryRun) return planRekey(options);
+  const planned = planRekey(options);
+  if (options.dryRun) return planned;
   const vault = vaultIn(options);
   try {
     vault.changeKeys();
@@ -315,6 +318,7 @@ async function runRekey(options: Options): Promise<Output> {
   }
 }
 
+/** What it would do; throws where there is nothing to do it to, so that no new vault is made for it. */
 function planRekey(options: Options): Output {
   const { keys, stateDirectory = '' } = options;
   const vault = viewIn(options);

@@ -52,6 +52,10 @@ export interface TaskFolder {
   readonly contentDigest: string;
 }
 
+export function noDirectory(directory: string): Problem {
+  return { file: directory, message: 'there is no such directory', remedy: 'Check the path' };
+}
+
 /** What is going to be written into a folder, to be read as if it were there. */
 export interface Unwritten {
   readonly yaml: string;
@@ -217,7 +221,7 @@ async function isDirectory(path: string): Promise<boolean> {
 
 async function settingsMissing(directory: string): Promise<Problem> {
   if (!(await isDirectory(directory))) {
-    return { file: directory, message: 'there is no such directory', remedy: 'Check the path' };
+    return noDirectory(directory);
   }
   const prepared = (await findLayout(directory)).competition !== undefined;
   const command = `doubleblind task init ${directory}${prepared ? '' : ' --target COLUMN'} --metric NAME`;

@@ -3,7 +3,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { findMetric } from '../core/metrics/registry.ts';
-import { readFolder, type Unwritten } from './folder.ts';
+import { noDirectory, readFolder, type Unwritten } from './folder.ts';
 import { findLayout, type TaskLayout } from './layout.ts';
 import { type NewGrader, newGrader } from './new-grader.ts';
 import { planTask, type TaskPlan } from './plan.ts';
@@ -36,6 +36,11 @@ export interface Initialised {
 
 /** Checks the folder and writes its task.yaml and its grader. Throws `ImportError` and leaves nothing where it would not import. */
 export async function initTask(request: InitRequest): Promise<Initialised> {
+  const isFolder = await stat(request.directory).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) throw new ImportError(request.directory, [noDirectory(request.directory)]);
   const path = join(request.directory, settingsFile);
   const exists = await stat(path).then(
     () => true,

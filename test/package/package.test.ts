@@ -66,7 +66,9 @@ test('the package installs, starts what is configured, recovers it, and leaves c
   }
   expect(await booted.sh('doubleblind ls -o json')).toBe('[]');
   const seen = await booted.sh('doubleblind doctor || true');
-  expect(seen).toMatch(/Looked at +coordinator\.yaml, evaluator\.yaml, llm-gateway\.yaml in \/etc\/doubleblind; the units/);
+  expect(seen).toMatch(
+    /Looked at +coordinator\.yaml, evaluator\.yaml, llm-gateway\.yaml in \/etc\/doubleblind; the units/,
+  );
   for (const name of daemons) {
     expect(seen).toMatch(new RegExp(`✓ Unit +doubleblind-${name} is running`));
     expect(seen).toMatch(new RegExp(`✓ ${name} +serves at 127\\.0\\.0\\.1`));
