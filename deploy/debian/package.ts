@@ -99,9 +99,11 @@ async function copySources(stage: string, node: string): Promise<void> {
   await must('strip', ['--strip-unneeded', join(target, 'bin/node')]).catch(() => undefined);
 }
 
+const unusedFolder = /^(prebuilds|tests?|__tests__|examples|bench|benchmarks|\.github|\.husky)$/;
+
 /** What no daemon loads: the development runner, native parts for another runtime, types and documentation of dependencies. */
 async function prune(directory: string): Promise<void> {
-  for (const name of ['tsx', 'esbuild', '@esbuild', '.bin', 'get-tsconfig', 'resolve-pkg-maps', 'ssh2/test']) {
+  for (const name of ['tsx', 'esbuild', '@esbuild', '.bin', 'get-tsconfig', 'resolve-pkg-maps', '@types']) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
@@ -109,7 +111,7 @@ async function prune(directory: string): Promise<void> {
       /\.(map|d\.ts|d\.cts|d\.mts|md|markdown|flow|html|sh)$|^\.(package-lock\.json|npmignore|git.*|eslint.*)$/i;
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile() && unused.test(entry.name)) await rm(path, { force: true });
-    if (entry.isDirectory() && entry.name === 'prebuilds') await rm(path, { recursive: true });
+    if (entry.isDirectory() && unusedFolder.test(entry.name)) await rm(path, { recursive: true, force: true });
   }
 }
 

@@ -9,11 +9,13 @@ import { buildPackage } from '../../deploy/debian/package.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Booted, bootContainer, docker } from './booted-container.ts';
 import { startPackageFleet } from './fleet.ts';
+import { lintianComplaints } from './lintian.ts';
 
 const daemons = ['coordinator', 'evaluator', 'llm-gateway'];
 const scratch = mkdtempSync(join(tmpdir(), 'doubleblind-package-'));
 let container: Booted | undefined;
 let packagePath = '';
+let complaints: ReturnType<typeof lintianComplaints>;
 
 beforeAll(async () => {
   packagePath = await buildPackage({
@@ -21,6 +23,9 @@ beforeAll(async () => {
     node: process.execPath,
     log: (line) => process.stderr.write(`${line}\n`),
   });
+  // Half a minute of one processor, while the container boots and is worked in.
+  complaints = lintianComplaints(packagePath);
+  complaints.catch(() => undefined);
   container = await bootContainer();
 });
 
@@ -148,6 +153,12 @@ test('a stop is clean, an upgrade restarts what ran, and removal leaves the data
     'dpkg --purge doubleblind; test -e /etc/doubleblind/pki/ca.key; test -e /var/lib/doubleblind/coordinator',
   );
   await booted.sh('test ! -e /usr/lib/doubleblind && test ! -e /lib/systemd/system/doubleblind.target');
+});
+
+test('lintian has nothing to say of the package', async ({ skip }) => {
+  const found = await complaints;
+  if (found === undefined) return skip('no lintian, see above');
+  expect(found).toEqual([]);
 });
 
 test('three machines become a fleet that searches, bears a killed agent, and drains', {
