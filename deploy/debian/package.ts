@@ -41,6 +41,14 @@ const placed: readonly (readonly [from: string, to: string, mode: number])[] = [
   ['debian/copyright', 'usr/share/doc/doubleblind/copyright', 0o644],
   ['debian/lintian-overrides', 'usr/share/lintian/overrides/doubleblind', 0o644],
 ];
+/** What an operator starts from, beside the configuration's examples. */
+const others = [
+  'prometheus/prometheus.yml',
+  'prometheus/alerts.yml',
+  'grafana/doubleblind.json',
+  'slurm/gpu-agent.sbatch',
+  'kubernetes/gpu-agent.yaml',
+];
 const scripts = ['postinst', 'prerm', 'postrm'];
 const maintainer = 'Doubleblind developers <doubleblind@localhost.localdomain>';
 /** 1 January 2026: reproducible, and later than what dpkg calls ancient. */
@@ -137,6 +145,10 @@ async function placeFiles(stage: string): Promise<void> {
     join(stage, 'usr/share/man/man1/doubleblind.1.gz'),
   );
   await cp(join(deploy, 'debian/examples'), join(documents, 'examples'), { recursive: true });
+  for (const file of others) {
+    await mkdir(join(documents, 'examples', dirname(file)), { recursive: true });
+    await cp(join(deploy, file), join(documents, 'examples', file));
+  }
   await mkdir(join(stage, 'etc/doubleblind'), { recursive: true });
 }
 

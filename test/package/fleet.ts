@@ -1,10 +1,11 @@
-// Three machines set up as docs/operations.md says: one with coordinator, gateway and NATS, the evaluator, and a host. Each is a
+// Three machines set up as docs/operations.md says, by its own commands and the package's examples: one with coordinator, gateway and NATS, the evaluator, and a host. Each is a
 // container that systemd boots, on a network of their own without a way out. The host's sandboxes are made by this machine's engine,
 // which is not in its name spaces: so the host shares the directory of its state and the engine's socket with this machine, and
 // the proof of mounts, which looks at processes that cannot be seen from there, is off.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { shellBlocks } from '../support/document-blocks.ts';
 import { type Booted, bootContainer, docker } from './booted-container.ts';
 
 interface Machines {
@@ -25,24 +26,32 @@ const network = `doubleblind-fleet-${process.pid}`;
 const hostState = `/var/lib/doubleblind-fleet-${process.pid}`;
 const engineSocket = '/var/run/docker.sock';
 
-/** Certificates by the place that they are carried to: what `pki issue` is told, and the machine. */
-const certificates: readonly (readonly [string, keyof Machines])[] = [
-  ['coordinator --name local --host head', 'head'],
-  ['llm-gateway --name local --host head', 'head'],
-  ['nats --name local --host head', 'head'],
-  ['operator --name alice', 'head'],
-  ['evaluator --name local --host evaluator', 'evaluator'],
-  ['gpu-agent --name gpu-1 --host host', 'host'],
+/** What the page calls the machines, and what they are called here. The page has more hosts than one. */
+const names: readonly (readonly [string, string])[] = [
+  ['coordinator.lan', 'head'],
+  ['nats.lan', 'head'],
+  ['evaluator.lan', 'evaluator'],
+  ['gpu-1.lan', 'host'],
+  ['gpu-1,gpu-2', 'gpu-1'],
 ];
 
-const settings = {
-  coordinator:
-    "{listen: '0.0.0.0:7441', nats: {servers: ['head:7445']}, evaluator: {address: 'evaluator:7443'}, gateway: {address: 'head:7444'}}",
-  'llm-gateway': "{listen: '0.0.0.0:7444'}",
-  evaluator: "{listen: '0.0.0.0:7443'}",
-  'gpu-agent': `{listen: '0.0.0.0:7442', advertise: 'host:7442', nats: {servers: ['head:7445']}, coordinator: {address: 'head:7441'}, gateway: {address: 'head:7444'}, slots: {cpu: 2}, stateDirectory: ${hostState}}`,
-  'sandbox-proxy': `{agentStateDirectory: ${hostState}, mountProof: false}`,
-} as const;
+/** The one block of docs/operations.md that has these words, as printed but for the names of machines. */
+function printed(words: string): string {
+  const here = (text: string): string => names.reduce((result, [from, to]) => result.replaceAll(from, to), text);
+  const page = shellBlocks(join(import.meta.dirname, '../../docs/operations.md')).map(({ text }) => here(text));
+  const [block, ...others] = page.filter((text) => text.includes(words));
+  if (block === undefined || others.length > 0) throw new Error(`not one block of the page has: ${words}`);
+  return block;
+}
+
+/** From the examples to what runs here: addresses, no provider, no GPUs, and the state that is shared with this machine. */
+const changes: Readonly<Record<'coordinator' | 'llm-gateway' | 'evaluator' | 'gpu-agent' | 'sandbox-proxy', string>> = {
+  coordinator: "sed -i 's/nats.example.org/head/; s/evaluator.example.org/evaluator/'",
+  'llm-gateway': "sed -i '/^upstreams:/,/^metricsPort/{/^metricsPort/!d}'",
+  evaluator: "sed -i ''",
+  'gpu-agent': `sed -i 's/gpu-1.example.org/host/; s/nats.example.org/head/; s/coordinator.example.org/head/; s/^slots:/slots:\\n  cpu: 2/; $ a stateDirectory: ${hostState}'`,
+  'sandbox-proxy': `sed -i 's/sandbox-cuda/sandbox-cpu/; $ a agentStateDirectory: ${hostState}\\nmountProof: false'`,
+};
 
 /** Undefined with the reason printed where systemd cannot be booted here. */
 export async function startPackageFleet(packagePath: string, scratch: string): Promise<PackageFleet | undefined> {
@@ -75,7 +84,7 @@ export async function startPackageFleet(packagePath: string, scratch: string): P
     }
     await carryCertificates(machines, scratch);
     await configure(machines);
-    const place = '--coordinator head:7441 --pki-dir /root/carry/operator';
+    const place = '--coordinator head:7441 --pki-dir /root/carry/alice';
     return { ...machines, doubleblind: (words) => head.sh(`doubleblind ${words} ${place}`), stop };
   } catch (error) {
     await stop();
@@ -93,35 +102,36 @@ systemctl daemon-reload`);
 }
 
 /** One authority; each machine gets its own certificates and never the authority's key. */
-async function carryCertificates(machines: Machines, scratch: string): Promise<void> {
-  const { head } = machines;
-  await head.sh('cd /root && doubleblind pki init --pki-dir authority');
-  for (const [words, machine] of certificates) {
-    const role = words.split(' ')[0] ?? '';
-    await head.sh(`cd /root && doubleblind pki issue ${words} --out carry/${role} --pki-dir authority`);
-    if (role === 'operator') continue;
-    const here = join(scratch, `carry-${role}`);
-    await head.fetch(`/root/carry/${role}`, here);
-    const there = machines[machine];
-    await there.copy(here, `/root/${role}`);
-    await there.sh(`mkdir -p /etc/doubleblind/pki && cp /root/${role}/* /etc/doubleblind/pki/`);
+async function carryCertificates({ head, evaluator, host }: Machines, scratch: string): Promise<void> {
+  await head.sh(`set -e; cd /root\n${printed('pki init')}`);
+  // What is for the same machine is copied as printed; between containers there is no scp.
+  const copies = printed('scp -p')
+    .split('\n')
+    .filter((line) => line.startsWith('cp '));
+  await head.sh(`set -e; cd /root\n${copies.join('\n')}`);
+  for (const [directory, there] of [
+    ['evaluator', evaluator],
+    ['gpu-1', host],
+  ] as const) {
+    const here = join(scratch, `carry-${directory}`);
+    await head.fetch(`/root/carry/${directory}`, here);
+    await there.copy(here, `/root/${directory}`);
+    await there.sh(`cp /root/${directory}/* /etc/doubleblind/pki/`);
     rmSync(here, { recursive: true });
   }
 }
 
-async function configure({ head, evaluator, host }: Machines) {
-  const write = (one: Booted, role: keyof typeof settings): Promise<string> =>
-    one.sh(`cat > /etc/doubleblind/${role}.yaml <<X\n${settings[role]}\nX`);
+async function configure({ head, evaluator, host }: Machines): Promise<void> {
+  const examples = '/usr/share/doc/doubleblind/examples';
+  const write = (one: Booted, role: keyof typeof changes): Promise<string> =>
+    one.sh(`set -e; cp ${examples}/${role}.yaml /etc/doubleblind/\n${changes[role]} /etc/doubleblind/${role}.yaml`);
   await write(head, 'coordinator');
   await write(head, 'llm-gateway');
   await write(evaluator, 'evaluator');
   await write(host, 'gpu-agent');
   await write(host, 'sandbox-proxy');
-  await head.sh(`set -e
-mkdir -p /etc/systemd/system/nats-server.service.d
-cp /usr/share/doc/doubleblind/examples/nats-server.conf /etc/systemd/system/nats-server.service.d/doubleblind.conf
-doubleblind config nats --hosts gpu-1 --key /run/nats/tls.key > /etc/nats-server.conf
-systemctl daemon-reload && systemctl enable nats-server && systemctl restart nats-server`);
+  for (const one of [head, evaluator, host]) await one.sh('doubleblind config check');
+  await head.sh(`set -e\n${printed('config nats --hosts gpu-1 --key')}`);
   // The directory that is shared with this machine is the unit's state here.
   await host.sh(`set -e
 chown doubleblind-gpu-agent:doubleblind-gpu-agent ${hostState}
@@ -129,4 +139,9 @@ mkdir -p /etc/systemd/system/doubleblind-gpu-agent.service.d
 printf '[Service]\nReadWritePaths=${hostState}\n' > /etc/systemd/system/doubleblind-gpu-agent.service.d/state.conf
 systemctl daemon-reload`);
   for (const one of [head, evaluator, host]) await one.sh('systemctl enable --now doubleblind.target');
+}
+
+/** Imports the task that the package brings, as the page says. */
+export async function importTask({ evaluator }: Machines): Promise<void> {
+  await evaluator.sh(printed('task import DIR').replace('DIR', '/usr/lib/doubleblind/tasks/digits'));
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildPackage } from '../../deploy/debian/package.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Booted, bootContainer, docker } from './booted-container.ts';
-import { startPackageFleet } from './fleet.ts';
+import { importTask, startPackageFleet } from './fleet.ts';
 import { lintianComplaints } from './lintian.ts';
 
 const daemons = ['coordinator', 'evaluator', 'llm-gateway'];
@@ -168,8 +168,7 @@ test('three machines become a fleet that searches, bears a killed agent, and dra
   if (fleet === undefined) return skip('no container that systemd boots, see above');
   try {
     await waitFor('the host is heard', async () => (await fleet.doubleblind('node ls -o json')).includes('"ready"'));
-    const task = 'doubleblind task import /usr/lib/doubleblind/tasks/digits --config /etc/doubleblind/evaluator.yaml';
-    await fleet.evaluator.sh(`runuser -u doubleblind-evaluator -- ${task}`);
+    await importTask(fleet);
     const agent = await fleet.host.sh(main('gpu-agent'));
     await fleet.doubleblind('run digits --candidates 2 --operators draft --detach');
     await waitFor('an attempt runs', async () => (await fleet.doubleblind('node ls -o json')).includes('"attemptId"'));
