@@ -54,6 +54,9 @@ export function namesIn(expression: string): string[] {
 /** `npm test` unpacks it from Debian's package; `npm run check` does without where nobody did. */
 export const promtool = ['.runtime/promtool/promtool', '/usr/bin/promtool'].find((program) => existsSync(program));
 
+if (promtool === undefined)
+  process.stderr.write('skipped: no promtool; npm test unpacks it, or: apt-get install prometheus\n');
+
 /** Runs promtool; throws with what it said where it found something. */
 export function runPromtool(words: readonly string[], input = ''): string {
   return execFileSync(promtool ?? 'promtool', words, { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });

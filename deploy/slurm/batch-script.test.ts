@@ -1,6 +1,7 @@
 // The batch script under a stand-in for Node that notes how it was called: flags that the agent takes, and a drain at the time limit.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -15,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { configSchema } from '../../gpu-agent/config.ts';
+import { labels } from '../../gpu-agent/sandbox/container-spec.ts';
 import { proxyConfigSchema } from '../../gpu-agent/socket-proxy/config.ts';
 import { loadConfig } from '../../shared/daemon/config.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
@@ -38,13 +40,19 @@ trap 'echo drained > ${directory}/ended; exit 0' TERM
 while :; do sleep 0.1; done
 `;
   writeFileSync(join(directory, 'bin/node'), stub);
-  chmodSync(join(directory, 'bin/node'), 0o755);
+  // An engine with one sandbox, for whoever asks by the right label.
+  const engine = `#!/bin/bash
+echo "$@" >> ${directory}/engine
+[ "$1" = rm ] || echo sandbox-1
+`;
+  writeFileSync(join(directory, 'bin/docker'), engine);
+  for (const name of ['node', 'docker']) chmodSync(join(directory, 'bin', name), 0o755);
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
 function start(): { readonly child: ChildProcess; readonly done: Promise<{ code: number | null; stderr: string }> } {
   const env = {
-    PATH: process.env['PATH'],
+    PATH: `${join(directory, 'bin')}:${process.env['PATH'] ?? ''}`,
     DOUBLEBLIND_HOME: directory,
     DOUBLEBLIND_PKI: join(directory, 'pki'),
     DOUBLEBLIND_STATE: join(directory, 'state'),
@@ -78,7 +86,11 @@ test('the agent gets flags and an environment that it takes, and drains when Slu
     DOUBLEBLIND_NATS_SERVERS: 'n1.lan:7445,n2.lan:7445',
   };
   const config = loadConfig({ role: 'gpu-agent', schema: configSchema, argv, env, files: [] });
-  expect(config).toMatchObject({ advertise: 'gpu-1:7442', nats: { servers: ['n1.lan:7445', 'n2.lan:7445'] } });
+  expect(config).toMatchObject({
+    advertise: 'gpu-1:7442',
+    stopPatienceMs: 540_000,
+    nats: { servers: ['n1.lan:7445', 'n2.lan:7445'] },
+  });
   const proxy = loadConfig({
     role: 'sandbox-proxy',
     schema: proxyConfigSchema,
@@ -92,6 +104,12 @@ test('the agent gets flags and an environment that it takes, and drains when Slu
   child.kill('SIGTERM');
   expect(await done).toEqual({ code: 0, stderr: '' });
   expect(readFileSync(join(directory, 'ended'), 'utf8')).toBe('drained\n');
+  // The label by which the proxy knows its own (gpu-agent/socket-proxy/main.ts).
+  const installation = createHash('sha256').update(config.stateDirectory).digest('hex').slice(0, 16);
+  expect(linesOf('engine')).toEqual([
+    `ps --all --quiet --filter label=${labels.installation}=${installation}`,
+    'rm --force sandbox-1',
+  ]);
 });
 
 test('a state directory that others may change, or that only points elsewhere, is not used', async () => {

@@ -150,13 +150,13 @@ test('a file that examples and pages tell a daemon to read is one that it can re
   }
 });
 
-test("nats-server's key is where its configuration is told that it is, in the drop-in, the page and the rehearsal", () => {
+test("nats-server's key is where its configuration is told that it is, in the drop-in and the page", () => {
   const dropIn = read(join(examples, 'nats-server.conf'));
   const copy = copyOf(setting(dropIn, 'ExecStartPre'));
   expect(settings(dropIn, 'ExecReload')).toContain(setting(dropIn, 'ExecStartPre'));
   expect(copy).toMatchObject({ user: 'nats', from: '/etc/doubleblind/pki/nats.key' });
   expect(dirname(copy.to)).toBe(`/run/${setting(dropIn, 'RuntimeDirectory')}`);
-  for (const path of ['docs/operations.md', 'test/package/fleet.ts', 'deploy/debian/examples/nats-server.conf'])
+  for (const path of ['docs/operations.md', 'deploy/debian/examples/nats-server.conf'])
     expect(read(join(here, '../..', path)), path).toContain(`--key ${copy.to}`);
 });
 

@@ -26,11 +26,18 @@ function bringTestPrograms(): void {
   if (missing.length > 0) install(missing);
 }
 
+/** Once more with the lists of today where the first try fails: a fresh image has none, an older one names files that are gone. */
+function withFreshLists(bring: () => number): void {
+  if (bring() === 0) return;
+  run('apt-get', ['update', '-qq']);
+  if (bring() !== 0) process.stderr.write('not everything could be brought; the tests that miss it say so\n');
+}
+
 /** Where Debian's packages can be had; a test that misses its program says so itself. */
 function install(packages: readonly string[]): void {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
   process.stdout.write(`installing for the tests: ${packages.join(', ')}\n`);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
+  withFreshLists(() => run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]));
 }
 
 /** Prometheus's checker alone, out of its package: the package itself would start a server. */
@@ -41,7 +48,7 @@ function bringPromtool(): void {
     'mkdir -p "$0" && cd "$0" && apt-get download -qq prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | ' +
     'tar -x --strip-components=3 ./usr/bin/promtool && rm -f prometheus_*.deb';
   process.stdout.write('unpacking for the tests: promtool\n');
-  run('sh', ['-c', unpack, folder]);
+  withFreshLists(() => run('sh', ['-c', unpack, folder]));
 }
 
 /** Python's gRPC, for the test that calls everything with a client that is not ours; only the long set has it. */
