@@ -107,7 +107,7 @@ async function carryCertificates({ head, evaluator, host }: Machines, scratch: s
   // What is for the same machine is copied as printed; between containers there is no scp.
   const copies = printed('scp -p')
     .split('\n')
-    .filter((line) => line.startsWith('cp '));
+    .filter((line) => !line.startsWith('scp '));
   await head.sh(`set -e; cd /root\n${copies.join('\n')}`);
   for (const [directory, there] of [
     ['evaluator', evaluator],

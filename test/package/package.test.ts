@@ -31,6 +31,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await container?.stop();
+  await Promise.allSettled([complaints]);
   rmSync(scratch, { recursive: true });
 });
 
