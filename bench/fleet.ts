@@ -133,9 +133,8 @@ function report(plan: Plan, costs: readonly Cost[], lives: readonly Live[]): Ben
       'coordinator, of a processor, per event',
       ({ coordinatorCores, eventsPerSecond }) => `${((1e6 * coordinatorCores) / eventsPerSecond).toFixed(0)} µs`,
     ),
-    row(
-      'coordinator, of a processor, per attempt',
-      ({ coordinatorCores, endedPerSecond }) => ms((1e3 * coordinatorCores) / endedPerSecond),
+    row('coordinator, of a processor, per attempt', ({ coordinatorCores, endedPerSecond }) =>
+      ms((1e3 * coordinatorCores) / endedPerSecond),
     ),
     row('start to serving', ({ startMs }) => `${(startMs / 1000).toFixed(1)} s`),
     row('all hosts joined', ({ joinMs }) => `${(joinMs / 1000).toFixed(1)} s`),

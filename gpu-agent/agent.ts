@@ -186,7 +186,7 @@ export class Agent {
 
   /** The bus is connected again. */
   busIsBack(): void {
-    this.#outbox.wake();
+    this.#outbox.busIsBack();
   }
 
   /** The health of a slot has changed: what runs on an unusable one cannot be trusted. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Bus, connectBus } from '../shared/bus/bus.ts';
+import { connectBus } from '../shared/bus/bus.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
@@ -69,10 +69,9 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     const ports = await openPorts(host, config, dependencies, stack);
     const watch = stack.adopt(await openSlots(config, dependencies), (it) => it.stop());
     const observer = createAgentMetrics();
-    const watched = watchedBus(bus, () => agent.busIsBack());
     const agent = await startAgent({
       ports,
-      bus: watched,
+      bus,
       version: await versionOf(),
       imageDigest,
       slots: watch.slots,
@@ -84,6 +83,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       observer,
     });
     stack.defer(() => agent.stop());
+    bus.onConnected(() => agent.busIsBack());
     watch.onChange(() => agent.slotsChanged());
     if (config.metricsPort !== 0) {
       const { metrics } = observer;
@@ -216,20 +216,6 @@ async function hostOf(config: GpuAgentConfig): Promise<string> {
     `the configured host is ${config.host}, but ${config.tls.certificate} names ${identity.name}: ` +
       'set host to that name, or issue a certificate for this one',
   );
-}
-
-/** Notices, at each heartbeat, that the bus has come back. */
-function watchedBus(bus: Bus, onBack: () => void): Pick<Bus, 'publishHeartbeat' | 'publishResult'> {
-  let before = bus.status();
-  return {
-    publishHeartbeat(heartbeat) {
-      const now = bus.status();
-      if (now === 'connected' && before === 'disconnected') onBack();
-      before = now;
-      bus.publishHeartbeat(heartbeat);
-    },
-    publishResult: (event, repeat) => bus.publishResult(event, repeat),
-  };
 }
 
 async function versionOf(): Promise<string> {

@@ -117,6 +117,7 @@ const agent: Agent = await startAgent({
   random: Math.random,
   heartbeatMs: 1000,
 });
+bus.onConnected(() => agent.busIsBack());
 const server = await startRpcServer({ listen: '127.0.0.1:0', tls, services: [agentService(agent)], log: silentLogger });
 agent.announce(server.address);
 answerCollect(() => done.splice(0));

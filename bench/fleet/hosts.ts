@@ -125,6 +125,7 @@ async function startHost(name: string, options: HostsOptions, freed: Freed): Pro
     ...{ version: '0.1.0', imageDigest: 'none', slots: () => slots, trajectoriesPerSlot: 1 },
     ...{ contextCharacters: 100_000, random: Math.random, heartbeatMs },
   });
+  bus.onConnected(() => agent.busIsBack());
   const server = await startRpcServer({ listen: '127.0.0.1:0', tls, services: [agentService(agent)], log });
   agent.announce(server.address);
   return agent;

@@ -108,9 +108,25 @@ test('while the bus is away it is asked ever more rarely, and at once when it is
   expect(published).toEqual([]);
   expect(book.pending).toEqual([1]);
   setAway(false);
-  outbox.wake();
+  outbox.busIsBack();
   await clock.advance(1);
   expect(published).toEqual([1]);
+});
+
+test('events that come while the bus is away make the next try no later', async () => {
+  const { clock, outbox, published, setAway, book } = rig(1);
+  setAway(true);
+  outbox.wake();
+  await clock.advance(0);
+  for (let seq = 2; seq <= 9; seq += 1) {
+    book.pending.push(seq);
+    outbox.wake();
+    await clock.advance(1);
+  }
+  setAway(false);
+  // The first pause, whose end the eight others did not put off.
+  await clock.advance(200);
+  expect(published).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test('nothing is published after the stop', async () => {

@@ -28,8 +28,10 @@ export interface OutboxOptions {
 }
 
 export interface Outbox {
-  /** There may be something new, or the bus is back. */
+  /** There may be something new. It waits with the rest where the bus is away, or each new event would make the next try later. */
   wake(): void;
+  /** The bus is back: what waits is tried at once. */
+  busIsBack(): void;
   confirm(sequences: readonly number[]): void;
   stop(): void;
 }
@@ -107,7 +109,9 @@ export function startOutbox(options: OutboxOptions): Outbox {
   }
 
   return {
-    wake() {
+    wake: round,
+    busIsBack() {
+      failures = 0;
       notBeforeMs = 0;
       round();
     },

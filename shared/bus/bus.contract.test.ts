@@ -121,6 +121,24 @@ test('something that is no event is dropped and does not stop the others', async
   expect(seen).not.toContain(12);
 });
 
+test('what is being published when the server dies is given up at once, not when its time is over', async () => {
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
+  const seen: number[] = [];
+  coordinator.consumeResults(async ({ seq }) => {
+    seen.push(seq);
+  });
+  await publishSurely(agent, started(15));
+  // A server that takes bytes and does nothing with them.
+  process.kill(server.pid, 'SIGSTOP');
+  const failure = agent.publishResult(started(16)).catch((error: Error) => String(error.cause));
+  await server.kill('SIGKILL');
+  expect(await failure).toContain('the connection broke');
+  await server.restart();
+  await publishSurely(agent, started(16));
+  await expect.poll(() => seen.includes(16), { timeout: 20_000 }).toBe(true);
+});
+
 test('after the server lost its whole store, publishing and consuming go on', async () => {
   const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
   const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));

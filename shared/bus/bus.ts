@@ -2,14 +2,13 @@
 // Owns: the connection (it reconnects for ever), the stream and the durable consumer (made again where the store was lost).
 // Leaves to the caller: its own durable outbox and journal; the bus may lose everything that it holds at any time.
 // Invariants:
-// 1. `publishResult` resolves only after the server has the event; it rejects within 5 s otherwise.
+// 1. `publishResult` resolves only after the server has the event; it rejects within 5 s otherwise, and at once where the connection
+//    breaks: the client would wait for an answer that cannot come any more.
 // 2. An event is acknowledged only after its handler resolved; until then it comes again.
 // 3. Nothing reaches a handler that the schemas have not accepted, and no event that its host did not sign.
 // 4. A new certificate is in use within seconds: the connection is made anew. What was under way is lost to nobody, by 1 and 2.
 // 5. Handlers are called in the order of the stream, and so many may be at work that they share what each of them waits for.
 
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   type ConnectionOptions,
   ConsumerEvents,
@@ -22,10 +21,10 @@ import {
 } from 'nats';
 import { delay, systemClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
 import { openTlsFiles, type TlsFiles } from '../rpc/tls-files.ts';
 import { attemptSpan, fromTraceparent, toTraceparent, traceHeader } from '../tracing/context.ts';
 import { inSpan } from '../tracing/tracer.ts';
+import { connectionOptionsOf, firstConnectMs, reconnectWaitMs } from './connection-options.ts';
 import {
   certificateHeader,
   checkEvent,
@@ -40,7 +39,6 @@ import {
   type Heartbeat,
   heartbeatSchema,
   heartbeatSubject,
-  inboxPrefix,
   type ResultEvent,
   resultEventSchema,
   resultMessageId,
@@ -76,14 +74,13 @@ export interface Bus {
    */
   consumeResults(handler: (event: ResultEvent) => Promise<void>, onRefused?: (why: EventRefusal) => void): void;
   status(): 'connected' | 'disconnected';
+  /** Calls `listener` whenever there is a connection again, and when there is one for the first time. */
+  onConnected(listener: () => void): void;
   /** Stops consuming after the events at hand, sends what is buffered and disconnects. */
   close(): Promise<void>;
 }
 
 const publishTimeoutMs = 5000;
-const reconnectWaitMs = 250;
-/** How long `connectBus` waits before it returns a bus that is not connected yet. */
-const firstConnectMs = 2000;
 /** A handler that failed gets the event again after this. */
 const redeliveryMs = 1000;
 /** Handlers at work. Below half of what the server hands out without an acknowledgement, so that repeats find room. */
@@ -93,10 +90,13 @@ const pullMs = 5000;
 
 /** Connects to the bus. Where no server answers yet, the bus comes back `disconnected` and goes on trying. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const connectionOptions = readOptions(options);
+  const connectionOptions = connectionOptionsOf(options);
   const closing = new AbortController();
   const files = openTlsFiles(options.tls, { changed: () => renewConnection(state) }, options.rereadMs);
-  const state: BusState = { options, files, closing, connection: undefined, connected: false, heartbeats: [] };
+  const state: BusState = {
+    ...{ options, files, closing, connection: undefined, connected: false, heartbeats: [] },
+    ...{ onDisconnect: new Set(), onConnect: new Set() },
+  };
   const opened = openConnection(state, connectionOptions);
   await Promise.race([opened, delay(systemClock, firstConnectMs, closing.signal)]);
   if (state.connection === undefined) options.log.warn({ servers: options.servers }, 'the bus does not answer yet');
@@ -116,6 +116,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       consuming = consumeForEver(state, opened, { handle: handler, refused: onRefused ?? (() => undefined) });
     },
     status: () => (state.connected ? 'connected' : 'disconnected'),
+    onConnected: (listener) => void state.onConnect.add(listener),
     async close() {
       closing.abort();
       files.stop();
@@ -135,42 +136,14 @@ interface BusState {
   connection: NatsConnection | undefined;
   connected: boolean;
   readonly heartbeats: ((heartbeat: Heartbeat) => void)[];
-}
-
-function readOptions({ servers, tls, name }: BusOptions): ConnectionOptions {
-  const identity = identityOfAlternativeNames(new X509Certificate(readFileSync(tls.certificate)).subjectAltName);
-  if (identity === undefined) throw new Error(`${tls.certificate} names no Doubleblind identity`);
-  const files = { caFile: tls.ca, certFile: tls.certificate, keyFile: tls.key };
-  // The client hands these on to tls.connect: the server must be the role nats, whatever its host is called.
-  const extra = { minVersion: 'TLSv1.3', checkServerIdentity: expectNats };
-  return {
-    servers: [...servers],
-    name,
-    inboxPrefix: inboxPrefix(identity),
-    tls: { ...files, ...extra },
-    maxReconnectAttempts: -1,
-    // A certificate that the server turned away may be followed by a better one.
-    ignoreAuthErrorAbort: true,
-    reconnectTimeWait: reconnectWaitMs,
-    reconnectJitter: 100,
-    reconnectJitterTLS: 100,
-    timeout: firstConnectMs,
-    pingInterval: 5000,
-    maxPingOut: 2,
-    ignoreClusterUpdates: true,
-  };
+  readonly onDisconnect: Set<() => void>;
+  readonly onConnect: Set<() => void>;
 }
 
 /** The nats client reads the files for itself, at every connection. One that is away just now does so anyway. */
 function renewConnection({ connection, options: { log, tls } }: BusState): void {
   log.info({ certificate: tls.certificate }, 'new certificate; the bus connects again');
   connection?.reconnect().catch((error: unknown) => log.debug({ error }, 'the bus is closing and connects no more'));
-}
-
-function expectNats(_: string, certificate: { subjectaltname?: string }): Error | undefined {
-  const identity: Identity | undefined = identityOfAlternativeNames(certificate.subjectaltname);
-  if (identity?.role === 'nats') return undefined;
-  return new Error('the certificate of the nats-server does not name the role nats');
 }
 
 /** Tries until a server answers or the bus is closed; afterwards the client reconnects by itself. */
@@ -185,6 +158,7 @@ async function openConnection(state: BusState, connectionOptions: ConnectionOpti
       log.info({ server: connection.getServer() }, 'the bus is connected');
       void followStatus(state, connection);
       for (const listener of state.heartbeats) listen(state, connection, listener);
+      for (const listener of state.onConnect) listener();
       return;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -201,9 +175,11 @@ async function followStatus(state: BusState, connection: NatsConnection): Promis
     if (type === 'disconnect') {
       state.connected = false;
       log.warn({}, 'the bus is disconnected');
+      for (const listener of state.onDisconnect) listener();
     } else if (type === 'reconnect') {
       state.connected = true;
       log.info({ server: String(data) }, 'the bus is connected again');
+      for (const listener of state.onConnect) listener();
     } else if (type === 'error') {
       log.warn({ data: String(data) }, 'the bus refused something');
     }
@@ -234,12 +210,20 @@ async function publish(state: BusState, event: ResultEvent, repeat: number): Pro
   const msgID = resultMessageId(event, repeat);
   try {
     const carried = eventHeaders(event, signEvent(subject, body, state.files.current()));
-    await state.connection
+    const publication = state.connection
       .jetstream({ timeout: publishTimeoutMs })
       .publish(subject, body, { msgID, timeout: publishTimeoutMs, headers: carried });
+    await unlessDisconnected(state, publication);
   } catch (error) {
     throw new Error(`the bus did not take the event ${msgID}`, { cause: error });
   }
+}
+
+async function unlessDisconnected({ onDisconnect }: BusState, answer: Promise<unknown>): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const giveUp = (): void => reject(new Error('the connection broke before the bus answered'));
+  onDisconnect.add(giveUp);
+  await Promise.race([answer, promise]).finally(() => onDisconnect.delete(giveUp));
 }
 
 /** The event belongs to its attempt's trace, however long after the attempt it is published. */
@@ -284,6 +268,8 @@ async function consumeOnce(state: BusState, connection: NatsConnection, consumer
   const handling = new Set<Promise<void>>();
   const stop = (): void => messages.stop();
   state.closing.signal.addEventListener('abort', stop, { once: true });
+  // The client itself would ask for the consumer, and where a server that has just begun does not answer, wait twice 5 s.
+  state.onConnect.add(stop);
   void stopWhenGone(messages);
   try {
     for await (const message of messages) {
@@ -295,6 +281,7 @@ async function consumeOnce(state: BusState, connection: NatsConnection, consumer
   } finally {
     await Promise.all(handling);
     state.closing.signal.removeEventListener('abort', stop);
+    state.onConnect.delete(stop);
     messages.stop();
   }
 }

@@ -16,6 +16,9 @@ export const consumerName = 'coordinator';
 /** A handler journals and answers within milliseconds. What was in flight when a coordinator was killed comes again after this. */
 const handlerTimeoutMs = 5_000;
 
+/** A server that has just begun may lose a question; the caller asks again. */
+const answerMs = 2_000;
+
 const streamConfig: Partial<StreamConfig> & { name: string } = {
   name: eventStream,
   subjects: ['doubleblind.v1.run.>'],
@@ -28,7 +31,7 @@ const streamConfig: Partial<StreamConfig> & { name: string } = {
 
 /** Makes the stream and its consumer where they are missing, and brings an older stream's limits up to date. */
 export async function prepareStream(connection: NatsConnection, replicas: number): Promise<void> {
-  const manager = await connection.jetstreamManager();
+  const manager = await connection.jetstreamManager({ timeout: answerMs });
   const config = { ...streamConfig, num_replicas: replicas };
   try {
     await manager.streams.add(config);
