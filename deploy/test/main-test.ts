@@ -51,6 +51,19 @@ function bringPromtool(): void {
   withFreshLists(() => run('sh', ['-c', unpack, folder]));
 }
 
+/** Kubernetes' description of its objects, out of a package whose programs nobody needs here. */
+function bringKubernetesModels(): void {
+  const folder = '.runtime/kubernetes-models';
+  const models = 'python3/dist-packages/kubernetes/client/models';
+  if (existsSync(`${folder}/v1_daemon_set.py`) || existsSync(`/usr/lib/${models}`) || !existsSync('/usr/bin/apt-get'))
+    return;
+  const unpack =
+    'mkdir -p "$0" && cd "$0" && apt-get download -qq python3-kubernetes && dpkg-deb --fsys-tarfile python3-kubernetes_*.deb | ' +
+    `tar -x --wildcards --strip-components=8 './usr/lib/${models}/*.py' && rm -f python3-kubernetes_*.deb`;
+  process.stdout.write('unpacking for the tests: the models of python3-kubernetes\n');
+  withFreshLists(() => run('sh', ['-c', unpack, folder]));
+}
+
 /** Python's gRPC, for the test that calls everything with a client that is not ours; only the long set has it. */
 function bringPythonGrpc(): void {
   const parts = { 'python3-grpcio': 'grpc', 'python3-protobuf': 'google/protobuf' };
@@ -65,6 +78,7 @@ const setup = run('sh', ['deploy/bin/doubleblind', 'setup']);
 if (setup === 0) {
   bringTestPrograms();
   bringPromtool();
+  bringKubernetesModels();
   if (long) bringPythonGrpc();
   const results = process.env['DOUBLEBLIND_TEST_RESULTS'];
   const json = ['--reporter=json', `--outputFile.json=${results}`];
