@@ -44,14 +44,15 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   const known = inherited.filter((one) => one.inheritedFrom !== '');
   const candidates = new Map(known.map((one) => [one.candidateId, one]));
   const state: { progress: Progress } = { progress: { ...noProgress, run, candidates } };
-  const view = output.isTerminal && run.state !== 'sealed' ? liveView(output, state, doing, run) : undefined;
+  const isOver = run.state === 'sealed' || run.state === 'killed';
+  const view = output.isTerminal && !isOver ? liveView(output, state, doing, run) : undefined;
   const say = (happening: Happening): void => {
     const text = lineOf(happening, state.progress, output, view !== undefined);
     if (text === '') return;
     if (view === undefined) output.write(`${text}\n`);
     else view.print(shortenStyled(text, output.columns - 1));
   };
-  if (run.state === 'sealed') output.write(`${output.style.dim(`run ${run.runId} is over; this is how it went`)}\n`);
+  if (isOver) output.write(`${output.style.dim(`run ${run.runId} is over; this is how it went`)}\n`);
   try {
     for await (const event of coordinator.watchRun(run.runId, 0, signal)) {
       const [next, happenings] = fold(state.progress, event);

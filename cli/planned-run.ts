@@ -10,17 +10,18 @@ import type { OutputFlags } from './verb.ts';
 export async function showPlannedRun(
   cli: CliContext,
   { coordinator, run }: { readonly coordinator: Coordinator; readonly run: Run },
-  flags: OutputFlags,
+  flags: OutputFlags & { readonly seed?: number },
 ): Promise<void> {
   if (flags.output === 'json') printJson(cli.stdout, run);
-  else cli.stdout.write(`${renderFields(plannedRun(run, await coordinator.listHosts()), cli.stdout.style)}\n`);
+  else
+    cli.stdout.write(`${renderFields(plannedRun(run, await coordinator.listHosts(), flags.seed), cli.stdout.style)}\n`);
 }
 
 type Field = readonly [string, string];
 
 /** Names and values, in the order of interest. */
-export function plannedRun(run: Run, hosts: readonly Host[]): Field[] {
-  return [...taskFields(run), ...searchFields(run, hosts)];
+export function plannedRun(run: Run, hosts: readonly Host[], seed: number | undefined): Field[] {
+  return [...taskFields(run), ...searchFields(run, hosts, seed)];
 }
 
 function taskFields({ task, taskInfo, forkedFrom, inheritedCandidates }: Run): Field[] {
@@ -38,14 +39,15 @@ function taskFields({ task, taskInfo, forkedFrom, inheritedCandidates }: Run): F
   ];
 }
 
-function searchFields({ options }: Run, hosts: readonly Host[]): Field[] {
+function searchFields({ options }: Run, hosts: readonly Host[], seed: number | undefined): Field[] {
   if (options === null) return [];
   const limits = options.limits;
   return [
     ['slots', slots(options.parallelAttempts, hosts)],
     ['ends after', budgetWords(options)],
     ['model', options.model || "the gateway's default"],
-    ['seed', String(options.seed)],
+    // The one that the coordinator made up for its answer is no promise.
+    ['seed', seed === undefined ? 'a new one' : String(seed)],
     ['operators', `${options.operators.join(', ')}${options.repair === false ? '; no repair' : ''}`],
     [
       'selection',

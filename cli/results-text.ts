@@ -36,8 +36,9 @@ export function candidateTable(
     const rest = candidates.filter((candidate) => candidate.state === 'failed' || candidate.state === 'quarantined');
     rows.push(...rest.map((candidate) => ({ rank: '–', candidate })));
   }
-  const wins = run.verdict?.winnerId;
   const { style } = options;
+  if (rows.length === 0) return style.dim('no candidate has a score');
+  const wins = run.verdict?.winnerId;
   const columns: readonly Column<Row>[] = [
     { title: 'RANK', value: (row) => row.rank, align: 'right' },
     {

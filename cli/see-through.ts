@@ -12,7 +12,7 @@ import type { DryRunFlags, OutputFlags } from './verb.ts';
 export async function seeThrough(
   cli: CliContext,
   { coordinator, place, run }: { readonly coordinator: Coordinator; readonly place: Place; readonly run: Run },
-  flags: OutputFlags & DryRunFlags & { readonly detach?: boolean },
+  flags: OutputFlags & DryRunFlags & { readonly detach?: boolean; readonly seed?: number },
 ): Promise<void> {
   if (flags.dryRun === true) {
     await showPlannedRun(cli, { coordinator, run }, flags);

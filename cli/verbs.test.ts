@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runVerb, type Seen } from './testing/run-verb.ts';
+import { sampleRun } from './testing/sample-run.ts';
 import { type StubCoordinator, startStubCoordinator } from './testing/stub-coordinator.ts';
 
 let stub: StubCoordinator;
@@ -108,6 +109,20 @@ test('release reaches the coordinator with the whole id and the reason, and need
     stdout: expect.stringMatching(/#3 is scored: .*read its program/),
   });
   expect((await run('release', '#3')).code).toBe(2);
+});
+
+test('watch of a run that is over says so first, and not that it is running', async () => {
+  const seen = await run('watch');
+  expect(seen.stdout).toMatch(/^run r-sample is over; this is how it went\n/);
+  expect(seen.stdout).not.toContain('is running');
+  const killed = await startStubCoordinator({ data: { run: sampleRun({ state: 'killed' }), candidates: [] } });
+  try {
+    const words = ['watch', '--coordinator', killed.address, '--state-dir', killed.stateDirectory];
+    const { stdout } = await runVerb(words);
+    expect(stdout).toMatch(/^run \S+ is over; this is how it went\n\nno candidate has a score\n/);
+  } finally {
+    await killed.stop();
+  }
 });
 
 test('steer reaches the coordinator with the whole id', async () => {

@@ -7,16 +7,13 @@ import { type DaemonName, daemonNames } from '../cluster/layout.ts';
 import type { CliContext, Place } from '../context.ts';
 import { oneLine } from '../core/text.ts';
 import { dockerSocket, imageTags } from '../setup/docker-engine.ts';
-import { inspectSteps } from '../setup/step.ts';
 import { absent, broken, type Check, ok } from './check.ts';
 import { labelsCheck } from './machine.ts';
 
 export async function setupChecks(cli: CliContext, place: Place): Promise<Check[]> {
-  const { setupSteps } = await import('../setup/steps.ts');
-  const findings = await inspectSteps(setupSteps(cli, place, { sandboxImage: '' }));
-  const images = await imageTags(dockerSocket(cli.env), 'doubleblind/sandbox-cpu');
+  const { inspectSetup } = await import('../setup/steps.ts');
+  const findings = await inspectSetup(cli, place);
   return findings.map(({ name, found, missing }): Check => {
-    if (name === 'Sandbox image' && images.length > 0) return ok(name, images.join(', '));
     if (found !== undefined) return ok(name, found);
     if (missing !== undefined) return broken(name, missing.what, missing.commands);
     return absent(name, 'not there yet; doubleblind setup brings it');

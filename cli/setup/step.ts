@@ -50,7 +50,7 @@ export interface DoneStep {
 
 /** Goes through the steps in order. Throws with exit code 6 where something is missing that set-up may not bring. */
 export async function runSteps(steps: readonly SetupStep[], cli: CliContext): Promise<DoneStep[]> {
-  await refuseWhatIsMissing(steps);
+  refuseMissing(await inspectSteps(steps));
   const done: DoneStep[] = [];
   for (const step of steps) {
     cli.signal.throwIfAborted();
@@ -74,21 +74,19 @@ export async function runSteps(steps: readonly SetupStep[], cli: CliContext): Pr
 }
 
 /** Tells what would be done, and does nothing. Throws as `runSteps` would. */
-export async function planSteps(steps: readonly SetupStep[], cli: CliContext): Promise<readonly Finding[]> {
-  const findings = await refuseWhatIsMissing(steps);
+export function planSteps(findings: readonly Finding[], cli: CliContext): void {
+  refuseMissing(findings);
   const { style } = cli.stderr;
   for (const { name, found } of findings) {
     const line =
       found === undefined ? `${style.accent('…')} ${name} would be brought` : `${style.good('✓')} ${name} ${found}`;
     cli.stderr.write(`${line}\n`);
   }
-  return findings;
 }
 
-async function refuseWhatIsMissing(steps: readonly SetupStep[]): Promise<readonly Finding[]> {
-  const findings = await inspectSteps(steps);
+function refuseMissing(findings: readonly Finding[]): void {
   const missing = findings.flatMap((finding) => finding.missing ?? []);
-  if (missing.length === 0) return findings;
+  if (missing.length === 0) return;
   throw new CliError(
     exitCodes.precondition,
     'This machine lacks something, and set-up may not install it here:',

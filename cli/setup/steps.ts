@@ -9,8 +9,8 @@ import type { CliContext, Place } from '../context.ts';
 import { causedBy, exitCodes } from '../exit-codes.ts';
 import { aptInstall, inspectMachine, missingPackage } from './apt.ts';
 import { findProgram, runLogged } from './command.ts';
-import { dockerEngineStep, dockerSocket, setupLogs } from './docker-engine.ts';
-import type { SetupStep } from './step.ts';
+import { dockerEngineStep, dockerSocket, imageTags, setupLogs } from './docker-engine.ts';
+import { type Finding, inspectSteps, type SetupStep } from './step.ts';
 
 /** A certificate with less left is made anew; shared/pki says the same. */
 const renewDays = 30;
@@ -43,10 +43,21 @@ export function setupSteps(cli: CliContext, place: Place, result: SetupResult): 
   ];
 }
 
+/** What is there, without making anything: an image counts by its tag, because only building tells whether it is the newest. */
+export async function inspectSetup(cli: CliContext, place: Place): Promise<readonly Finding[]> {
+  const findings = await inspectSteps(setupSteps(cli, place, { sandboxImage: '' }));
+  const tags = await imageTags(dockerSocket(cli.env), 'doubleblind/sandbox-cpu');
+  return findings.map((finding) =>
+    finding.name === imageStepName && tags.length > 0 ? { ...finding, found: tags.join(', ') } : finding,
+  );
+}
+
+const imageStepName = 'Sandbox image';
+
 function sandboxImageStep(cli: CliContext, result: SetupResult): SetupStep {
   const socket = dockerSocket(cli.env);
   return {
-    name: 'Sandbox image',
+    name: imageStepName,
     isDone: () => Promise.resolve(result.sandboxImage === '' ? undefined : result.sandboxImage.slice(7, 19)),
     whatIsMissing: () => Promise.resolve(undefined),
     run: async (report) => {

@@ -50,10 +50,12 @@ function isWritable(directory: string): boolean {
 
 /** Looks at the steps: what is there, and what would be brought. Throws as `setUp` would before it brings anything. */
 export async function planSetUp(cli: CliContext, flags: PlaceFlags): Promise<readonly Finding[]> {
-  const { setupSteps } = await import('../setup/steps.ts');
+  const { inspectSetup } = await import('../setup/steps.ts');
   const place = findPlace(cli, flags);
   refuseUnusable(place.stateDirectory);
-  return await planSteps(setupSteps(cli, place, { sandboxImage: '' }), cli);
+  const findings = await inspectSetup(cli, place);
+  planSteps(findings, cli);
+  return findings;
 }
 
 /** Runs the steps; what they made comes back. */

@@ -5,6 +5,7 @@ import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import type { Run } from '../core/model.ts';
 import { runSummary } from '../core/progress.ts';
 import { harmless } from '../core/text.ts';
+import { budgetWords } from '../planned-run.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import {
   type DryRunFlags,
@@ -115,7 +116,7 @@ function addExtend(program: Command, cli: CliContext): void {
       return await coordinator.extendRun(runId, { candidates, wallSeconds, dollars, tokens, slotHours });
     });
     if (flags.output === 'json') printJson(cli.stdout, run);
-    else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
+    else cli.stdout.write(`${run.runId}: ${runSummary(run)}; it ends after ${budgetWords(run.options)}\n`);
   });
 }
 
