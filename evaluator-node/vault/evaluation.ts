@@ -18,6 +18,7 @@ import { type AdmissionFailure, admit } from '../core/admission.ts';
 import type { Answer, Outcome, Submission } from '../core/answer.ts';
 import { EvaluatorFault } from '../core/evaluator-fault.ts';
 import { blurOf, feedbackText, implausibility, ladderText } from '../core/feedback.ts';
+import { graderBlur } from '../core/grader-metric.ts';
 import type { ScoreFailure } from '../core/metrics/score.ts';
 import { decideQuery, defaultQueries } from '../core/queries.ts';
 import { type Refusal, refusal } from '../core/refusal.ts';
@@ -218,19 +219,24 @@ function outcomeOf(
 
 /** What the run's agents may see of the score. */
 function shownText(
-  { vault }: EvaluationParts,
+  { vault, load }: EvaluationParts,
   task: StoredTask,
   runId: string,
   scores: SplitScores,
-  { predictionDigest, labelWorth, ladderStart }: ScoredReading,
+  { predictionDigest, labelWorth: measuredWorth, ladderStart }: ScoredReading,
 ): string {
   const { runs } = vault;
-  const { feedback } = task.description;
-  const score = feedback === 'exact' ? scores.search : (scores.shown ?? scores.search);
+  const { feedback, grader } = task.description;
+  const known = feedback === 'exact' ? scores.search : (scores.shown ?? scores.search);
+  const unsure = grader !== undefined && known.standardError === 0 ? ' (of unknown error)' : '';
   const metric = metricOf(task);
+  const rows = load(task).rowsOf.search.length;
+  const { score, labelWorth } =
+    grader === undefined || feedback === 'exact'
+      ? { score: known, labelWorth: measuredWorth }
+      : graderBlur(known, grader, rows);
   // By all predictions: if those of other splits changed nothing, the texts would tell which rows are of which split.
   const blur = blurOf(vault.secretNumber(task.version, `feedback:${predictionDigest}`), labelWorth);
-  const unsure = task.description.grader !== undefined && score.standardError === 0 ? ' (of unknown error)' : '';
   if (feedback !== 'ladder') return `${feedbackText(metric, score, feedback, blur)}${unsure}`;
   const { text, shown } = ladderText(metric, score, runs.shown(runId) ?? ladderStart, blur);
   runs.show(runId, shown);

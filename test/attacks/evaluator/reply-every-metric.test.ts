@@ -5,10 +5,11 @@
 
 import { expect, test } from 'vitest';
 import { shownPredictions } from '../../../evaluator-node/core/feedback.ts';
+import { graderBlur } from '../../../evaluator-node/core/grader-metric.ts';
 import { labelWorth, worthUnder } from '../../../evaluator-node/core/label-worth.ts';
 import type { Metric, Rows } from '../../../evaluator-node/core/metrics/metric.ts';
 import { listedMetrics } from '../../../evaluator-node/core/metrics/registry.ts';
-import { scoreRows } from '../../../evaluator-node/core/metrics/score.ts';
+import { type Score, scoreRows } from '../../../evaluator-node/core/metrics/score.ts';
 import { codeTexts, withPredictions } from '../../../evaluator-node/core/metrics/texts.ts';
 import { nextFloat, nextInt, type Rng, seedRng, shuffle } from '../../../shared/core/rng.ts';
 import { measured } from '../../support/measured.ts';
@@ -107,7 +108,7 @@ function answersOf(metric: Metric): Answers[] {
     case 'probability':
       return [classes(2, 1)];
     case 'probabilities':
-      return metric.binary === true ? [classes(2, 2)] : [classes(2, 2), classes(4, 4)];
+      return metric.binary === true ? [classes(2, 2)] : [classes(2, 2), classes(7, 7)];
     case 'number':
       return [numeric('two numbers', [[1], [2]], metric), numeric('far numbers', [[1], [2], [5], [100]], metric)];
     case 'numbers':
@@ -195,7 +196,11 @@ function answersOf(metric: Metric): Answers[] {
   }
 }
 
+/** How a score is made and blurred: as of a metric that the evaluator knows, or as of a grader that it does not. */
+type Source = 'metric' | 'grader' | 'grader of unknown error' | 'grader of unknown error and best score';
+
 interface Problem {
+  readonly source: Source;
   readonly metric: Metric;
   readonly answers: Answers;
   readonly width: number;
@@ -204,7 +209,7 @@ interface Problem {
   readonly truthOf: (numbers: readonly number[]) => Omit<Rows, 'prediction'>;
 }
 
-function problemOf(metric: Metric, answers: Answers): Problem {
+function problemOf(metric: Metric, answers: Answers, source: Source): Problem {
   const [first = []] = answers.all;
   const width = typeof first === 'string' ? 1 : numbersOf(answers.bet(first, 0, 0, seedRng('width'))).length;
   const isText = typeof first === 'string';
@@ -215,7 +220,7 @@ function problemOf(metric: Metric, answers: Answers): Problem {
     ...(isText ? { texts: answers.all as readonly string[] } : {}),
   });
   const worth = labelWorth(metric, truthOf(shuffle(seedRng('answers'), evenly(answers.all.length))));
-  return { metric, answers, width, worth, truthOf };
+  return { source, metric, answers, width, worth, truthOf };
 }
 
 const evenly = (kinds: number): number[] => Array.from({ length: rows }, (_, row) => row % kinds);
@@ -245,24 +250,37 @@ function bitsTold(problem: Problem, block: number, background: string, mode: 'qu
     return background === 'known' ? said(kind, 0) : said(background === 'constant' ? 0 : nextInt(rng, kinds), 0);
   });
   const { codes, texts: list } = predictedBy(told);
-  const shown = shownPredictions(metric, codes, width);
+  const shown = problem.source === 'metric' ? shownPredictions(metric, codes, width) : codes;
   const valued = worthUnder(metric, worth, codes, width);
   return informationOf(
     Array.from({ length: labellings }, () => {
       // The attacker knows the rows beside its bet, and of those in it how many have which answer.
       const drawn = [...shuffle(rng, truth.slice(0, block)), ...truth.slice(block)];
       const score = scoreRows(metric, withPredictions(truthOf(drawn), shown, list), 'seed');
-      const replies = score.ok ? repliesTo(metric, score.value, mode, valued) : new Map([['refused', 1]]);
-      return { weight: 1 / labellings, replies };
+      if (!score.ok) return { weight: 1 / labellings, replies: new Map([['refused', 1]]) };
+      const blurred = blurredBy(problem, score.value, valued);
+      return { weight: 1 / labellings, replies: repliesTo(metric, blurred.score, mode, blurred.labelWorth) };
     }),
   );
 }
 
-function mostTold(metric: Metric, mode: 'quantised' | 'exact'): { bits: number; bet: string } {
+function blurredBy({ source, metric }: Problem, score: Score, worth: number): { score: Score; labelWorth: number } {
+  if (source === 'metric') return { score, labelWorth: worth };
+  const told = source === 'grader' ? score : { ...score, standardError: 0 };
+  const { lowerIsBetter, perfect } = metric;
+  const isKnown = source !== 'grader of unknown error and best score';
+  return graderBlur(told, isKnown ? { lowerIsBetter, perfect } : { lowerIsBetter }, rows);
+}
+
+function mostTold(
+  metric: Metric,
+  mode: 'quantised' | 'exact',
+  source: Source = 'metric',
+): { bits: number; bet: string } {
   let most = { bits: 0, bet: 'none' };
   const rng = seedRng(`every:${metric.name}`);
   for (const answers of answersOf(metric)) {
-    const problem = problemOf(metric, answers);
+    const problem = problemOf(metric, answers, source);
     const blocks = metric.score === undefined ? [4, 10] : [2, 4, 6, 8, 16, 64];
     for (const block of blocks) {
       for (const background of ['known', 'guessed', 'constant']) {
@@ -292,6 +310,32 @@ test.for(attacked)(
       `${metric.name}, n = ${rows}: at most ${bits.toFixed(2)} bits a reply (${bet}); exact ${exact.toFixed(2)}`,
     );
     // Positive control: the same bets read several labels off a score that is shown whole.
+    expect(exact).toBeGreaterThan(1);
+    expect(bits).toBeLessThanOrEqual(1);
+  },
+);
+
+/** Metrics whose scores stand in for those of graders that nobody here knows. */
+const standIns = ['accuracy', 'mae', 'rmse', 'log-loss', 'roc-auc', 'f1-macro', 'pearson', 'map-at-5', 'haversine'];
+const graded = standIns.slice(0, repetitions(standIns.length, 3)).flatMap((name) =>
+  (['grader', 'grader of unknown error', 'grader of unknown error and best score'] as const).map((source) => ({
+    name,
+    source,
+  })),
+);
+
+test.for(graded)(
+  'a $source that scores as $name does: no reply tells more than one label',
+  { timeout: patienceMs },
+  ({ name, source }, { task }) => {
+    const metric = listedMetrics.find((each) => each.name === name);
+    if (metric === undefined) throw new Error(`no metric ${name}`);
+    const exact = mostTold(metric, 'exact', source).bits;
+    const { bits, bet } = mostTold(metric, 'quantised', source);
+    measured(
+      task,
+      `${source} as ${name}, n = ${rows}: at most ${bits.toFixed(2)} bits a reply (${bet}); exact ${exact.toFixed(2)}`,
+    );
     expect(exact).toBeGreaterThan(1);
     expect(bits).toBeLessThanOrEqual(1);
   },
