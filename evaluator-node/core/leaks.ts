@@ -26,6 +26,8 @@ export interface LeakInput {
   readonly splits: readonly Split[];
   /** The file of each row, where rows have files. */
   readonly files?: readonly RowFile[];
+  /** SHA-256 of the file of each official test row. */
+  readonly officialFiles?: readonly string[];
 }
 
 /** What is known of a file without looking into it. */
@@ -33,6 +35,8 @@ interface RowFile {
   readonly name: string;
   readonly bytes: number;
   readonly modifiedMs: number;
+  /** SHA-256 of its bytes. */
+  readonly digest: string;
 }
 
 export type { LeakFinding };
@@ -48,8 +52,8 @@ export function findLeaks(input: LeakInput): LeakFinding[] {
     ...input.features.flatMap((feature) => [...featureFindings(input, feature), ...formatFindings(input, feature)]),
     ...orderFindings(input),
     ...fileFindings(input),
-    ...duplicateFindings(input),
-    ...officialTwins(input),
+    ...twinFindings(input, featureKeys(input)),
+    ...twinFindings(input, fileKeys(input)),
   ];
   return findings.sort((left, right) => Number(right.severity === 'refuse') - Number(left.severity === 'refuse'));
 }
@@ -188,28 +192,56 @@ export function predictiveness(
   return Math.sqrt(Math.max(0, strongest ** 2 - correction));
 }
 
-function duplicateFindings(input: LeakInput): LeakFinding[] {
-  if (input.features.length === 0) return [];
+/** What makes two rows twins: one key for each labelled row, and for each official one where these can be compared. */
+interface TwinKeys {
+  readonly twin: string;
+  readonly labelled: readonly string[];
+  readonly official: readonly string[];
+}
+
+function featureKeys({ features, labels }: LeakInput): TwinKeys | undefined {
+  const rows = features[0]?.official?.length ?? 0;
+  const comparable = features.every(({ official }) => official?.length === rows);
+  const keyOf = (of: (feature: Feature) => string | undefined): string => features.map(of).join('\u0001');
+  if (features.length === 0) return;
+  return {
+    twin: 'an exact twin',
+    labelled: labels.map((_, row) => keyOf(({ values }) => values[row])),
+    official: Array.from({ length: comparable ? rows : 0 }, (_, row) => keyOf(({ official }) => official?.[row])),
+  };
+}
+
+/** Columns may differ where the pictures, sounds or texts themselves are the same. */
+function fileKeys({ files, officialFiles = [] }: LeakInput): TwinKeys | undefined {
+  if (files === undefined) return;
+  return { twin: 'a file of the same bytes', labelled: files.map(({ digest }) => digest), official: officialFiles };
+}
+
+function twinFindings(input: LeakInput, keys: TwinKeys | undefined): LeakFinding[] {
+  return keys === undefined ? [] : [...hiddenTwins(input, keys), ...officialTwins(input, keys)];
+}
+
+/** Search and validation rows that agents find among the training rows. */
+function hiddenTwins({ labels, splits }: LeakInput, { twin, labelled }: TwinKeys): LeakFinding[] {
   const labelsOfTrain = new Map<string, Set<string>>();
-  const keyOf = (row: number): string => input.features.map((feature) => feature.values[row]).join('\u0001');
   let hidden = 0;
-  input.splits.forEach((split, row) => {
+  splits.forEach((split, row) => {
     if (split !== 'train') {
       hidden += 1;
       return;
     }
-    const key = keyOf(row);
+    const key = labelled[row] ?? '';
     const known = labelsOfTrain.get(key);
-    if (known === undefined) labelsOfTrain.set(key, new Set([input.labels[row] ?? '']));
-    else known.add(input.labels[row] ?? '');
+    if (known === undefined) labelsOfTrain.set(key, new Set([labels[row] ?? '']));
+    else known.add(labels[row] ?? '');
   });
-  const twins = input.splits.filter((split, row) => {
+  const twins = splits.filter((split, row) => {
     if (split === 'train') return false;
-    const labels = labelsOfTrain.get(keyOf(row));
-    return labels?.size === 1 && labels.has(input.labels[row] ?? '');
+    const told = labelsOfTrain.get(labelled[row] ?? '');
+    return told?.size === 1 && told.has(labels[row] ?? '');
   }).length;
   if (twins === 0) return [];
-  const evidence = `${twins} of ${hidden} hidden rows have an exact twin with the same label among the training rows`;
+  const evidence = `${twins} of ${hidden} hidden rows have ${twin} with the same label among the training rows`;
   if (twins > hidden * duplicateLimit) return [{ severity: 'refuse', message: evidence }];
   return [{ severity: 'warn', message: `${evidence}; remove duplicates or split by group` }];
 }
@@ -217,15 +249,13 @@ function duplicateFindings(input: LeakInput): LeakFinding[] {
 /** Of features that many labelled rows share, the share that must agree on the label for a twin to tell one. */
 const agreeingTwins = 0.9;
 
-/** Official test rows that agents find among the labelled ones. Where equal features have different labels, twins tell nothing. */
-function officialTwins(input: LeakInput): LeakFinding[] {
-  const { features, labels } = input;
-  const rows = features[0]?.official?.length ?? 0;
-  if (rows === 0 || features.some(({ official }) => official?.length !== rows)) return [];
+/** Official test rows that agents find among the labelled ones. Where equal keys have different labels, twins tell nothing. */
+function officialTwins({ labels }: LeakInput, { twin, labelled, official }: TwinKeys): LeakFinding[] {
+  if (official.length === 0) return [];
   const known = new Map<string, Set<string>>();
   let shared = 0;
   labels.forEach((label, row) => {
-    const key = features.map(({ values }) => values[row]).join('\u0001');
+    const key = labelled[row] ?? '';
     const earlier = known.get(key);
     if (earlier === undefined) known.set(key, new Set([label]));
     else {
@@ -235,11 +265,8 @@ function officialTwins(input: LeakInput): LeakFinding[] {
   });
   const disagreeing = [...known.values()].filter((each) => each.size > 1).length;
   if (shared > 0 && disagreeing > shared * (1 - agreeingTwins)) return [];
-  let twins = 0;
-  for (let row = 0; row < rows; row += 1) {
-    if (known.get(features.map(({ official }) => official?.[row]).join('\u0001'))?.size === 1) twins += 1;
-  }
+  const twins = official.filter((key) => known.get(key)?.size === 1).length;
   if (twins === 0) return [];
-  const message = `${twins} of ${rows} official test rows have an exact twin among the labelled rows, which tells their label`;
+  const message = `${twins} of ${official.length} official test rows have ${twin} among the labelled rows, which tells their label`;
   return [{ severity: 'warn', message: `${message}; remove duplicates before the data is divided` }];
 }

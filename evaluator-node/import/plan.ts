@@ -1,6 +1,7 @@
 // A checked task folder with its split made: everything that an import will write, before anything is written.
 
 import { basename } from 'node:path';
+import { sha256 } from '../../shared/store/digest.ts';
 import { type Baseline, trivialBaseline } from '../core/baseline.ts';
 import { metricFor } from '../core/grader-metric.ts';
 import { findLeaks, type LeakFinding } from '../core/leaks.ts';
@@ -108,11 +109,7 @@ function leaksOf(
   const ids = columns.trainHasIds ? columnOf(folder.train, columns.id) : [];
   const classification = metric.kind !== 'number' && metric.kind !== 'numbers';
   const { media } = folder;
-  const filesOf = ({ train, files, modifiedMs }: NonNullable<TaskFolder['media']>) =>
-    train.map((path) => {
-      return { name: basename(path), bytes: files.get(path)?.length ?? 0, modifiedMs: modifiedMs.get(path) ?? 0 };
-    });
-  const files = media === undefined ? {} : { files: filesOf(media) };
+  const files = media === undefined ? {} : rowFiles(media);
   const found = targets.columns.map(({ name, labels, truth }) => ({
     name,
     leaks: findLeaks({ classification, labels, truth, classes: columns.classes, ids, features, splits, ...files }),
@@ -128,6 +125,19 @@ function leaksOf(
       .map((leak) => ({ ...leak, message: `target ${JSON.stringify(name)}: ${leak.message}` })),
   );
   return [...ofAll, ...ofOne];
+}
+
+/** What the linter looks at of files: their names, sizes, times and digests; that they are read at all bounds their bytes. */
+function rowFiles({ train, test, files, modifiedMs }: NonNullable<TaskFolder['media']>) {
+  const digests = new Map([...files].map(([path, content]) => [path, sha256(content)]));
+  const digestOf = (path: string): string => digests.get(path) ?? '';
+  return {
+    files: train.map((path) => {
+      const [bytes, changedMs] = [files.get(path)?.length ?? 0, modifiedMs.get(path) ?? 0];
+      return { name: basename(path), bytes, modifiedMs: changedMs, digest: digestOf(path) };
+    }),
+    officialFiles: test.map(digestOf),
+  };
 }
 
 function tooFewRows(rows: number): Problem[] {
