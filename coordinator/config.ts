@@ -12,6 +12,7 @@ import {
 
 const seconds = z.number().positive();
 const count = z.number().int().positive();
+const quota = z.number().int().nonnegative().default(0);
 const bytes = z.number().int().positive();
 
 /** Limits of an attempt where its run states none. */
@@ -72,6 +73,14 @@ export const configSchema = z.strictObject({
   dashboard: dashboardSchema,
   lease: leaseSchema,
   limits: limitsSchema,
+  quotas: z
+    .strictObject({
+      parallelAttempts: quota.describe(
+        'Attempts that the runs of one owner may have at once, all together; 0 for no limit. Owners are named by the certificates that create runs.',
+      ),
+      owners: z.record(z.string(), quota).default({}).describe('The same for owners by name.'),
+    })
+    .prefault({}),
   retention: z
     .strictObject({
       runDays: z.number().nonnegative().default(0).describe('Days after its end that a run is kept; 0 for ever.'),

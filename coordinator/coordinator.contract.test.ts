@@ -23,8 +23,8 @@ afterEach(async () => {
 });
 afterAll(() => pki.remove());
 
-async function startCluster(): Promise<Cluster> {
-  cluster = await start(pki);
+async function startCluster(settings?: Record<string, unknown>): Promise<Cluster> {
+  cluster = await start(pki, settings);
   return cluster;
 }
 
@@ -200,6 +200,23 @@ test('a paused run starts nothing until it is resumed', async () => {
   });
   await made.client().resumeRun({ runId }, deadline);
   expect((await sealed(made, runId))?.candidatesScored).toBe(2);
+});
+
+test('the runs of one owner share the quota of the configuration, also after a restart', async () => {
+  // The host has four lanes.
+  const made = await startCluster({ quotas: { parallelAttempts: 1, owners: { local: 3 } } });
+  made.agent.fate = () => 'never';
+  const [first, second] = [await createRun(made, {}, 'first'), await createRun(made, {}, 'second')];
+  const expected = { owner: 'local', ownerQuota: 3, ownerAttemptsRunning: 3 };
+  await vi.waitFor(() => expect(made.agent.running.size).toBe(3), { timeout: 20_000 });
+  await made.restart();
+  const runs = await Promise.all([first, second].map((runId) => made.client().getRun({ runId }, deadline)));
+  for (const { run } of runs) expect(run).toMatchObject(expected);
+  expect(runs.reduce((sum, { run }) => sum + (run?.attemptsRunning ?? 0), 0)).toBe(3);
+  for await (const { run } of made.client().watchRun({ runId: first })) {
+    expect(run).toMatchObject({ owner: 'local', ownerQuota: 3 });
+    break;
+  }
 });
 
 test('requests that cannot be met say what to do', async () => {

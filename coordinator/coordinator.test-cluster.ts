@@ -29,7 +29,7 @@ export interface Cluster {
 let clusters = 0;
 
 /** Starts one; the caller stops it. */
-export async function startCluster(pki: TestPki): Promise<Cluster> {
+export async function startCluster(pki: TestPki, settings: Record<string, unknown> = {}): Promise<Cluster> {
   clusters += 1;
   const stateDirectory = join(pki.directory, `state-${clusters}`);
   mkdirSync(stateDirectory);
@@ -49,6 +49,7 @@ export async function startCluster(pki: TestPki): Promise<Cluster> {
     dashboard: {},
     lease: { ttlMs: leaseTtlMs },
     limits: {},
+    ...settings,
   });
   const open = async (): Promise<Coordinator> => {
     const started = await startCoordinator(config, {

@@ -109,6 +109,7 @@ export async function startCoordinator(
     }
     keepHouse(stack, config, { actor, journal, artifacts, clock, log });
     actor.start();
+    await actor.post({ kind: 'quotasSet', quotas: config.quotas });
     const bus = stack.adopt(await openBus(), (it) => it.close());
     bus.subscribeHeartbeats((heartbeat) => fleet.hear(heartbeat));
     bus.consumeResults(

@@ -104,5 +104,10 @@ function runLine(run: Run, { candidates }: FleetMoment, paint: Paint): string {
       : `best ${paint.good(score(run.bestSearchScore))} by ${label(run.bestCandidateId, [...candidates.values()])}`;
   const wanted = run.options?.candidates ?? 0;
   const scored = wanted > 0 ? `${run.candidatesScored} of ${wanted}` : String(run.candidatesScored);
-  return `${paint.bold(run.runId)} ${run.state} · ${scored} scored, ${run.attemptsRunning} running, ${run.attemptsFailed} failed · ${best} · ${duration(run.elapsedSeconds)}`;
+  return `${paint.bold(run.runId)} ${run.state} · ${scored} scored, ${run.attemptsRunning} running, ${run.attemptsFailed} failed · ${best} · ${duration(run.elapsedSeconds)}${ownerPart(run)}`;
+}
+
+/** Of an owner with a quota, how much of it is used. */
+function ownerPart({ owner, ownerQuota, ownerAttemptsRunning }: Run): string {
+  return ownerQuota === 0 ? '' : ` · ${oneLine(owner)} has ${ownerAttemptsRunning} of ${ownerQuota} attempts`;
 }

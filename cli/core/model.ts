@@ -141,6 +141,11 @@ export interface Run {
   readonly forkedFrom: string;
   /** Counted in `candidatesScored`, and not in the budget of candidates. */
   readonly inheritedCandidates: number;
+  /** Who created it; empty for runs of earlier versions. */
+  readonly owner: string;
+  /** Attempts that the owner's runs may have at once; 0 for no limit. */
+  readonly ownerQuota: number;
+  readonly ownerAttemptsRunning: number;
 }
 
 export interface Artifacts {

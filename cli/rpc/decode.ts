@@ -154,6 +154,9 @@ export function decodeRun(message: wire.Run): Run {
     elapsedSeconds: message.elapsedSeconds,
     forkedFrom: message.forkedFrom,
     inheritedCandidates: message.inheritedCandidates,
+    owner: message.owner,
+    ownerQuota: message.ownerQuota,
+    ownerAttemptsRunning: message.ownerAttemptsRunning,
   };
 }
 

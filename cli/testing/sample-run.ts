@@ -112,6 +112,9 @@ export function sampleRun(fields: Partial<Run> = {}): Run {
     elapsedSeconds: 0,
     forkedFrom: '',
     inheritedCandidates: 0,
+    owner: '',
+    ownerQuota: 0,
+    ownerAttemptsRunning: 0,
     ...fields,
   };
 }

@@ -84,6 +84,7 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['sealed', run.sealedAt ?? '–'],
     ['time', duration(run.elapsedSeconds)],
     ['attempts', `${run.attemptsPlanned} planned, ${run.attemptsRunning} running, ${run.attemptsFailed} failed`],
+    ...(run.owner === '' ? [] : ([['owner', ownerWords(run)]] as const)),
     ['candidates', scoredWords(run, candidates)],
     ['best search score', run.bestCandidateId === '' ? '–' : `${score(run.bestSearchScore)} (${run.bestCandidateId})`],
     ['winner', outcome === undefined ? '–' : `#${outcome.winner.number} (${outcome.winner.candidateId})`],
@@ -100,6 +101,13 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['slot time', duration(run.usage.slotSeconds)],
   ];
   return renderFields(fields, cli.stdout.style);
+}
+
+function ownerWords({ owner, ownerQuota, ownerAttemptsRunning }: Run): string {
+  const name = oneLine(owner);
+  return ownerQuota === 0
+    ? name
+    : `${name}, whose runs have ${ownerAttemptsRunning} of at most ${ownerQuota} attempts at once`;
 }
 
 function scoredWords(run: Run, candidates: readonly Candidate[]): string {

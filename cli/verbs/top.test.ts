@@ -43,6 +43,9 @@ test('the picture tells hosts, slots, who holds them for how long, and how busy 
   expect(text).toMatch(/GPU-1 +H100 +▸ #7 mutate +r-sample +1 min 30 s +epoch 9/);
   expect(text).toContain('gpu-2            lost: no answer');
   expect(text).toContain('r-sample running · 6 scored, 1 running');
+  expect(text).not.toContain('attempts');
+  const owned = { ...moment, runs: [sampleRun({ owner: 'alice', ownerQuota: 4, ownerAttemptsRunning: 3 })] };
+  expect(fleetLines(owned, noStyle).join('\n')).toContain('· alice has 3 of 4 attempts');
 });
 
 test('places of a lost host do not count, and a fleet without places is not busy', () => {

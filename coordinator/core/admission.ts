@@ -10,6 +10,7 @@ import { maySteer } from './guidance.ts';
 import { mayKill } from './kill.ts';
 import type { Budgets } from './options.ts';
 import { admitsAnswer, admitsQuery } from './queries.ts';
+import { admitsQuotas } from './quotas.ts';
 import { mayRelease } from './release.ts';
 import type { Run, State } from './state.ts';
 import { isLeased, openAttempts } from './state.ts';
@@ -53,6 +54,8 @@ export function admits(state: State, event: Event): boolean {
     case 'candidateRefitted':
     case 'candidateRefused':
       return admitsOfAttempt(state, event);
+    case 'quotasSet':
+      return admitsQuotas(state, event);
     case 'clockTicked':
       return state.activeRuns.size > 0;
     default:

@@ -2,11 +2,12 @@
 //
 // The shell asks after every event until there is none left. Each decision is small, so that the state is always one that
 // the next decision can trust. Order: repeats first, so that none is chosen; then ends, what lost hosts held, drains that are due, free lanes.
-// Fairness: a free lane goes to the run with the fewest lanes for its priority; of equals to the older one.
+// Fairness: a free lane goes to the run with the fewest lanes for its priority, if its owner may have more; of equals to the older one.
 
 import { mayPlan, newlySpent, usedUp } from './budget.ts';
 import { duplicateDecision } from './duplicates.ts';
 import type { Event } from './event.ts';
+import { hasQuota, slotsWithin } from './quotas.ts';
 import { refitDecision } from './refit.ts';
 import { pickSlot } from './schedule.ts';
 import { awaitsFirstScore, planAttempt } from './search.ts';
@@ -59,19 +60,20 @@ function endOfDrain(state: State): Event | undefined {
 
 function nextStep(state: State): Event | undefined {
   if (pickSlot(state.freeSlots) === undefined) return undefined;
-  const slots = state.freeSlots.schedulable.size;
-  let poorest: { readonly run: Run; readonly ready: Attempt | undefined } | undefined;
+  let poorest: { readonly run: Run; readonly ready: Attempt | undefined; readonly slots: number } | undefined;
   for (const runId of state.activeRuns) {
     const run = state.runs.get(runId);
     if (run === undefined || (run.phase !== 'running' && run.phase !== 'refitting')) continue;
     if (poorest !== undefined && shareOf(poorest.run) <= shareOf(run)) continue;
+    if (!hasQuota(state, run)) continue;
+    const slots = slotsWithin(state, run, state.freeSlots.schedulable.size);
     const ready = readyAttempt(state, run);
     const canPlan =
       run.phase === 'running' && run.notBeforeMs <= state.clockMs && mayPlan(run) && !awaitsFirstScore(run, slots);
-    if (ready !== undefined || canPlan) poorest = { run, ready };
+    if (ready !== undefined || canPlan) poorest = { run, ready, slots };
   }
   if (poorest === undefined) return undefined;
-  if (poorest.ready === undefined) return planAttempt(poorest.run, slots);
+  if (poorest.ready === undefined) return planAttempt(poorest.run, poorest.slots);
   return lease(state, poorest.ready);
 }
 

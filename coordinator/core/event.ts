@@ -8,6 +8,7 @@ import type { AttemptId, Digest, HostName, RunId, SlotId } from '../../shared/co
 import type { Rng } from '../../shared/core/rng.ts';
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { Budgets, RunOptions } from './options.ts';
+import type { Quotas } from './quotas.ts';
 import type {
   AttemptArtifacts,
   Duplicate,
@@ -64,6 +65,8 @@ export type RunEvent =
       readonly requestId: string;
       readonly task: Task;
       readonly options: RunOptions;
+      /** Who created it; absent in the journals of versions that did not have it. */
+      readonly owner?: string | undefined;
       /** Where it goes on from another run. */
       readonly fork?: Fork | undefined;
     }
@@ -171,7 +174,13 @@ export type AttemptEvent =
     });
 
 /** Anything that happens. `clockTicked` only carries its stamp. */
-export type Event = RunEvent | HostEvent | AttemptEvent | { readonly kind: 'clockTicked' };
+export type Event =
+  | RunEvent
+  | HostEvent
+  | AttemptEvent
+  /** As the configuration has them from now on. */
+  | { readonly kind: 'quotasSet'; readonly quotas: Quotas }
+  | { readonly kind: 'clockTicked' };
 
 /** An event in its place. */
 export type StampedEvent = Event & Stamp;

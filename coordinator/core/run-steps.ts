@@ -15,11 +15,12 @@ import type { Run, State } from './state.ts';
 type Of<Kind extends RunEvent['kind']> = Extract<RunEvent, { kind: Kind }>;
 
 export function createRun(state: State, event: Of<'runCreated'>, at: number): Command[] {
-  const { runId, requestId, task, options, fork } = event;
+  const { runId, requestId, task, options, owner, fork } = event;
   const run: Run = {
     id: runId,
     requestId,
     task,
+    ...(owner === undefined ? {} : { owner }),
     forked: fork === undefined ? undefined : { from: fork.from, candidates: fork.candidates.length },
     options,
     createdAt: at,

@@ -9,6 +9,7 @@ export function snapshot(state: State): unknown {
     sequence: state.sequence,
     clockMs: state.clockMs,
     epoch: state.epoch,
+    ...(state.quotas === undefined ? {} : { quotas: state.quotas }),
     runs: [...state.runs.values()].map(plainRun),
     attempts: [...state.attempts.values()],
     hosts: [...state.hosts.values()].map(plainHost),

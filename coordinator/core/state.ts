@@ -19,6 +19,7 @@ import type { Rng } from '../../shared/core/rng.ts';
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { RunOptions } from './options.ts';
 import type { Population } from './population.ts';
+import type { Quotas } from './quotas.ts';
 import type { Task, Verdict } from './task.ts';
 
 type RunPhase = 'running' | 'paused' | 'sealing' | 'refitting' | 'sealed' | 'killed';
@@ -34,6 +35,8 @@ export interface Run {
   readonly id: RunId;
   readonly requestId: string;
   readonly task: Task;
+  /** Who created it; absent in runs of versions that did not tell. */
+  readonly owner?: string;
   /** Where it goes on from another run: which, and with how many candidates. */
   readonly forked: { readonly from: RunId; readonly candidates: number } | undefined;
   /** As created, with the budgets as they were extended. */
@@ -247,6 +250,8 @@ export interface State {
   clockMs: number;
   /** The newest epoch given out; grows over all runs and hosts. */
   epoch: number;
+  /** Absent until they were set. */
+  quotas?: Quotas;
   readonly runs: Map<RunId, Run>;
   /** Runs that are not sealed, so that old runs cost nothing. */
   readonly activeRuns: Set<RunId>;

@@ -17,6 +17,7 @@ import { runOf } from './event.ts';
 import { changeHost, cordonHost, endDrain, joinHost, loseHost, startDrain, suspectHost } from './host-steps.ts';
 import { killRun } from './kill.ts';
 import { askScore, tellScore } from './queries.ts';
+import { setQuotas } from './quotas.ts';
 import { endRefit, judgeRun } from './refit.ts';
 import { releaseCandidate } from './release.ts';
 import {
@@ -122,6 +123,8 @@ function applyToRun(state: State, event: Exclude<Event, HostEvent>, at: number):
       return endRefit(state, event, at);
     case 'candidateRefused':
       return refuse(state, event, at);
+    case 'quotasSet':
+      return setQuotas(state, event);
     case 'clockTicked':
       return [];
     default:

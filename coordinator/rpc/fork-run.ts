@@ -14,11 +14,13 @@ import { findRun } from './lookup.ts';
 interface ForkParts {
   readonly stage: Stage;
   readonly evaluator: Evaluator;
+  /** Who asks for it. */
+  readonly owner: string;
 }
 
 /** Creates the fork that a request asks for; the same request gives the same run. */
 export async function forkRun(
-  { stage, evaluator }: ForkParts,
+  { stage, evaluator, owner }: ForkParts,
   request: { readonly requestId: string; readonly runId: string; readonly top: number; readonly options: unknown },
   freshRunId: (stage: Stage, taskName: string) => RunId,
 ): Promise<RunId> {
@@ -38,6 +40,6 @@ export async function forkRun(
   // The evaluator records what a fork inherits; where nothing may be recorded it is asked whether it still has the task.
   if (stage.isRehearsal) await evaluator.describeTask(pinnedName(origin.task));
   else await evaluator.forkRun(runId, fork);
-  await stage.post({ kind: 'runCreated', runId, requestId, task: origin.task, options, fork });
+  await stage.post({ kind: 'runCreated', runId, requestId, task: origin.task, options, owner, fork });
   return stage.state.requests.get(requestId) ?? runId;
 }

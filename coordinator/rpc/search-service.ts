@@ -70,13 +70,14 @@ function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers,
   };
   return {
     listTasks: async ({ pageSize, pageToken }) => await evaluator.listTasks(pageSize, pageToken),
-    createRun: async (request) => {
+    createRun: async (request, { identity }) => {
       const stage = stageOf(actor, request);
-      return { run: created(options, stage, await createRun(options, stage, request)) };
+      return { run: created(options, stage, await createRun(options, stage, request, identity.name)) };
     },
-    forkRun: async (request) => {
+    forkRun: async (request, { identity }) => {
       const stage = stageOf(actor, request);
-      return { run: created(options, stage, await forkRun({ stage, evaluator }, request, freshRunId)) };
+      const id = await forkRun({ stage, evaluator, owner: identity.name }, request, freshRunId);
+      return { run: created(options, stage, id) };
     },
     async deleteRun(request) {
       const stage = stageOf(actor, request);
@@ -119,7 +120,10 @@ function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steer
     async listRuns(request) {
       const newestFirst = [...actor.state.runs.values()].reverse();
       const { items, nextPageToken } = page(newestFirst, (run) => run.id, request);
-      return { runs: items.map((run) => runToWire(run, actor.clockMs(), 'brief')), nextPageToken };
+      return {
+        runs: items.map((run) => runToWire(run, { state: actor.state, clockMs: actor.clockMs() }, 'brief')),
+        nextPageToken,
+      };
     },
     watchRun: ({ runId, afterSequence }, { signal }) =>
       watchRun({ journal, actor }, findRun(actor.state, runId).id, afterSequence, signal),
@@ -198,10 +202,10 @@ function steerable(run: Run, guidance: string): Run {
 }
 
 function wholeRun(stage: Pick<Stage, 'state' | 'clockMs'>, id: RunId) {
-  return runToWire(findRun(stage.state, id), stage.clockMs(), 'whole');
+  return runToWire(findRun(stage.state, id), { state: stage.state, clockMs: stage.clockMs() }, 'whole');
 }
 
-async function createRun(options: SearchServiceOptions, stage: Stage, request: unknown): Promise<RunId> {
+async function createRun(options: SearchServiceOptions, stage: Stage, request: unknown, owner: string): Promise<RunId> {
   const { evaluator, defaultLimits } = options;
   const {
     requestId,
@@ -213,10 +217,10 @@ async function createRun(options: SearchServiceOptions, stage: Stage, request: u
   const task = await describeTask(evaluator, taskName);
   if (!stage.isRehearsal) await storeBundle(options, task);
   const runId = freshRunId(stage, task.name);
-  await stage.post({ kind: 'runCreated', runId, requestId, task, options: runOptions });
-  const owner = stage.state.requests.get(requestId);
-  if (owner === undefined) throw new RpcFault('aborted', `the id ${runId} was taken in the same moment; try again`);
-  return owner;
+  await stage.post({ kind: 'runCreated', runId, requestId, task, options: runOptions, owner });
+  const createdId = stage.state.requests.get(requestId);
+  if (createdId === undefined) throw new RpcFault('aborted', `the id ${runId} was taken in the same moment; try again`);
+  return createdId;
 }
 
 async function describeTask(evaluator: Evaluator, taskName: string): Promise<Task> {

@@ -34,7 +34,7 @@ export async function* watchRun(
     for (const event of events) {
       step(view, event);
       read = event.sequence;
-      if (event.sequence > afterSequence) yield describe(view, event);
+      if (event.sequence > afterSequence) yield describe(view, actor.state, event);
       if (event.kind === 'runSealed' || (event.kind === 'runKilled' && isOver(view, runId))) return;
     }
     // A full page is followed by another after others had the thread; an empty or short one by the next commit.
@@ -47,7 +47,7 @@ function isOver(view: State, runId: RunId): boolean {
   return view.runs.get(runId)?.phase === 'killed';
 }
 
-function describe(view: State, event: StampedEvent): Input<WatchRunResponse> {
+function describe(view: State, live: Readonly<State>, event: StampedEvent): Input<WatchRunResponse> {
   const runId = runOf(event);
   const run = runId === undefined ? undefined : view.runs.get(runId);
   const attempt = 'attemptId' in event ? view.attempts.get(event.attemptId as AttemptId) : undefined;
@@ -56,6 +56,6 @@ function describe(view: State, event: StampedEvent): Input<WatchRunResponse> {
     at: timestampFromDate(new Date(event.at)),
     kind: event.kind,
     candidate: attempt === undefined ? null : candidateToWire(attempt),
-    run: run === undefined ? null : runToWire(run, view.clockMs, 'brief'),
+    run: run === undefined ? null : runToWire(run, { state: live, clockMs: view.clockMs }, 'brief'),
   };
 }

@@ -10,6 +10,7 @@ import { scoredCount } from '../core/duplicates.ts';
 import { guidanceOf } from '../core/guidance.ts';
 import { best } from '../core/population.ts';
 import { queriesUsed } from '../core/queries.ts';
+import { ownersAttempts, quotaOf } from '../core/quotas.ts';
 import type { Attempt, Host, Run, Slot, State } from '../core/state.ts';
 
 type SearchMethods = Services['doubleblind.coordinator.v1.SearchService'];
@@ -39,7 +40,11 @@ const candidateStates = {
 } as const satisfies Record<Attempt['phase'], WireCandidate['state']>;
 
 /** A run. `brief` leaves the task's description out, which can be long and never changes. */
-export function runToWire(run: Run, clockMs: number, detail: 'whole' | 'brief'): Input<WireRun> {
+export function runToWire(
+  run: Run,
+  { state, clockMs }: { readonly state: Readonly<State>; readonly clockMs: number },
+  detail: 'whole' | 'brief',
+): Input<WireRun> {
   const { options, task } = run;
   const leader = best(run.population);
   return {
@@ -64,6 +69,9 @@ export function runToWire(run: Run, clockMs: number, detail: 'whole' | 'brief'):
     elapsedSeconds: elapsedMs(run, clockMs) / 1000,
     forkedFrom: run.forked?.from ?? '',
     inheritedCandidates: run.forked?.candidates ?? 0,
+    owner: run.owner ?? '',
+    ownerQuota: quotaOf(state, run),
+    ownerAttemptsRunning: ownersAttempts(state, run),
   };
 }
 

@@ -108,6 +108,9 @@ export interface Run {
   endedAt: Timestamp | null;
   forkedFrom: string;
   inheritedCandidates: number;
+  owner: string;
+  ownerQuota: number;
+  ownerAttemptsRunning: number;
 }
 
 export interface GetRunRequest {
