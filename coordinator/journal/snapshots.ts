@@ -1,4 +1,5 @@
-// When a snapshot is made: by a process of its own, at low priority, once enough events have come since the last one.
+// When a snapshot is made: by a process of its own, at low priority, once enough events have come since the last one. One that fails is
+// told and tried again at the next look; the coordinator needs none.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
@@ -7,7 +8,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
 
 /** A start folds so many in about a second and a half; below that a snapshot is of no use. */
-const eventsBetween = 100_000;
+const usualEventsBetween = 100_000;
 const lookMs = 300_000;
 
 export interface SnapshotsOptions {
@@ -17,23 +18,35 @@ export interface SnapshotsOptions {
   readonly snapshotAt: number;
   readonly clock: Clock;
   readonly log: Logger;
+  /** After so many events there is to be a new one; 100,000 unless stated. */
+  readonly eventsBetween?: number;
 }
 
-export function startSnapshots({ stateDirectory, sequence, snapshotAt, clock, log }: SnapshotsOptions) {
+export function startSnapshots(options: SnapshotsOptions) {
+  const { stateDirectory, sequence, snapshotAt, clock, log, eventsBetween = usualEventsBetween } = options;
   let last = snapshotAt;
   let child: ChildProcess | undefined;
   let timer: { cancel(): void } | undefined;
+  let stopped = false;
 
   function make(): void {
     const at = sequence();
     const script = join(import.meta.dirname, '..', 'main-snapshot.ts');
     child = spawn(process.execPath, [script, stateDirectory], { stdio: ['ignore', 'ignore', 'inherit'] });
     if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
-    child.once('error', (error) => log.warn({ error }, 'no snapshot could be made'));
-    child.once('exit', (code) => {
+    // Where the process cannot even be started there is no exit.
+    child.once('error', (error) => {
       child = undefined;
-      if (code === 0) last = at;
-      log.info({ code, events: at }, 'a snapshot of the journal was made');
+      log.warn({ error }, 'no snapshot of the journal could be made');
+    });
+    child.once('exit', (code, signal) => {
+      child = undefined;
+      if (code === 0) {
+        last = at;
+        log.info({ events: at }, 'a snapshot of the journal was made');
+      } else if (!stopped) {
+        log.warn({ code, signal, events: at }, 'no snapshot of the journal could be made');
+      }
     });
   }
 
@@ -45,6 +58,7 @@ export function startSnapshots({ stateDirectory, sequence, snapshotAt, clock, lo
   look();
   return {
     stop(): void {
+      stopped = true;
       timer?.cancel();
       child?.kill();
     },

@@ -1,9 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { createLocalPki } from '../pki/authority.ts';
-import { checkEvent, knownCertificates, signEvent } from './event-signature.ts';
+import { checkEvent, knownCertificates, leewayMs, signEvent } from './event-signature.ts';
 
 let pki: string;
 beforeAll(async () => {
@@ -49,4 +50,14 @@ test('bytes behind a certificate do not make it another one', () => {
     checkEvent(event, { certificate: padded, signature }, authorities, new Date());
   }
   expect(knownCertificates(authorities)).toBeLessThanOrEqual(1);
+});
+
+test('a certificate is good for clocks that are wrong by up to two days, and no longer', () => {
+  const certificate = new X509Certificate(file('gpu-agent.crt'));
+  const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
+  const at = (ms: number) => checkEvent(event, signed(), file('ca.crt'), new Date(ms));
+  for (const ms of [from - leewayMs, from, to, to + leewayMs]) expect(at(ms)).toMatchObject({ ok: true });
+  for (const ms of [from - leewayMs - 1, to + leewayMs + 1])
+    expect(at(ms)).toMatchObject({ error: 'expiredCertificate' });
+  expect(leewayMs).toBe(2 * 86_400_000);
 });

@@ -4,7 +4,7 @@
 //
 // Owns: what is signed and how it is checked. Leaves to the coordinator: epochs, order and repeats, which a true signature does not
 // settle. Invariants: 1. `check` accepts an event only from a gpu-agent whose certificate our authority signed, which is valid
-// now and names the host in the event. 2. What is checked are the bytes that are parsed afterwards, nothing re-encoded.
+// now, give or take `leewayMs`, and names the host in the event. 2. What is checked are the bytes that are parsed afterwards, nothing re-encoded.
 
 import { createHash, createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '../core/result.ts';
@@ -55,10 +55,11 @@ function signerOf(cert: Buffer, key: Buffer) {
 }
 
 /**
- * A clock that was set wrong by a day must not silence a whole fleet: what is under way has been admitted by TLS, which looks at the same
- * dates without leeway at every new connection.
+ * A clock that was set wrong by a day must not silence a whole fleet, and a host's and the coordinator's may be wrong in opposite directions.
+ * Not for events that wait: a host signs anew, with the certificate that it has then, whenever it sends one. What the leeway lets in has
+ * been admitted by TLS, which looks at the same dates without leeway at every new connection.
  */
-const leewayMs = 2 * 86_400_000;
+export const leewayMs = 2 * 86_400_000;
 
 /** Checks that the host's own gpu-agent signed this event. `authorities` is PEM of one or more certificates. */
 export function checkEvent(
