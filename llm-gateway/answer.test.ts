@@ -3,104 +3,14 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
 import { startCollector } from '../shared/tracing/collector.test-support.ts';
 import { attemptSpan, runUnder } from '../shared/tracing/context.ts';
 import { startTracing } from '../shared/tracing/tracer.ts';
-import type { BudgetLimits, CompletionOrder } from './answer.ts';
-import { type Book, openBook } from './book.ts';
-import { createGateway, type Gateway } from './gateway.ts';
-import { type ScriptedUpstream, scriptedUpstream, turn } from './testing/scripted-upstream.ts';
-import { type Turn, type Upstream, UpstreamFailure } from './upstream/upstream.ts';
-
-const none = { dollars: 0, outputTokens: 0 };
-const signal = new AbortController().signal;
-const account = {
-  runId: 'run',
-  attemptId: 'attempt',
-  epoch: 1,
-  host: 'host-1',
-  runDollars: 0,
-  runOutputTokens: 0,
-  ...none,
-};
-const tools = [{ name: 'bash', description: 'runs', parametersJson: '{}' }];
-
-function gatewayOn(
-  upstreams: readonly Upstream[],
-  fields: { book?: Book; budgets?: Partial<BudgetLimits>; tries?: number; failures?: number } = {},
-): Gateway {
-  return createGateway({
-    book: fields.book ?? openBook(':memory:'),
-    upstreams,
-    retry: { tries: fields.tries ?? 3, baseMs: 1, capMs: 2, longestRetryAfterMs: 1000 },
-    breaker: { failures: fields.failures ?? 100, coolDownMs: 60_000 },
-    budgets: { perRun: none, perHost: none, perAttempt: none, ...fields.budgets },
-    tokenSecret: Buffer.alloc(32, 7),
-    clock: systemClock,
-    log: silentLogger,
-    random: () => 0.5,
-  });
-}
-
-function order(token: string, requestId: string): CompletionOrder {
-  const messages = [{ role: 'user' as const, content: 'hello', toolCalls: [], toolCallId: '' }];
-  return { token, requestId, model: '', messages, tools, seed: 1, maxOutputTokens: 0 };
-}
-
-/** Turns of many attempts of one run at once, until each has ended in one way or the other. */
-async function race(gateway: Gateway, count: number, run: { dollars: number; outputTokens: number }) {
-  const tokens = Array.from({ length: count }, (_, index) =>
-    gateway.openAttempt({
-      ...account,
-      attemptId: `attempt-${index}`,
-      host: `host-${index % 4}`,
-      runDollars: run.dollars,
-      runOutputTokens: run.outputTokens,
-    }),
-  );
-  return await Promise.allSettled(
-    tokens.map((token, index) => gateway.complete(order(token, 'r'), `host-${index % 4}`, signal)),
-  );
-}
-
-/** An upstream that writes all that it may. */
-function greedy(dollarsPerMillion: number): ScriptedUpstream {
-  const upstream = scriptedUpstream('greedy', [], { dollarsPerMillion });
-  return {
-    ...upstream,
-    async complete(request) {
-      await Promise.resolve();
-      return { ...turn('x', request.maxOutputTokens), inputTokens: 4 };
-    },
-  };
-}
-
-test('64 calls at 99 % of a run budget of dollars overspend by nothing', async () => {
-  const book = openBook(':memory:');
-  const gateway = gatewayOn([greedy(10)], { book });
-  const spender = gateway.openAttempt({ ...account, runDollars: 1, dollars: 0.99 });
-  for (let calls = 0; book.spentByRun('run').dollars < 0.985; calls += 1) {
-    await gateway.complete({ ...order(spender, `s${calls}`), maxOutputTokens: 4000 }, 'host-1', signal);
-  }
-  const ends = await race(gateway, 64, { dollars: 1, outputTokens: 0 });
-  expect(book.spentByRun('run').dollars).toBeLessThanOrEqual(1);
-  expect(book.spentByRun('run').dollars).toBeGreaterThan(0.99);
-  const refused = ends.filter((end) => end.status === 'rejected').map((end) => end.reason as unknown);
-  expect(refused.length).toBeGreaterThan(60);
-  for (const reason of refused) expect(reason).toMatchObject({ reason: 'budgetSpent', metadata: { scope: 'run' } });
-});
-
-test('64 calls at once overspend a run budget of tokens by nothing, and a host its share by nothing', async () => {
-  const book = openBook(':memory:');
-  const perHost = { dollars: 0, outputTokens: 3000 };
-  const gateway = gatewayOn([greedy(10)], { book, budgets: { perHost } });
-  await race(gateway, 64, { dollars: 0, outputTokens: 10_000 });
-  expect(book.spentByRun('run').outputTokens).toBe(10_000);
-  for (const index of [0, 1, 2, 3])
-    expect(book.spentByHost('run', `host-${index}`).outputTokens).toBeLessThanOrEqual(3000);
-});
+import { openBook } from './book.ts';
+import { account, gatewayOn, greedy, order, race, signal } from './testing/raced-gateway.ts';
+import { scriptedUpstream, turn } from './testing/scripted-upstream.ts';
+import { type Turn, UpstreamFailure } from './upstream/upstream.ts';
 
 test('a turn for which only reserved money is missing waits until it is known what was spent', async () => {
   const gateway = gatewayOn([scriptedUpstream('frugal', [turn('x')], { dollarsPerMillion: 100 })]);

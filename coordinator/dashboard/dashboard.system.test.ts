@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLogger } from '../../shared/log.ts';
-import { createSources, hostile, type TestSources, testCandidate } from './dashboard.test-support.ts';
+import { createSources, type TestSources, testCandidate } from './dashboard.test-support.ts';
 import { type Dashboard, startDashboard } from './server.ts';
 
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
@@ -65,20 +65,6 @@ async function open(address: string): Promise<{ page: Page; complaints: string[]
   await page.goto(address);
   return { page, complaints };
 }
-
-inBrowser('hostile text is shown as it is, on every page, and runs nowhere', async () => {
-  const candidate = '/candidates/digits-0001-00002';
-  const tabs = ['code', 'diff', 'log', 'transcript'].map((tab) => `${candidate}?tab=${tab}`);
-  for (const place of [path, `${path}/tree?at=digits-0001-00005`, ...tabs, '/fleet', '/', '/ledger']) {
-    const { page, complaints } = await open(new URL(place, dashboard.url).href);
-    if (place !== '/' && place !== '/ledger') await page.getByText(hostile).first().waitFor();
-    else await page.locator('.title').waitFor();
-    expect(await page.title()).not.toBe('owned');
-    expect(await page.locator('main img, main script').count()).toBe(0);
-    expect(complaints, place).toEqual([]);
-    await page.close();
-  }
-});
 
 inBrowser('everything is reached with keys, and every place has an address', async () => {
   const { page, complaints } = await open(dashboard.url);

@@ -3,10 +3,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silentLogger } from '../../shared/log.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { openArtifactDirectory } from '../../shared/store/artifacts.ts';
 import { packFiles } from '../../shared/store/tree.ts';
 import type { DashboardSources } from './api.ts';
+import { application } from './application.ts';
+import { intentHeader } from './guard.ts';
 
 type Search = DashboardSources['search'];
 type WireRun = NonNullable<Awaited<ReturnType<Search['getRun']>>['run']>;
@@ -189,4 +192,22 @@ function testFleet(): DashboardSources['fleet'] {
         hosts: [{ ...host, heartbeatAgeSeconds: 0.4, slots: [{ ...slot, slotId: 'cpu-0', attempts }] }],
       }),
   };
+}
+
+export const here = 'http://127.0.0.1:7440';
+/** Headers of a change that a page of ours asks for. */
+export const intent = { [intentHeader]: '1', origin: here, host: '127.0.0.1:7440', 'sec-fetch-site': 'same-origin' };
+
+/** The application over these sources; on loopback where it has no token. */
+export function openApplication({ sources }: TestSources, token?: string, now = 1000): ReturnType<typeof application> {
+  const loopback = token === undefined;
+  return application({ sources, loopback, token, secure: !loopback, now: () => now, log: silentLogger });
+}
+
+export type Asker = (path: string, headers?: Record<string, string>, method?: string) => Promise<Response>;
+
+/** Asks an application on loopback, as a browser on this machine would. */
+export function asking(open: ReturnType<typeof application>): Asker {
+  return async (path, headers = {}, method = 'GET') =>
+    await open.request(`${here}${path}`, { method, headers: { host: '127.0.0.1:7440', ...headers } });
 }
