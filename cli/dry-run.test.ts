@@ -88,6 +88,21 @@ for (const [verb, [words, shows]] of Object.entries(remote)) {
   });
 }
 
+test('a coordinator that knows no dry runs is asked for nothing, because it would do it', async () => {
+  const old = await startStubCoordinator({ version: '' });
+  try {
+    for (const [verb, [words]] of Object.entries(remote)) {
+      const place = ['--coordinator', old.address, '--state-dir', old.stateDirectory];
+      const seen = await runVerb([...verb.split(' '), ...words, '--dry-run', ...place]);
+      expect([verb, seen.code]).toEqual([verb, 6]);
+      expect(seen.stderr).toContain('knows no dry runs');
+    }
+    expect(old.requests).toEqual([]);
+  } finally {
+    await old.stop();
+  }
+});
+
 async function dry(...words: string[]): Promise<Seen> {
   const before = readdirSync(directory, { recursive: true });
   const seen = await runVerb([...words, '--dry-run', '--state-dir', join(directory, 'state')]);

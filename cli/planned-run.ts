@@ -20,7 +20,7 @@ export async function showPlannedRun(
 type Field = readonly [string, string];
 
 /** Names and values, in the order of interest. */
-export function plannedRun(run: Run, hosts: readonly Host[], seed: number | undefined): Field[] {
+function plannedRun(run: Run, hosts: readonly Host[], seed: number | undefined): Field[] {
   return [...taskFields(run), ...searchFields(run, hosts, seed)];
 }
 

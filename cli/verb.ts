@@ -62,12 +62,21 @@ export async function withCoordinator<Value>(
   const { connectCoordinator } = await import('./rpc/coordinator.ts');
   const coordinator = connectCoordinator(place, { validateOnly: flags.dryRun === true });
   try {
+    if (flags.dryRun === true) await refuseOlder(coordinator);
     const value = await work(coordinator, place);
     if (flags.dryRun === true) sayDryRun(cli);
     return value;
   } finally {
     coordinator.close();
   }
+}
+
+/** A coordinator that does not know the word would do what it is only asked about. */
+async function refuseOlder(coordinator: Coordinator): Promise<void> {
+  if ((await coordinator.version()) !== '') return;
+  throw new CliError(exitCodes.precondition, 'This coordinator is of an earlier version that knows no dry runs.', [
+    'Nothing was asked of it. Upgrade it, or do without --dry-run.',
+  ]);
 }
 
 /** The run with that id or prefix; the newest one where none is named. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { connectBus } from '../shared/bus/bus.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
+import { productVersion } from '../shared/daemon/version.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
 import { describeCertificate } from '../shared/pki/authority.ts';
@@ -72,7 +73,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     const agent = await startAgent({
       ports,
       bus,
-      version: await versionOf(),
+      version: productVersion(),
       imageDigest,
       slots: watch.slots,
       idle: watch.idle,
@@ -216,9 +217,4 @@ async function hostOf(config: GpuAgentConfig): Promise<string> {
     `the configured host is ${config.host}, but ${config.tls.certificate} names ${identity.name}: ` +
       'set host to that name, or issue a certificate for this one',
   );
-}
-
-async function versionOf(): Promise<string> {
-  const text = await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -53,6 +53,8 @@ export interface Coordinator {
   listHosts(): Promise<Host[]>;
   /** By how much the coordinator's clock is ahead of ours in seconds, to within the time that the question took. */
   clockAheadSeconds(): Promise<number>;
+  /** Its version; empty of one that knows no dry runs. */
+  version(): Promise<string>;
   cordonHost(host: string, reason: string): Promise<Host>;
   drainHost(host: string, reason: string, deadlineSeconds: number): Promise<Host>;
   uncordonHost(host: string): Promise<Host>;
@@ -197,6 +199,7 @@ function fleetCalls({ fleet }: Clients, validateOnly: boolean) {
       // A coordinator of an earlier version does not tell.
       return there === undefined ? 0 : (there - (asked + Date.now()) / 2) / 1000;
     },
+    version: async () => (await fleet.listHosts({ pageSize: 1, pageToken: '' }, { deadlineMs })).version,
     cordonHost: async (name: string, reason: string) =>
       host(await fleet.cordonHost({ host: name, reason, validateOnly }, { deadlineMs })),
     drainHost: async (name: string, reason: string, deadlineSeconds: number) =>

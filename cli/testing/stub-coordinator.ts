@@ -22,6 +22,8 @@ interface StubOptions {
   readonly sealed?: boolean;
   readonly winner?: boolean;
   readonly endReason?: string;
+  /** `0.1.0` unless stated; empty as of one that knows no dry runs. */
+  readonly version?: string;
   /** Has pki/ already. */
   readonly stateDirectory?: string;
   /** In place of the made-up run. */
@@ -110,7 +112,7 @@ export async function startStubCoordinator(options: StubOptions = {}): Promise<S
     tls: { ca: join(pki, 'ca.crt'), certificate: join(pki, 'coordinator.crt'), key: join(pki, 'coordinator.key') },
     services: [
       implement('doubleblind.coordinator.v1.SearchService', searchHandlers(run, candidates, requests)),
-      implement('doubleblind.coordinator.v1.FleetService', fleetHandlers(requests)),
+      implement('doubleblind.coordinator.v1.FleetService', fleetHandlers(requests, options.version ?? '0.1.0')),
       implement('doubleblind.coordinator.v1.ArtifactService', artifacts.handlers),
     ],
     log: silentLogger,
@@ -252,7 +254,7 @@ function searchHandlers(
   };
 }
 
-function fleetHandlers(requests: unknown[]): Handlers<'doubleblind.coordinator.v1.FleetService'> {
+function fleetHandlers(requests: unknown[], version: string): Handlers<'doubleblind.coordinator.v1.FleetService'> {
   let draining = false;
   const host = (state: wire.HostState, reason = ''): Input<wire.Host> => ({
     host: 'local',
@@ -266,7 +268,7 @@ function fleetHandlers(requests: unknown[]): Handlers<'doubleblind.coordinator.v
   return {
     listHosts: () => {
       const state = draining ? 'HOST_STATE_DRAINED' : 'HOST_STATE_READY';
-      return Promise.resolve({ hosts: [host(state)], nextPageToken: '', now: timestampFromDate(new Date()) });
+      return Promise.resolve({ hosts: [host(state)], nextPageToken: '', now: timestampFromDate(new Date()), version });
     },
     cordonHost: (request) => {
       if (!request.validateOnly) requests.push(request);

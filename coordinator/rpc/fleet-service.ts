@@ -1,6 +1,7 @@
 // FleetService: what operators see and do about hosts.
 
 import type { Clock } from '../../shared/clock.ts';
+import { productVersion } from '../../shared/daemon/version.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import { page } from '../../shared/rpc/page.ts';
@@ -43,10 +44,16 @@ export function fleetHandlers({
     const host = findHost(state, name);
     return hostToWire(state, host, fleet.heartbeatAgeMs(host.name));
   };
+  const version = productVersion();
   return {
     async listHosts(request) {
       const { items, nextPageToken } = page(sorted(actor.state.hosts.keys()), (name) => name, request);
-      return { hosts: items.map((name) => describe(name)), nextPageToken, now: timestampFromDate(clock.now()) };
+      return {
+        hosts: items.map((name) => describe(name)),
+        nextPageToken,
+        now: timestampFromDate(clock.now()),
+        version,
+      };
     },
     async cordonHost({ host, reason, validateOnly }, { identity }) {
       const stage = stageOf(actor, { validateOnly });

@@ -323,6 +323,7 @@ export interface ListHostsResponse {
   hosts: Host[];
   nextPageToken: string;
   now: Timestamp | null;
+  version: string;
 }
 
 export interface CordonHostRequest {
