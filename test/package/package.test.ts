@@ -181,6 +181,9 @@ test('three machines become a fleet that searches, bears a killed agent, and dra
       { state: 'scored' },
     ]);
     expect(await fleet.host.sh(main('gpu-agent'))).not.toBe(agent);
+    // An engine that is stopped and started again, as an upgrade of it does, leaves its proxy running.
+    await fleet.host.sh('systemctl stop docker && systemctl start docker');
+    expect(await isActive(fleet.host, 'sandbox-proxy')).toBe(true);
     expect(await fleet.doubleblind('node drain gpu-1 --reason rehearsal')).toContain('drained: rehearsal');
     await fleet.host.sh('systemctl stop doubleblind-gpu-agent doubleblind-sandbox-proxy');
     for (const unit of ['gpu-agent', 'sandbox-proxy'])

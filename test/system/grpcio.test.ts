@@ -55,6 +55,12 @@ const everywhere = [
   'grpc.reflection.v1alpha.ServerReflection',
 ];
 
+const everywhereCalls: readonly (readonly [code: string, call: Call])[] = [
+  ['OK', { method: 'grpc.health.v1.Health/Check', requests: [{}] }],
+  ['OK', { method: 'grpc.health.v1.Health/Watch', requests: [{}], take: 1 }],
+  ['OK', { method: 'grpc.channelz.v1.Channelz/GetServers', requests: [{}] }],
+];
+
 let started: TestCluster | undefined;
 const called = new Set<string>();
 
@@ -163,6 +169,7 @@ test.skipIf(skipped)('every method of the coordinator answers, and its streams c
     ['NOT_FOUND', { method: `${fleet}/DrainHost`, requests: [{ host: 'nowhere', reason: 'a try' }] }],
     ['NOT_FOUND', { method: `${artifacts}/GetArtifact`, requests: [{ digest: '0'.repeat(64) }] }],
     ['OK', { method: `${search}/DeleteRun`, requests: [{ runId }] }],
+    ...everywhereCalls,
     ...refusedCalls('COORDINATOR').map((call) => ['PERMISSION_DENIED', call] as const),
   ];
   const { results } = await converse(
@@ -200,9 +207,7 @@ test.skipIf(skipped)('agent, evaluator and gateway answer an operator, and refus
     const wanted = [
       ...expected[daemon],
       ...refusedCalls(daemon).map((call) => ['PERMISSION_DENIED', call] as const),
-      ['OK', { method: 'grpc.health.v1.Health/Check', requests: [{}] }],
-      ['OK', { method: 'grpc.health.v1.Health/Watch', requests: [{}], take: 1 }],
-      ['OK', { method: 'grpc.channelz.v1.Channelz/GetServers', requests: [{}] }],
+      ...everywhereCalls,
     ] as const;
     const { results } = await converse(
       daemon,
