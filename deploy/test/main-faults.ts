@@ -1,8 +1,10 @@
 // `npm run test:faults [-- --only WORD] [--thorough] [--times N] [--hosts N] [--slots N]`: every row of the table of faults a few
 // times, or with --thorough as often as its figure needs,
 // on a fleet of real processes with networks of their own and the default lease of 10 s. Prints the table; exits 1 unless all held.
+// `--only "rolling upgrade" --before DIRECTORY`: the daemons begin as the version in that checkout, and are upgraded under work.
 
 import { cpus, loadavg } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startFleet } from '../../test/faults/fleet.ts';
 import type { Row } from '../../test/faults/row.ts';
@@ -17,6 +19,7 @@ const { values } = parseArgs({
     times: { type: 'string' },
     thorough: { type: 'boolean', default: false },
     lease: { type: 'string', default: '10000' },
+    before: { type: 'string' },
   },
 });
 
@@ -55,6 +58,7 @@ async function onFleet(chosen: readonly Row[]): Promise<readonly Measured[]> {
     hosts: Number(values.hosts),
     slots: Number(values.slots),
     leaseMs: Number(values.lease),
+    ...(values.before === undefined ? {} : { before: resolve(values.before) }),
   });
   // Ctrl-C must not leave daemons and namespaces behind.
   process.once('SIGINT', () => void fleet.stop().finally(() => process.exit(130)));

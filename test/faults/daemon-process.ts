@@ -9,6 +9,8 @@ export interface DaemonProcess {
   readonly name: string;
   readonly machine: Machine;
   start(): void;
+  /** From its next start on it is the program of this checkout, where it began with that of the version before. */
+  upgrade(): void;
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
   /** SIGTERM; resolves with its exit code. */
@@ -26,10 +28,13 @@ export interface DaemonSpec {
   readonly name: string;
   readonly machine: Machine;
   readonly command: readonly string[];
+  /** What it begins with, where that is another program. */
+  readonly commandBefore?: readonly string[] | undefined;
   readonly logFile: string;
 }
 
-export function daemonProcess({ name, machine, command, logFile }: DaemonSpec): DaemonProcess {
+export function daemonProcess({ name, machine, command, commandBefore, logFile }: DaemonSpec): DaemonProcess {
+  let program = commandBefore ?? command;
   let child: ChildProcess | undefined;
   const clockFile = `${logFile}.clock`;
   // Another program than Node takes no notice of this.
@@ -52,13 +57,16 @@ export function daemonProcess({ name, machine, command, logFile }: DaemonSpec): 
     start() {
       if (runs()) return;
       const log = openSync(logFile, 'a', 0o600);
-      const started = spawnOn(machine, command, { stdio: ['ignore', log, log], env });
+      const started = spawnOn(machine, program, { stdio: ['ignore', log, log], env });
       closeSync(log);
       ended = new Promise((resolve) => {
         started.once('exit', (code) => resolve(code));
         started.once('error', () => resolve(null));
       });
       child = started;
+    },
+    upgrade() {
+      program = command;
     },
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),

@@ -66,7 +66,7 @@ export const drainedHosts: readonly Row[] = [
 ];
 
 /** A command as an operator would type it, again where the coordinator did not answer in time. */
-async function command(fleet: Fleet, verb: string, host: string, ...words: string[]): Promise<Outcome> {
+export async function command(fleet: Fleet, verb: string, host: string, ...words: string[]): Promise<Outcome> {
   return await waitFor(
     `node ${verb} to be answered`,
     async () => {
@@ -83,7 +83,7 @@ async function held(fleet: Fleet): Promise<void> {
   await waitFor('every lane to be held', () => fleet.model.asked === hosts * slots, patience);
 }
 
-async function asJson({ code, stdout, stderr }: Outcome): Promise<Host> {
+export async function asJson({ code, stdout, stderr }: Outcome): Promise<Host> {
   if (code !== 0) throw new Error(`the command ended with ${code}: ${stderr}`);
   return JSON.parse(stdout) as Host;
 }

@@ -27,13 +27,17 @@ export interface FleetOptions {
   readonly slots: number;
   /** Left out, it is as short as this machine allows. */
   readonly leaseMs?: number;
+  /** A checkout of the version before, set up, whose programs all daemons begin with; this one unless stated. */
+  readonly before?: string;
 }
 
 /** A lease that is this much longer than a process of ours takes to start leaves room for answers on a busy machine. */
 const [leaseOverStart, shortestLeaseMs, longestLeaseMs] = [3, 2000, 30_000];
 
+type InForce = Required<Omit<FleetOptions, 'before'>> & Pick<FleetOptions, 'before'>;
+
 export interface Fleet {
-  readonly options: Required<FleetOptions>;
+  readonly options: InForce;
   readonly network: Network;
   readonly coordinator: DaemonProcess;
   readonly nats: DaemonProcess;
@@ -179,7 +183,7 @@ interface Bare {
 }
 
 interface Place extends Bare {
-  readonly options: Required<FleetOptions>;
+  readonly options: InForce;
 }
 
 /** Imports a task as its operator would; tells how long a process takes here. */
@@ -201,21 +205,30 @@ function writeConfig(directory: string, name: string, config: unknown): string {
   return path;
 }
 
+const root = join(import.meta.dirname, '..', '..');
+
 function makeDaemons(place: Place) {
   const { directory, machines, hostNames } = place;
   mkdirSync(join(directory, 'log'));
   for (const [name, config] of Object.entries(configurations(place))) writeConfig(directory, name, config);
-  const daemon = (name: string, machine: Machine, ...program: string[]): DaemonProcess =>
+  const { before } = place.options;
+  const daemon = (name: string, machine: Machine, program: string[], programBefore = program): DaemonProcess =>
     daemonProcess({
       name,
       machine,
       command: [...program, '--config', join(directory, `${name}.yaml`)],
+      commandBefore: [...programBefore, '--config', join(directory, `${name}.yaml`)],
       logFile: join(directory, 'log', `${name}.log`),
     });
   const node = (name: string, machine: Machine, script: string): DaemonProcess =>
-    daemon(name, machine, process.execPath, script);
+    daemon(
+      name,
+      machine,
+      [process.execPath, join(root, script)],
+      before === undefined ? undefined : [process.execPath, join(before, script)],
+    );
   return {
-    nats: daemon('nats', machines.nats, 'nats-server'),
+    nats: daemon('nats', machines.nats, ['nats-server']),
     evaluator: node('evaluator', machines.evaluator, 'evaluator-node/main.ts'),
     gateway: node('gateway', machines.gateway, 'llm-gateway/main.ts'),
     coordinator: node('coordinator', machines.coordinator, 'coordinator/main.ts'),

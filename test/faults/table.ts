@@ -9,6 +9,7 @@ import { killedDaemons } from './killed-daemons.ts';
 import { lostBus } from './lost-bus.ts';
 import { manyContainers } from './many-containers.ts';
 import { replayedJournal } from './replayed-journal.ts';
+import { rollingUpgrades } from './rolling-upgrades.ts';
 import type { HostRow, Row } from './row.ts';
 import { wrongClocks } from './wrong-clocks.ts';
 
@@ -17,6 +18,7 @@ export const rows: readonly Row[] = [
   ...lostBus,
   ...cutNetworks,
   ...drainedHosts,
+  ...rollingUpgrades,
   ...wrongClocks,
   ...fullDisks,
 ];
