@@ -35,7 +35,8 @@ const rpcExitCodes: Readonly<Record<string, number>> = {
 
 const rpcNextSteps: Readonly<Record<string, readonly string[]>> = {
   unavailable: [
-    'Start a cluster in this checkout with `doubleblind up`, or name one with --coordinator HOST:PORT.',
+    'Start a local cluster with `doubleblind up`, or name another coordinator with --coordinator HOST:PORT.',
+    'Where it is installed, `systemctl status doubleblind-coordinator` tells of it on its machine.',
     '`doubleblind doctor` tells what answers and what does not.',
   ],
   deadlineExceeded: ['The coordinator may be overloaded; `doubleblind logs coordinator` shows what it does.'],

@@ -340,7 +340,7 @@ function toFault(error: ServiceError, options: RpcClientOptions<ServiceName>, ca
   const known = connectionFailures.find(([pattern]) => pattern.test(error.details))?.[1];
   const meaning = broken ?? known ?? error.details;
   const named = /its certificate names [^;,\n]*/.exec(error.details)?.[0];
-  const advice = named === undefined ? '; is it running? start it with: doubleblind up' : '';
+  const advice = named === undefined ? '; is it running?' : '';
   return new RpcFault('unavailable', `${peer} does not answer (${named ?? meaning})${advice}`, {
     reason: 'unreachable',
     cause: error,
