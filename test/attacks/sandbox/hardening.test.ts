@@ -3,14 +3,16 @@
 
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type AddressInfo, createServer } from 'node:net';
+import { cpus, loadavg, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createFakeSandboxEngine } from '../../../gpu-agent/sandbox/fake-sandbox.ts';
 import type { Sandbox } from '../../../gpu-agent/sandbox/sandbox.ts';
 import { dockerForTests, removeAll, sampleBundle, sampleSpec } from '../../../gpu-agent/sandbox/sandbox-fixture.ts';
-import { testRuntime } from '../../support/thorough.ts';
+import { measured } from '../../support/measured.ts';
+import { repetitions, testRuntime } from '../../support/thorough.ts';
 
 const docker = await dockerForTests({ runtime: testRuntime });
 const bundle = sampleBundle();
@@ -79,6 +81,45 @@ const probes: readonly (readonly [string, string, boolean])[] = [
   ['see processes of the host', 'len([p for p in os.listdir("/proc") if p.isdigit()]) > 20', false],
   ['find a secret in the environment', '[k for k in os.environ if "KEY" in k or "TOKEN" in k or "SECRET" in k]', false],
 ];
+
+/** Where code may want to go: metadata services, Docker's gateways and containers, daemons, names, mail, file shares, the world. */
+const destinations: readonly (readonly [host: string, port: number])[] = [
+  ...(['169.254.169.254', '169.254.170.2', '169.254.169.123', '100.100.100.200', '192.0.0.192'] as const).map(
+    (host) => [host, 80] as const,
+  ),
+  ...(['172.17.0.1', '172.17.0.2', '172.17.0.3', '172.18.0.1', '172.19.0.1', '10.0.2.2', '10.96.0.1'] as const).map(
+    (host) => [host, 443] as const,
+  ),
+  ...[4222, 6222, 7440, 7441, 7442, 7443, 7444, 2375, 2376, 22].map((port) => ['172.17.0.1', port] as const),
+  ...(['8.8.8.8', '1.1.1.1', '9.9.9.9', '192.168.0.1', '192.168.1.1', '10.0.0.1'] as const).map(
+    (host) => [host, 53] as const,
+  ),
+  ...[25, 80, 123, 389, 443, 445, 2049, 6379, 11_211].map((port) => ['192.0.2.1', port] as const),
+  ['255.255.255.255', 67],
+  ['224.0.0.251', 5353],
+];
+
+/** Prints REACHED where there is a way to a destination, by a datagram socket, which sends nothing; of TCP to this host, what answers. */
+function reachProgram(all: readonly (readonly [string, number])[]): string {
+  return `
+import socket
+for host, port in ${JSON.stringify(all)}:
+    try:
+        way = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        way.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        way.connect((host, port))
+        print(f'REACHED {host}:{port}', flush=True)
+    except OSError: pass
+for host, port in ${JSON.stringify(all.filter(([, port]) => port > 20_000))} + [['127.0.0.1', port] for port in range(7440, 7445)] + [['127.0.0.1', 4222]]:
+    try:
+        socket.create_connection((host, port), timeout=3)
+        print(f'REACHED {host}:{port} by TCP', flush=True)
+    except OSError: pass
+print('all tried')
+`;
+}
+
+const reachedBy = (log: string): string[] => [...log.matchAll(/^REACHED (.*)$/gm)].map((match) => match[1] ?? '');
 
 const prelude = `
 import ctypes, os, resource, socket, stat, sys, time
@@ -173,6 +214,74 @@ describe.skipIf(!docker)('the Docker sandbox', () => {
     expect(certain.length).toBeGreaterThan(20);
     expect(escaped(stdout)).toEqual(expect.arrayContaining(certain));
     process.stdout.write(`escape probes: ${escaped(stdout).length} of ${probes.length} succeed in a weak container\n`);
+  });
+
+  test('no network destination is reached, of the host, its daemons, other containers, metadata services or the world', async ({
+    task,
+  }) => {
+    // Somebody who listens on every address of this host, as a daemon may.
+    const reached: string[] = [];
+    const listener = createServer((socket) => {
+      reached.push(socket.remoteAddress ?? '');
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => listener.listen(0, '0.0.0.0', resolve));
+    const { port } = listener.address() as AddressInfo;
+    const own = networkInterfaces();
+    const addresses = Object.values(own).flatMap((each) => (each ?? []).filter(({ family }) => family === 'IPv4'));
+    const hosts = addresses.map(({ address }) => address).filter((address) => !address.startsWith('127.'));
+    const reaching = reachProgram([...hosts.map((host) => [host, port] as const), ...destinations]);
+    const execution = await withBox((box) => box.execute(['python3', '-c', reaching], run));
+    expect(execution.log).toContain('all tried');
+    expect(reachedBy(execution.log)).toEqual([]);
+    expect(reached).toEqual([]);
+    // Positive control: a container with Docker's own network has a way to each, and reaches the listener.
+    const { stdout, stderr } = await promisify(execFile)(
+      'docker',
+      ['run', '--rm', '--label', 'doubleblind.installation=test', docker.image, 'python3', '-c', reaching],
+      { timeout: 120_000 },
+    );
+    expect(stdout, stderr).toContain('all tried');
+    expect(reachedBy(stdout)).toEqual(expect.arrayContaining(destinations.map(([host, at]) => `${host}:${at}`)));
+    expect(reached.length).toBeGreaterThan(0);
+    listener.close();
+    expect(destinations.length).toBeGreaterThanOrEqual(30);
+    measured(
+      task,
+      `${destinations.length} destinations and ${hosts.length} addresses of the host: 0 reached; with Docker's network ${reachedBy(stdout).length}`,
+    );
+  });
+
+  test('a neighbour of a fork bomb goes on working, and how much slower is told', async ({ task }) => {
+    const work = 'import time\nn = time.monotonic()\nfor i in range(6_000_000): pass\nprint(time.monotonic() - n)';
+    const forks = 'import os\nwhile True:\n    try: os.fork()\n    except OSError: pass';
+    const ratios = await withBox(
+      async (neighbour) => {
+        const seconds = async (): Promise<number> => Number((await python(neighbour, work)).log);
+        const found: number[] = [];
+        // Alone, beside the bomb, alone: what else this machine does is in all three.
+        for (let round = 0; round < repetitions(7, 3); round += 1) {
+          const before = await seconds();
+          const during = await withBox(async (box) => {
+            const bomb = python(box, forks, { timeoutMs: 6000 });
+            await new Promise((resolve) => setTimeout(resolve, 500));
+            const took = await seconds();
+            await bomb;
+            return took;
+          });
+          found.push(during / ((before + (await seconds())) / 2));
+        }
+        return found.sort((left, right) => left - right);
+      },
+      { cpus: 1 },
+    );
+    // Not held to a limit: it says as much of the machine's other work as of the sandbox.
+    expect(ratios.every((ratio) => ratio > 0 && Number.isFinite(ratio))).toBe(true);
+    const slower = 100 * ((ratios[Math.floor(ratios.length / 2)] ?? Number.NaN) - 1);
+    measured(
+      task,
+      `beside a fork bomb of another sandbox the same work took ${slower.toFixed(0)} % longer (median of ${ratios.length}, each on 1 of ${cpus().length} processors, load of the machine ${loadavg()[0]?.toFixed(1)})`,
+    );
   });
 
   test('a fork bomb is contained, told in time, and leaves nothing', async () => {
