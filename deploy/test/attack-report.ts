@@ -33,7 +33,7 @@ export function attackRows(results: AttackResults, directory: string): Map<strin
 }
 
 /** What only some machines have: a test whose title names it may be left out elsewhere. */
-const rarelyThere = /\b(GPU|gVisor|browser)\b/;
+const rarelyThere = /\b(GPU|gVisor|userns-remap|browser)\b/;
 
 /** Titles of the tests that were skipped, but for those that need what only some machines have. */
 export function notRun({ testResults }: AttackResults): string[] {
