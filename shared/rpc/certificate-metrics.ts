@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import { openTlsFiles, type TlsMaterial, type TlsPaths } from './tls-files.ts';
 
 /** Keeps `doubleblind_certificate_…` of the page up to date until it is stopped. */
-export function observeCertificates(metrics: Metrics, tls: TlsPaths): { stop(): void } {
+export function observeCertificates(metrics: Metrics, tls: TlsPaths, rereadMs?: number): { stop(): void } {
   const ends = metrics.common.gauge(
     'certificate_expiry_timestamp_seconds',
     'When a certificate in use ends, in seconds since 1970: the daemon’s own, and that of its authority.',
@@ -21,7 +21,11 @@ export function observeCertificates(metrics: Metrics, tls: TlsPaths): { stop(): 
     ends.set(endOf(ca), { certificate: 'authority' });
   };
   taken.set(1);
-  const files = openTlsFiles(tls, { changed: show, refused: (problem) => taken.set(problem === undefined ? 1 : 0) });
+  const files = openTlsFiles(
+    tls,
+    { changed: show, refused: (problem) => taken.set(problem === undefined ? 1 : 0) },
+    rereadMs,
+  );
   show(files.current());
   return { stop: () => files.stop() };
 }

@@ -35,6 +35,8 @@ export interface RpcServerOptions {
   readonly log: Logger;
   /** Most milliseconds of a call with one answer; the ceiling of handlers.ts unless stated, which only tests do. */
   readonly longestCallMs?: number;
+  /** How often the certificate files are looked at; ten seconds unless stated, which only tests do. */
+  readonly rereadMs?: number;
 }
 
 export interface RpcServer {
@@ -78,17 +80,21 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 
   const credentials = new MutualTlsCredentials();
   const { certificate, key } = options.tls;
-  const tlsFiles = openTlsFiles(options.tls, {
-    changed(material) {
-      credentials.replace(material);
-      options.log.info({ certificate }, 'new certificate in use');
+  const tlsFiles = openTlsFiles(
+    options.tls,
+    {
+      changed(material) {
+        credentials.replace(material);
+        options.log.info({ certificate }, 'new certificate in use');
+      },
+      refused(problem) {
+        if (problem === undefined)
+          options.log.info({ certificate, key }, 'the certificate and key on the disk can be used again');
+        else options.log.warn({ certificate, key, problem }, 'new certificate refused; the one before stays in use');
+      },
     },
-    refused(problem) {
-      if (problem === undefined)
-        options.log.info({ certificate, key }, 'the certificate and key on the disk can be used again');
-      else options.log.warn({ certificate, key, problem }, 'new certificate refused; the one before stays in use');
-    },
-  });
+    options.rereadMs,
+  );
   credentials.replace(tlsFiles.current());
   const port = await bind(server, options.listen, credentials).catch((error: unknown) => {
     tlsFiles.stop();
