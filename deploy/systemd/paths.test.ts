@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { present } from '../../shared/core/assert.ts';
 import { loadConfig } from '../../shared/daemon/config.ts';
-import { fencedBlocks } from '../../test/support/document-blocks.ts';
+import { fencedBlocks, shellBlocks } from '../../test/support/document-blocks.ts';
 import { documentPaths } from '../../test/support/documents.ts';
 import { daemonSchemas } from '../bin/daemon-schemas.ts';
 
@@ -158,6 +158,9 @@ test("nats-server's key is where its configuration is told that it is, in the dr
   expect(dirname(copy.to)).toBe(`/run/${setting(dropIn, 'RuntimeDirectory')}`);
   for (const path of ['docs/operations.md', 'deploy/debian/examples/nats-server.conf'])
     expect(read(join(here, '../..', path)), path).toContain(`--key ${copy.to}`);
+  const commands = shellBlocks('docs/operations.md').filter(({ text }) => text.includes('config nats'));
+  expect(commands.length).toBeGreaterThan(1);
+  for (const { text, line } of commands) expect(text, `line ${line}`).toContain(`--key ${copy.to}`);
 });
 
 test('what the page has operators write is at a path that a unit, tmpfiles or a daemon knows', () => {

@@ -5,8 +5,8 @@
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { shellBlocks } from '../support/document-blocks.ts';
 import { type Booted, bootContainer, docker } from './booted-container.ts';
+import { printed } from './page.ts';
 
 interface Machines {
   /** Coordinator, gateway and NATS. */
@@ -25,24 +25,6 @@ const network = `doubleblind-fleet-${process.pid}`;
 /** The unit's own directory cannot be at the same place on this machine; any other of root's can. */
 const hostState = `/var/lib/doubleblind-fleet-${process.pid}`;
 const engineSocket = '/var/run/docker.sock';
-
-/** What the page calls the machines, and what they are called here. The page has more hosts than one. */
-const names: readonly (readonly [string, string])[] = [
-  ['coordinator.lan', 'head'],
-  ['nats.lan', 'head'],
-  ['evaluator.lan', 'evaluator'],
-  ['gpu-1.lan', 'host'],
-  ['gpu-1,gpu-2', 'gpu-1'],
-];
-
-/** The one block of docs/operations.md that has these words, as printed but for the names of machines. */
-function printed(words: string): string {
-  const here = (text: string): string => names.reduce((result, [from, to]) => result.replaceAll(from, to), text);
-  const page = shellBlocks(join(import.meta.dirname, '../../docs/operations.md')).map(({ text }) => here(text));
-  const [block, ...others] = page.filter((text) => text.includes(words));
-  if (block === undefined || others.length > 0) throw new Error(`not one block of the page has: ${words}`);
-  return block;
-}
 
 /** From the examples to what runs here: addresses, no provider, no GPUs, and the state that is shared with this machine. */
 const changes: Readonly<Record<'coordinator' | 'llm-gateway' | 'evaluator' | 'gpu-agent' | 'sandbox-proxy', string>> = {
@@ -131,7 +113,7 @@ async function configure({ head, evaluator, host }: Machines): Promise<void> {
   await write(host, 'gpu-agent');
   await write(host, 'sandbox-proxy');
   for (const one of [head, evaluator, host]) await one.sh('doubleblind config check');
-  await head.sh(`set -e\n${printed('config nats --hosts gpu-1 --key')}`);
+  await head.sh(`set -e\n${printed('/etc/nats-server.conf')}`);
   // The directory that is shared with this machine is the unit's state here.
   await host.sh(`set -e
 chown doubleblind-gpu-agent:doubleblind-gpu-agent ${hostState}

@@ -10,6 +10,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { type Booted, bootContainer, docker } from './booted-container.ts';
 import { importTask, startPackageFleet } from './fleet.ts';
 import { lintianComplaints } from './lintian.ts';
+import { printed } from './page.ts';
 
 const daemons = ['coordinator', 'evaluator', 'llm-gateway'];
 const scratch = mkdtempSync(join(tmpdir(), 'doubleblind-package-'));
@@ -124,6 +125,22 @@ test('a certificate that was issued anew is taken by a reload, without a restart
     { timeoutMs: 60_000 },
   );
   expect(await booted.sh(main('coordinator'))).toBe(before);
+  expect(await booted.sh('doubleblind ls -o json')).toBe('[]');
+});
+
+test('what was backed up as the page says is put back as the page says, and the keys of the labels are no part of it', async ({
+  skip,
+}) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const booted = container;
+  const holds = (tar: string): Promise<string> => booted.sh(`tar -tf /root/${tar}`);
+  await booted.sh(`set -e; cd /root\n${printed('-cf coordinator.tar')}`);
+  expect(await holds('coordinator.tar')).toContain('coordinator/journal');
+  expect(await holds('evaluator.tar')).not.toContain('keys');
+  expect(await booted.sh('ls /var/lib/doubleblind/evaluator/keys')).toContain('labels');
+  await booted.sh(`set -e; cd /root\n${printed('-xf coordinator.tar')}`);
+  await booted.sh('test -d /var/lib/doubleblind/coordinator.lost');
+  for (const name of ['coordinator', 'evaluator']) expect(await isActive(booted, name), name).toBe(true);
   expect(await booted.sh('doubleblind ls -o json')).toBe('[]');
 });
 
