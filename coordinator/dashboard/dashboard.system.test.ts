@@ -1,4 +1,4 @@
-// The pages in a real browser: what hostile text does, keys, live events, and 10,000 candidates.
+// The pages in a real browser: keys, live events, and 10,000 candidates. What hostile text does is in test/attacks/dashboard.
 
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';

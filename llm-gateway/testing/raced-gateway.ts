@@ -8,7 +8,7 @@ import { createGateway, type Gateway } from '../gateway.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { type ScriptedUpstream, scriptedUpstream, turn } from './scripted-upstream.ts';
 
-export const none = { dollars: 0, outputTokens: 0 };
+const none = { dollars: 0, outputTokens: 0 };
 export const signal = new AbortController().signal;
 export const account = {
   runId: 'run',
@@ -19,7 +19,7 @@ export const account = {
   runOutputTokens: 0,
   ...none,
 };
-export const tools = [{ name: 'bash', description: 'runs', parametersJson: '{}' }];
+const tools = [{ name: 'bash', description: 'runs', parametersJson: '{}' }];
 
 export function gatewayOn(
   upstreams: readonly Upstream[],
