@@ -1,36 +1,27 @@
-// `node bench/main-calibrate.ts STATE_DIRECTORY…`: what recorded runs say of an attempt, as bench/ablation-calibration.json
-// for the simulated ablation. Reads the coordinators' journals of local clusters that have been stopped.
+// `node bench/main-calibrate.ts`: what the recorded runs of the ablation say of an attempt, as bench/ablation-calibration.json
+// for the simulated one. Reads the outcomes of the full arm in bench/results/ablation-runs.jsonl.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openJournal } from '../coordinator/journal/journal.ts';
-import { calibrate, type RecordedRun } from './landscape/calibration.ts';
+import { outcomeKey, readOutcomes } from './ablation/outcomes.ts';
+import { calibrate } from './landscape/calibration.ts';
+import { resultPath } from './results.ts';
 
-const runs: RecordedRun[] = [];
-for (const directory of process.argv.slice(2)) {
-  const journal = openJournal(join(directory, 'coordinator'));
-  const state = journal.fold();
-  journal.close();
-  for (const run of state.runs.values()) {
-    const attempts = run.attempts.flatMap((id) => {
-      const attempt = state.attempts.get(id);
-      if (attempt === undefined || attempt.endedAt === undefined) return [];
-      const { operator, parents, phase, score, usage } = attempt;
-      return [
-        {
-          ...{ id, operator, parents, failed: phase === 'failed', seconds: usage.wallSeconds },
-          ...(score === undefined || phase !== 'scored'
-            ? {}
-            : { score: score.value, standardError: score.standardError }),
-        },
-      ];
-    });
-    runs.push({ task: run.task.name, lowerIsBetter: run.task.lowerIsBetter, attempts });
-  }
-}
+const outcomes = readOutcomes(resultPath('ablation-runs.jsonl'), outcomeKey()).filter(({ arm }) => arm === 'full');
+const runs = outcomes.map(({ task, lowerIsBetter, candidates, failed }) => ({
+  ...{ task, lowerIsBetter },
+  attempts: [
+    ...candidates.map(({ number, operator, parents, took, fitness, standardError }) => ({
+      ...{ id: String(number), operator, parents: parents.map(String), failed: false, seconds: took },
+      ...{ score: fitness, standardError },
+    })),
+    // How long a failed one took is not kept.
+    ...Array.from({ length: failed }, () => ({ id: '', operator: '', parents: [], failed: true, seconds: 0 })),
+  ],
+}));
 const path = join(import.meta.dirname, 'ablation-calibration.json');
 const about = {
-  command: 'node bench/main-calibrate.ts STATE_DIRECTORY…, after doubleblind quickstart',
+  command: 'npm run bench -- ablation, then node bench/main-calibrate.ts',
   ...calibrate(runs),
 };
 writeFileSync(path, `${JSON.stringify(about, undefined, 2)}\n`);

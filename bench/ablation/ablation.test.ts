@@ -12,7 +12,7 @@ function outcome(arm: Outcome['arm'], seed: number, test: number): Outcome {
     { seconds: 10, slotSeconds: 20, fitness: 3, test: 5 },
     { seconds: 20, slotSeconds: 40, fitness: 4, test: 9 },
     { seconds: 30, slotSeconds: 60, fitness: 2, test: 4 },
-  ];
+  ].map((one, number) => ({ ...one, number, operator: 'draft', parents: [], took: 10, standardError: 0.1 }));
   const common = { key: 'k', task: 'digits', failed: 0, seconds: 30, slotSeconds: 60, ensemble: false } as const;
   return { ...common, arm, seed, test, reported: test, lowerIsBetter: true, candidates };
 }

@@ -86,11 +86,15 @@ async function outcomeOf(cluster: TestCluster, runId: string, arm: Arm) {
       .sort((left, right) => Date.parse(left.endedAt ?? '') - Date.parse(right.endedAt ?? ''));
     const begun = Math.min(...all.map(({ plannedAt }) => Date.parse(plannedAt ?? '')));
     let slotSeconds = 0;
-    const candidates = ended.flatMap(({ candidateId, endedAt, searchScore: fitness, usage }) => {
+    const candidates = ended.flatMap((candidate) => {
+      const { candidateId, number, endedAt, searchScore: fitness, standardError, usage } = candidate;
       slotSeconds += usage.slotSeconds;
       const test = verdict.finalists.find((one) => one.candidateId === candidateId)?.testScore ?? undefined;
       if (fitness === null || test === undefined) return [];
-      return [{ seconds: (Date.parse(endedAt ?? '') - begun) / 1000, slotSeconds, fitness, test }];
+      const parents = all.filter((one) => candidate.parentIds.includes(one.candidateId)).map((one) => one.number);
+      const seconds = (Date.parse(endedAt ?? '') - begun) / 1000;
+      const made = { number, operator: candidate.operator ?? '', parents, took: usage.wallSeconds };
+      return [{ ...made, seconds, slotSeconds, fitness, standardError, test }];
     });
     const seconds = Math.max(...candidates.map((one) => one.seconds));
     const lowerIsBetter = verdict.lowerIsBetter;

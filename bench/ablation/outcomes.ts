@@ -9,12 +9,19 @@ import { type ArmName, armNames, type PeerName, peerNames, runWords, width } fro
 import { type TaskName, taskNames } from './tasks.ts';
 
 const candidateSchema = z.object({
+  number: z.number(),
+  operator: z.string(),
+  /** Numbers of the candidates that it was made from. */
+  parents: z.array(z.number()),
+  /** Seconds that its attempt took. */
+  took: z.number(),
   /** Seconds from the run's begin to its end. */
   seconds: z.number(),
   /** Slot-seconds that the run had used when it ended. */
   slotSeconds: z.number(),
   /** What the search went by. */
   fitness: z.number(),
+  standardError: z.number(),
   /** On the official test rows; nothing was selected by it. */
   test: z.number(),
 });
