@@ -102,7 +102,18 @@ function report(rows: readonly Row[], known: Calibration): BenchReport {
   const { ceiling, attemptHours, wrongShare, wrongBy } = assumptions;
   const lead =
     `A SIMULATION: the real core over a made-up landscape, ${hours} virtual hours; scores in standard deviations of drafts, median (range) over seeds.\n` +
-    `Recorded: gains, noise, failures and the spread of durations of ${known.runs.map(({ task, scored }) => `${scored} candidates of ${task}`).join(', ')}.\n` +
+    `Recorded: gains, noise, failures and the spread of durations of ${recorded(known)}.\n` +
     `Assumed: no score above ${ceiling}; an attempt takes ${attemptHours} h (median); ${100 * wrongShare} % of changes make a program's own metric wrong, by ${wrongBy} in the mean, and children keep that.\n`;
   return { text: `${lead}${textTable([head, ...rows.map(lineOf)])}${path}\n`, broken: [] };
+}
+
+/** `32 candidates of digits in 2 runs, …` */
+function recorded({ runs }: Calibration): string {
+  const tasks = [...new Set(runs.map(({ task }) => task))];
+  const texts = tasks.map((task) => {
+    const own = runs.filter((run) => run.task === task);
+    const scored = own.reduce((sum, run) => sum + run.scored, 0);
+    return `${scored} candidates of ${task} in ${own.length} ${own.length === 1 ? 'run' : 'runs'}`;
+  });
+  return texts.join(', ');
 }

@@ -98,7 +98,7 @@ function optionsOf(model, state) {
   return {
     width: 600,
     height: 300,
-    padding: [10, 14, 0, 0],
+    padding: [10, 30, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: true } },
     scales: { x: { time: false, range: xRange }, y: { range: () => yRange(model, state.points) } },
