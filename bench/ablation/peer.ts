@@ -15,7 +15,7 @@ import { taskFolder } from './tasks.ts';
 
 const script = join(import.meta.dirname, '..', 'peers', 'model_search.py');
 const chosenSchema = z.object({ cv: z.number(), seconds: z.number() });
-const scoreSchema = z.object({ value: z.number() });
+const scoreSchema = z.object({ score: z.number() });
 
 /** What it hands in, scored as everything else is. `full` is the outcome whose time it gets. */
 export async function runPeer(how: PeerName, full: Outcome): Promise<Omit<Outcome, 'key' | 'task' | 'seed' | 'arm'>> {
@@ -44,7 +44,7 @@ export async function runPeer(how: PeerName, full: Outcome): Promise<Omit<Outcom
         ensemble: false,
         candidates: [],
       },
-      ...{ reported: cv, test: scoreSchema.parse(JSON.parse(scored.stdout)).value },
+      ...{ reported: cv, test: scoreSchema.parse(JSON.parse(scored.stdout)).score },
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
