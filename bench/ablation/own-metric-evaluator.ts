@@ -6,7 +6,6 @@
 
 import { join } from 'node:path';
 import { connectCoordinator } from '../../cli/rpc/coordinator.ts';
-import type { EvaluateRequest } from '../../proto/generated/doubleblind/evaluator/v1.ts';
 import { nextFloat, seedRng } from '../../shared/core/rng.ts';
 import { createLogger } from '../../shared/log.ts';
 import { createRpcClient } from '../../shared/rpc/client.ts';
@@ -44,8 +43,7 @@ export async function startOwnMetricEvaluator(cluster: TestCluster) {
     describeTask: (request) => evaluator.describeTask(request, unary),
     getBundle: (request) => evaluator.getBundle(request),
     async evaluate(requests) {
-      const parts: EvaluateRequest[] = [];
-      for await (const part of requests) parts.push(part);
+      const parts = await collect(requests);
       const header = parts[0]?.header;
       // Recorded there too, so that the verdict knows the candidate.
       const truth = await evaluator.evaluate(parts, unary);
@@ -80,6 +78,12 @@ export async function startOwnMetricEvaluator(cluster: TestCluster) {
       coordinator.close();
     },
   };
+}
+
+async function collect<Part>(parts: AsyncIterable<Part>): Promise<Part[]> {
+  const all: Part[] = [];
+  for await (const part of parts) all.push(part);
+  return all;
 }
 
 /** The figure by which the offline policy's note says what to expect: of its folds, not of rows that it cannot see. */
