@@ -19,6 +19,7 @@ const longTests = [
   'test/system/faults.test.ts',
   'test/system/grpcio.test.ts',
   'test/system/refit-audited.test.ts',
+  'test/system/scored-looks.test.ts',
 ];
 const packageTests = ['test/package/**/*.test.ts'];
 

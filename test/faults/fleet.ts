@@ -20,6 +20,8 @@ import { type DaemonProcess, daemonProcess } from './daemon-process.ts';
 import { type ModelEndpoint, startModelEndpoint } from './model-endpoint.ts';
 import { type WatchedRun, watchRun } from './watched-run.ts';
 
+const root = join(import.meta.dirname, '..', '..');
+
 export const ports = { coordinator: 7441, agent: 7442, evaluator: 7443, gateway: 7444, nats: 7445 } as const;
 
 export interface FleetOptions {
@@ -89,7 +91,7 @@ async function openFleet(wanted: FleetOptions, stack: AsyncDisposableStack): Pro
   await createLocalPki(pki, 'host-1');
   for (const name of hostNames) await issueCertificate(pki, { role: 'gpu-agent', name, hosts: [], fileName: name });
   const model = stack.adopt(await startModelEndpoint(here.address), (it) => it.stop());
-  const place = { directory, pki, machines, hostNames, modelUrl: model.baseUrl };
+  const place = { directory, pki, machines, hostNames, modelUrl: model.baseUrl, firstRoot: wanted.before ?? root };
   const { task, startMs } = await importTask(place);
   const leaseMs =
     wanted.leaseMs ?? Math.round(Math.min(longestLeaseMs, Math.max(shortestLeaseMs, leaseOverStart * startMs)));
@@ -180,6 +182,8 @@ interface Bare {
   readonly machines: Machines;
   readonly hostNames: readonly string[];
   readonly modelUrl: string;
+  /** Where the programs are that the fleet begins with. */
+  readonly firstRoot: string;
 }
 
 interface Place extends Bare {
@@ -187,10 +191,10 @@ interface Place extends Bare {
 }
 
 /** Imports a task as its operator would; tells how long a process takes here. */
-async function importTask({ directory, pki, machines }: Bare): Promise<{ task: string; startMs: number }> {
+async function importTask({ directory, pki, machines, firstRoot }: Bare): Promise<{ task: string; startMs: number }> {
   const { name } = await makeCanaryTask(join(directory, 'task'), 'faults');
   const config = writeConfig(directory, 'evaluator', evaluatorConfig(directory, pki, machines.evaluator));
-  const words = ['evaluator-node/main-task.ts', 'import', join(directory, 'task'), '--config', config];
+  const words = [join(firstRoot, 'evaluator-node/main-task.ts'), 'import', join(directory, 'task'), '--config', config];
   const sinceMs = performance.now();
   await new Promise<void>((resolve, reject) => {
     execFile(process.execPath, words, (error) => (error === null ? resolve() : reject(error)));
@@ -205,13 +209,10 @@ function writeConfig(directory: string, name: string, config: unknown): string {
   return path;
 }
 
-const root = join(import.meta.dirname, '..', '..');
-
 function makeDaemons(place: Place) {
   const { directory, machines, hostNames } = place;
   mkdirSync(join(directory, 'log'));
   for (const [name, config] of Object.entries(configurations(place))) writeConfig(directory, name, config);
-  const { before } = place.options;
   const daemon = (name: string, machine: Machine, program: string[], programBefore = program): DaemonProcess =>
     daemonProcess({
       name,
@@ -221,12 +222,7 @@ function makeDaemons(place: Place) {
       logFile: join(directory, 'log', `${name}.log`),
     });
   const node = (name: string, machine: Machine, script: string): DaemonProcess =>
-    daemon(
-      name,
-      machine,
-      [process.execPath, join(root, script)],
-      before === undefined ? undefined : [process.execPath, join(before, script)],
-    );
+    daemon(name, machine, [process.execPath, join(root, script)], [process.execPath, join(place.firstRoot, script)]);
   return {
     nats: daemon('nats', machines.nats, ['nats-server']),
     evaluator: node('evaluator', machines.evaluator, 'evaluator-node/main.ts'),

@@ -1,5 +1,5 @@
-// An OpenAI-compatible endpoint on the loopback that charges: each answer is worth a fixed number of tokens, and each attempt
-// is two answers, a program and `submit`. What it served is its bill.
+// An OpenAI-compatible endpoint on the loopback that charges: each answer is worth a fixed number of tokens, and unless a test says
+// otherwise each attempt is two answers, a program and `submit`. What it served is its bill.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -25,20 +25,36 @@ with open("/data/sample_submission.csv") as source, open("/out/submission.csv", 
     writer.writerows([row[0], *[share / sum(shares) for share in shares]] for row in rows)
 `;
 
-const write = (number: number) => ({
+/** A call of a tool. */
+export interface ToolCall {
+  readonly name: string;
+  readonly arguments: unknown;
+}
+
+/** Writes a guessing program; different numbers give different ones. */
+export const write = (number: number): ToolCall => ({
   name: 'write_file',
   arguments: { path: '/work/solution/main.py', content: program(number) },
 });
-const submit = { name: 'submit', arguments: { idea: 'guess', changes: 'none', expectation: 'little' } };
+export const submit: ToolCall = {
+  name: 'submit',
+  arguments: { idea: 'guess', changes: 'none', expectation: 'little' },
+};
 
-export async function startPricedEndpoint(): Promise<PricedEndpoint> {
+/** `turns` are the calls of an attempt in their order, as the endpoint's answer of that number would be one of them; the last is given again. */
+export async function startPricedEndpoint(
+  turns: (number: number) => readonly ToolCall[] = (number) => [write(number), submit],
+): Promise<PricedEndpoint> {
   let calls = 0;
   const server = createServer((request, response) => {
     let asked = '';
     request.on('data', (chunk) => (asked += String(chunk)));
     request.on('end', () => {
       calls += 1;
-      const { name, arguments: input } = asked.includes('"write_file","arguments"') ? submit : write(calls);
+      const { messages } = JSON.parse(asked) as { readonly messages: readonly { readonly role: string }[] };
+      const script = turns(calls);
+      const said = messages.filter(({ role }) => role === 'assistant').length;
+      const { name, arguments: input } = script[Math.min(said, script.length - 1)] ?? submit;
       const call = {
         index: 0,
         id: `c${calls}`,
