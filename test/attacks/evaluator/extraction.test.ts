@@ -50,6 +50,9 @@ const others: readonly Omit<Target, 'name' | 'feedback'>[] = [
   { metric: 'f1-binary', rows: 200 },
   { metric: 'rmse', rows: 200 },
   { metric: 'log-loss', rows: 5000 },
+  ...['accuracy', 'rmsle', 'smape', 'pearson'].map((metric) => {
+    return { metric, rows: 200 };
+  }),
 ];
 const thorough = repetitions(1, 0) === 1;
 const attacked = thorough ? [...quick, ...others] : quick;
