@@ -7,7 +7,7 @@ const preamble = `# The API
 <!-- Made by \`npm run generate\` from the .proto files. Do not edit. -->
 
 What the daemons answer over gRPC with mutual TLS. [Twenty calls for operators](grpc.md) shows how to call them. Each daemon also
-answers \`grpc.health.v1.Health\`, \`grpc.reflection.v1\` and \`v1alpha\`, and \`grpc.channelz.v1\`, for everybody with a certificate.
+answers \`grpc.health.v1.Health\`, \`grpc.reflection.v1\` and \`v1alpha\` for everybody with a certificate, and \`grpc.channelz.v1\` for operators.
 "Called by" is the role in the caller's certificate (\`shared/rpc/access.ts\`); all others get PERMISSION_DENIED. A field that is not
 \`optional\` is zero or empty where it was not sent. Within a major version fields and methods are only added; \`buf breaking\` checks that
 against \`proto/baseline/\`.

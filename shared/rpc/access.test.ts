@@ -30,6 +30,13 @@ test('an agent may ask for a score, complete, put and get, and nothing else', ()
   ]);
 });
 
+test('only operators may read channelz, which has the addresses of all peers of a daemon', () => {
+  for (const method of ['GetTopChannels', 'GetServers', 'GetSubchannel', 'GetSocket', 'GetServerSockets']) {
+    const callers = roles.filter((role) => mayCall({ role, name: 'x' }, `grpc.channelz.v1.Channelz/${method}`));
+    expect(callers, method).toEqual(['operator']);
+  }
+});
+
 test('unknown methods are refused, open services are not', () => {
   const operator = { role: 'operator' as const, name: 'ada' };
   for (const method of ['constructor', '', 'a.b/C', 'doubleblind.coordinator.v1.SearchService/Nope']) {

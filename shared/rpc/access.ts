@@ -64,12 +64,19 @@ const openServices = new Set([
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
   'grpc.health.v1.Health',
-  'grpc.channelz.v1.Channelz',
 ]);
+
+/** What it tells are the addresses of all whom a daemon is connected with, the evaluator's among them: nothing for hosts. */
+const channelz = 'grpc.channelz.v1.Channelz';
 
 /** True where the identity may call the method, given as `package.Service/Method`. */
 export function mayCall(identity: Identity, method: string): boolean {
   const service = method.slice(0, method.indexOf('/'));
-  const allowed = openServices.has(service) ? everyRole : Object.hasOwn(access, method) ? access[method] : undefined;
-  return allowed?.includes(identity.role) ?? false;
+  return callersOf(service, method)?.includes(identity.role) ?? false;
+}
+
+function callersOf(service: string, method: string): readonly Role[] | undefined {
+  if (openServices.has(service)) return everyRole;
+  if (service === channelz) return operators;
+  return Object.hasOwn(access, method) ? access[method] : undefined;
 }

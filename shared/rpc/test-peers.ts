@@ -1,9 +1,10 @@
 // For tests of anything that speaks gRPC: certificates made once a process, and their paths by role.
 
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
+import { Client, credentials, status } from '@grpc/grpc-js';
 import { createLocalPki } from '../pki/authority.ts';
 import type { Role } from '../pki/identity.ts';
 import type { TlsPaths } from './tls-files.ts';
@@ -38,6 +39,20 @@ export function tlsOutcome(options: ConnectionOptions): Promise<string> {
     });
     socket.on('secureConnect', () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0'));
   });
+}
+
+/** What a method answers to an empty message, byte for byte as Latin-1, or the code of its refusal: for services that are not ours. */
+export async function rawAnswer(address: string, method: string, tls: TlsPaths): Promise<string> {
+  const [roots, key, chain] = [readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.certificate)];
+  const secure = credentials.createSsl(roots, key, chain, { checkServerIdentity: () => undefined });
+  const client = new Client(address, secure, { 'grpc.ssl_target_name_override': 'daemon.doubleblind.internal' });
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const options = { deadline: Date.now() + 20_000 };
+  client.makeUnaryRequest(`/${method}`, asIs, asIs, Buffer.alloc(0), options, (error, told) =>
+    resolve(error === null ? (told ?? Buffer.alloc(0)).toString('latin1') : (status[error.code] ?? '')),
+  );
+  return await promise.finally(() => client.close());
 }
 
 async function makeDirectory(): Promise<string> {

@@ -14,7 +14,7 @@ import { methodNames } from '../../../shared/rpc/descriptor-set.ts';
 import { RpcFault } from '../../../shared/rpc/fault.ts';
 import { type Handlers, implement } from '../../../shared/rpc/handlers.ts';
 import { type RpcServer, startRpcServer } from '../../../shared/rpc/server.ts';
-import { tlsOutcome, tlsPathsIn } from '../../../shared/rpc/test-peers.ts';
+import { rawAnswer, tlsOutcome, tlsPathsIn } from '../../../shared/rpc/test-peers.ts';
 import type { TlsPaths } from '../../../shared/rpc/tls-files.ts';
 import { measured } from '../../support/measured.ts';
 import { strangeLeaf } from './strange-leaf.ts';
@@ -128,6 +128,23 @@ test('every role reaches exactly the methods that are its own, of all that there
     task,
     `${roles.length} roles × ${all.length} methods: ${calls} calls, ${refused} refused, 0 otherwise than listed`,
   );
+});
+
+test('nobody but an operator learns whom a daemon is connected with, which for the coordinator is the evaluator', async () => {
+  const service = 'doubleblind.evaluator.v1.EvaluatorService';
+  const address = servers.get(service)?.address ?? '';
+  const about = { service, address, tls: tlsPathsIn(pki, 'coordinator'), expectRole: 'evaluator' } as const;
+  const evaluator = createRpcClient<typeof service>(about);
+  await evaluator.listTasks({}, { deadlineMs: 20_000 });
+  const coordinator = servers.get('doubleblind.coordinator.v1.SearchService')?.address ?? '';
+  const toldTo = async (role: Role): Promise<string> =>
+    await rawAnswer(coordinator, 'grpc.channelz.v1.Channelz/GetTopChannels', tlsPathsIn(pki, role));
+  for (const role of roles.filter((one) => one !== 'operator')) {
+    expect([role, await toldTo(role)]).toEqual([role, 'PERMISSION_DENIED']);
+  }
+  // Positive control: the address is there to be told.
+  expect(await toldTo('operator')).toContain(address);
+  evaluator.close();
 });
 
 const coordinatorUri = 'spiffe://doubleblind/coordinator/local';
