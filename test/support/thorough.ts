@@ -11,3 +11,6 @@ export function repetitions(thorough: number, few: number): number {
 
 /** The engine's runtime for the sandboxes of the attacks; undefined for its default one. */
 export const testRuntime = process.env['DOUBLEBLIND_TEST_RUNTIME'];
+
+/** The socket of another engine than the machine's, for rows that need what this one has and that one has not; it must have the image. */
+export const testEngine = process.env['DOUBLEBLIND_TEST_ENGINE'];
