@@ -8,13 +8,13 @@ import type { AttemptId, Digest, HostName, RunId, SlotId } from '../../shared/co
 import type { Rng } from '../../shared/core/rng.ts';
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { Budgets, RunOptions } from './options.ts';
-import type { Quotas } from './quotas.ts';
 import type {
   AttemptArtifacts,
   Duplicate,
   EndReason,
   HostDescription,
   ModelBudget,
+  Quotas,
   Score,
   ScoreAnswer,
 } from './state.ts';

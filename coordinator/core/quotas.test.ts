@@ -14,8 +14,8 @@ import {
   task,
 } from './machine.test-support.ts';
 import { defaultOptions } from './options.ts';
-import { ownersAttempts, type Quotas, quotaOf } from './quotas.ts';
-import type { Run } from './state.ts';
+import { ownersAttempts, quotaOf } from './quotas.ts';
+import type { Quotas, Run } from './state.ts';
 
 function create(machine: Machine, id: string, owner: string | undefined, priority = 1): Run {
   const options = { ...defaultOptions, limits, seed: 1, priority };

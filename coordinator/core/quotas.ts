@@ -6,14 +6,7 @@
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import type { Command } from './command.ts';
 import type { Event } from './event.ts';
-import type { Run, State } from './state.ts';
-
-/** Attempts at once; 0 means no limit. */
-export interface Quotas {
-  /** Of each owner who is not named. */
-  readonly parallelAttempts: number;
-  readonly owners: Readonly<Record<string, number>>;
-}
+import type { Quotas, Run, State } from './state.ts';
 
 const noQuotas: Quotas = { parallelAttempts: 0, owners: {} };
 

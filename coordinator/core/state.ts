@@ -19,7 +19,6 @@ import type { Rng } from '../../shared/core/rng.ts';
 import type { FailureReason, Operator, Usage } from '../../shared/core/vocabulary.ts';
 import type { RunOptions } from './options.ts';
 import type { Population } from './population.ts';
-import type { Quotas } from './quotas.ts';
 import type { Task, Verdict } from './task.ts';
 
 type RunPhase = 'running' | 'paused' | 'sealing' | 'refitting' | 'sealed' | 'killed';
@@ -240,6 +239,13 @@ export interface Host {
   /** Who took it out of planning; empty where nobody did. */
   by: string;
   since: number;
+}
+
+/** How many attempts owners' runs may have at once; 0 means no limit. */
+export interface Quotas {
+  /** Of each owner who is not named. */
+  readonly parallelAttempts: number;
+  readonly owners: Readonly<Record<string, number>>;
 }
 
 /** Everything. */
