@@ -4,6 +4,8 @@
 // 2. Reflection hands out the descriptors as buf made them: re-encoded by the loader they break clients (Timestamp imports, maps).
 // 3. A handler that sees the end of a client's stream has seen all of it.
 // 4. `stop` ends within its grace: tryShutdown alone waits for ever on an open stream.
+// 5. An open connection is worth no more than its certificate: calls are refused once that has ended, and where an authority is
+//    trusted no more, which is how a stolen key is locked out, connections from before end and have to prove themselves anew.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +39,12 @@ export interface RpcServerOptions {
   readonly longestCallMs?: number;
   /** How often the certificate files are looked at; ten seconds unless stated, which only tests do. */
   readonly rereadMs?: number;
+  /** How long running calls go on after an authority was replaced; `replacedGraceMs` unless stated, which only tests do. */
+  readonly replacedGraceMs?: number;
 }
+
+/** Time for calls to come to their end. Whoever has a certificate of the new authority repeats what is cut. */
+const replacedGraceMs = 30_000;
 
 export interface RpcServer {
   /** host:port with the port in use. */
@@ -80,12 +87,19 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 
   const credentials = new MutualTlsCredentials();
   const { certificate, key } = options.tls;
+  let trusted: Buffer | undefined;
+  let address: string | undefined;
   const tlsFiles = openTlsFiles(
     options.tls,
     {
       changed(material) {
         credentials.replace(material);
         options.log.info({ certificate }, 'new certificate in use');
+        const isReplaced = trusted !== undefined && !trustsAll(material.ca, trusted);
+        trusted = material.ca;
+        if (!isReplaced || address === undefined) return;
+        options.log.warn({ ca: options.tls.ca }, 'an authority is trusted no more; connections from before end');
+        server.drain(address, options.replacedGraceMs ?? replacedGraceMs);
       },
       refused(problem) {
         if (problem === undefined)
@@ -95,14 +109,16 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     },
     options.rereadMs,
   );
+  trusted = tlsFiles.current().ca;
   credentials.replace(tlsFiles.current());
   const port = await bind(server, options.listen, credentials).catch((error: unknown) => {
     tlsFiles.stop();
     server.forceShutdown();
     throw error;
   });
+  address = `${options.listen.slice(0, options.listen.lastIndexOf(':'))}:${port}`;
   return {
-    address: `${options.listen.slice(0, options.listen.lastIndexOf(':'))}:${port}`,
+    address,
     port,
     setServing: (service, serving) => health.setStatus(service, serving ? 'SERVING' : 'NOT_SERVING'),
     stop(graceMs) {
@@ -113,6 +129,16 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       return stopServer(server, graceMs);
     },
   };
+}
+
+/** True where every certificate among the old authorities is among the new ones as well. */
+function trustsAll(authorities: Buffer, old: Buffer): boolean {
+  const blocks = (pem: Buffer): string[] =>
+    (pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []).map((block) =>
+      block.replaceAll(/\s/g, ''),
+    );
+  const known = new Set(blocks(authorities));
+  return blocks(old).every((block) => known.has(block));
 }
 
 /** grpc-js's own credentials leave TLS 1.2 open; these ask for 1.3 and can be replaced under a running server. */
@@ -134,11 +160,14 @@ function accessInterceptor(log: Logger): ServerInterceptor {
   return (method, call) => {
     const name = method.path.slice(1);
     const caller = callerOf(call);
-    const identity = identityOfAlternativeNames(caller.sslPeerCertificate?.subjectaltname);
-    if (identity !== undefined && mayCall(identity, name)) return new AdmittedCall(call, caller);
+    const identity = identityOfAlternativeNames(caller.context.sslPeerCertificate?.subjectaltname);
+    const hasEnded = Date.now() > caller.endsMs;
+    if (identity !== undefined && !hasEnded && mayCall(identity, name)) return new AdmittedCall(call, caller.context);
     const who = identity === undefined ? 'a caller without a Doubleblind identity' : `the role ${identity.role}`;
-    log.warn({ method: name, peer: call.getPeer(), identity }, 'a call was refused');
-    const refusal = new RpcFault('permissionDenied', `${who} may not call ${name}`, { reason: 'accessDenied' });
+    log.warn({ method: name, peer: call.getPeer(), identity, hasEnded }, 'a call was refused');
+    const refusal = hasEnded
+      ? new RpcFault('unauthenticated', "the caller's certificate has ended", { reason: 'certificateEnded' })
+      : new RpcFault('permissionDenied', `${who} may not call ${name}`, { reason: 'accessDenied' });
     return new ServerInterceptingCall(call, {
       start: (next) => {
         // Nothing is passed on: a handler of a client's stream begins with the metadata, before the refusal would be seen.
@@ -150,17 +179,25 @@ function accessInterceptor(log: Logger): ServerInterceptor {
   };
 }
 
-type Caller = ReturnType<ServerInterceptingCallInterface['getAuthContext']>;
+type Context = ReturnType<ServerInterceptingCallInterface['getAuthContext']>;
+
+interface Caller {
+  readonly context: Context;
+  /** When the certificate ends, by the wall clock as in the handshake; NaN where there is none. */
+  readonly endsMs: number;
+}
 
 /** A connection keeps its certificate for life, and to have it decoded costs as much as many a call. */
 const callers = new WeakMap<object, Caller>();
 
 function callerOf(call: ServerInterceptingCallInterface): Caller {
   const { session } = streamOf(call);
-  if (session === undefined) return call.getAuthContext();
-  const known = callers.get(session) ?? call.getAuthContext();
-  callers.set(session, known);
-  return known;
+  const known = session === undefined ? undefined : callers.get(session);
+  if (known !== undefined) return known;
+  const context = call.getAuthContext();
+  const caller = { context, endsMs: Date.parse(context.sslPeerCertificate?.valid_to ?? '') };
+  if (session !== undefined) callers.set(session, caller);
+  return caller;
 }
 
 function streamOf(call: ServerInterceptingCallInterface): { readonly rstCode: number; readonly session?: object } {
@@ -173,9 +210,9 @@ function streamOf(call: ServerInterceptingCallInterface): { readonly rstCode: nu
  * follows ends the call.
  */
 class AdmittedCall extends ServerInterceptingCall {
-  readonly #caller: Caller;
+  readonly #caller: Context;
 
-  constructor(call: ServerInterceptingCallInterface, caller: Caller) {
+  constructor(call: ServerInterceptingCallInterface, caller: Context) {
     const stream = streamOf(call);
     super(call, {
       start: (next) => {
@@ -189,7 +226,7 @@ class AdmittedCall extends ServerInterceptingCall {
     this.#caller = caller;
   }
 
-  override getAuthContext(): Caller {
+  override getAuthContext(): Context {
     return this.#caller;
   }
 }
