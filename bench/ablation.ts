@@ -22,7 +22,7 @@ export async function benchAblation(words: readonly string[]): Promise<BenchRepo
   const lead =
     'The offline policy, which is not a language model. Official test rows, by which nothing is selected, of what is handed in:\n' +
     'median (range); by how much the full arm is better of the same seed: mean [95 % of a paired bootstrap]; the same where both have used as much\n' +
-    'slot time, for the candidate that the search thinks best by then. "noise": the interval has zero in it.\n';
+    'slot time, for the candidate that the search thinks best by then. "noise": the interval has zero in it, or there are fewer than five seeds.\n';
   return { text: `${lead}${texts.join('')}`, broken: [] };
 }
 

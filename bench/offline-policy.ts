@@ -19,8 +19,9 @@ type Figure = keyof typeof figures;
 
 /** `npm run bench -- offline-policy [SEEDS] [--seeds 3-5,9] [--tasks digits,diamonds]`. */
 export async function benchOfflinePolicy(words: readonly string[]): Promise<BenchReport> {
-  const { seeds, tasks } = readPlan(words, { tasks: packagedTasks, arms: [] });
-  const outcomes = await outcomesOf({ seeds, tasks, arms: ['full', 'drafts'] });
+  const both = { tasks: packagedTasks, arms: ['full', 'drafts'] } as const;
+  const { seeds, tasks } = readPlan(words, both);
+  const outcomes = await outcomesOf({ ...both, seeds, tasks });
   const rows = tasks.flatMap((task) => (Object.keys(figures) as Figure[]).map((it) => compare(task, it, outcomes)));
   const shown = ({ median, low, high }: Spread): string =>
     `${median.toPrecision(4)} (${low.toPrecision(4)}–${high.toPrecision(4)})`;

@@ -48,6 +48,7 @@ test('a gain is above zero where the full arm is better, and noise where the see
   expect(gain).toMatchObject({ pairs: 5, ahead: 5, mean: expect.closeTo(0.13, 9) });
   expect(isBeyondNoise(gain)).toBe(true);
   expect(isBeyondNoise(gainOf([1, -1, 0.5, -0.6]))).toBe(false);
+  expect(isBeyondNoise(gainOf([1, 1, 1, 1]))).toBe(false);
   expect(() => gainOf([])).toThrow('no pairs');
 });
 

@@ -28,9 +28,12 @@ export function gainOf(differences: readonly number[]): Gain {
   return { mean: mean(differences), low: at(0.025), high: at(0.975), pairs: differences.length, ahead };
 }
 
+/** A bootstrap of fewer pairs says nothing. */
+const leastPairs = 5;
+
 /** True where the interval excludes that the arms are alike. */
-export function isBeyondNoise({ low, high }: Gain): boolean {
-  return low > 0 || high < 0;
+export function isBeyondNoise({ low, high, pairs }: Gain): boolean {
+  return pairs >= leastPairs && (low > 0 || high < 0);
 }
 
 /** By how much `figure` of the full arm is better than the arm's, for each seed that both have. */
