@@ -8,6 +8,7 @@ import { buildProgram } from './program.ts';
 import { leafVerbs } from './testing/leaf-verbs.ts';
 import { quietContext, runVerb, type Seen } from './testing/run-verb.ts';
 import { type StubCoordinator, startStubCoordinator } from './testing/stub-coordinator.ts';
+import { closingWords } from './verbs/quickstart.ts';
 
 let stub: StubCoordinator;
 let directory: string;
@@ -133,6 +134,21 @@ test('setup, up and quickstart look at the machine and leave it as it is', async
   }
   expect((await dry('up', '--wheels', directory)).code).toBe(2);
   expect((await dry('quickstart', '--task', 'digitz')).code).toBe(3);
+});
+
+test('to extend a run by nothing is a slip, and told', async () => {
+  const seen = await runVerb(['extend', 'r-s', '--coordinator', stub.address, '--state-dir', stub.stateDirectory]);
+  expect(seen).toMatchObject({ code: 2, stderr: expect.stringContaining('--candidates 80') });
+  expect(stub.requests).toEqual([]);
+});
+
+test('the quick start says how its cluster comes up again, where it was', () => {
+  expect(closingWords({}, '127.0.0.1:7440')).toMatch(
+    /doubleblind up --detach\n.*tree {2}[\s\S]*http:\/\/127\.0\.0\.1:7440\/\n/,
+  );
+  const words = closingWords({ stateDir: '/srv/a b', portBase: 8440 }, '127.0.0.1:8440');
+  expect(words).toContain("doubleblind up --detach --state-dir '/srv/a b' --port-base 8440\n");
+  expect(words).toContain("doubleblind tree --state-dir '/srv/a b' ");
 });
 
 test('down names the cluster that it would stop', async () => {

@@ -53,11 +53,29 @@ export function addQuickstart(program: Command, cli: CliContext): void {
       } finally {
         await cluster.stop();
       }
+      if (cli.exitCode !== exitCodes.detached) cli.stderr.write(closingWords(flags, cluster.dashboard));
       return;
     }
     cli.stderr.write(`${cli.stderr.style.good('✓')} Cluster that is running already (process ${running.pid})\n`);
     await search(cli, flags, place);
   });
+}
+
+/** The cluster ends with the quick start, so every other verb and the dashboard need it up again: at the same place. */
+export function closingWords(flags: Pick<UpFlags, 'stateDir' | 'pkiDir' | 'portBase'>, dashboard: string): string {
+  const quoted = (text: string): string => (/^[\w./~:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  const place = [
+    flags.stateDir === undefined ? '' : ` --state-dir ${quoted(flags.stateDir)}`,
+    flags.pkiDir === undefined ? '' : ` --pki-dir ${quoted(flags.pkiDir)}`,
+  ].join('');
+  const ports = flags.portBase === undefined ? '' : ` --port-base ${flags.portBase}`;
+  return `
+The cluster of the quick start has stopped; the run is kept. To look into it, or to search on:
+  doubleblind up --detach${place}${ports}
+  doubleblind tree${place}        and show '#1', transcript '#1', diff '#5', report --open …
+  http://${dashboard}/
+doubleblind is deploy/bin/doubleblind of the checkout.
+`;
 }
 
 /** The cluster that would be started, and the search that would be made on it. */

@@ -5,6 +5,7 @@ import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import type { Run } from '../core/model.ts';
 import { runSummary } from '../core/progress.ts';
 import { harmless } from '../core/text.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
 import { budgetWords } from '../planned-run.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import {
@@ -111,6 +112,11 @@ function addExtend(program: Command, cli: CliContext): void {
     .option('--slot-hours <n>', 'end when so many slot-hours are used', positiveNumber);
   withDryRun(withOutput(withPlace(command))).action(async (id: string, flags: ExtendFlags) => {
     const { candidates, budget: wallSeconds, dollars, tokens, slotHours } = flags;
+    if ([candidates, wallSeconds, dollars, tokens, slotHours].every((total) => total === undefined)) {
+      throw new CliError(exitCodes.usage, 'Nothing to extend is named.', [
+        'Name a new total, for example --candidates 80 or --budget 2h.',
+      ]);
+    }
     const run = await withCoordinator(cli, flags, async (coordinator) => {
       const { runId } = await coordinator.getRun(id);
       return await coordinator.extendRun(runId, { candidates, wallSeconds, dollars, tokens, slotHours });
