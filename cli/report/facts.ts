@@ -41,7 +41,8 @@ export function ensembleWords(ensemble: Ensemble, candidates: readonly Candidate
 
 /** Whether the ensemble was taken, what the search score alone would have chosen, and what else a reader must know. */
 export function choiceSentence(outcome: Outcome, candidates: readonly Candidate[]): string {
-  const { ensemble, searchWinnerId, searchWinnerValidationScore, winnerId } = outcome.verdict;
+  const { finalist, verdict } = outcome;
+  const { ensemble, searchWinnerId, searchWinnerValidationScore, winnerId } = verdict;
   const sentences: string[] = [];
   if (ensemble !== null) {
     const { selected, validationScore, probabilityBetter } = ensemble;
@@ -57,10 +58,10 @@ export function choiceSentence(outcome: Outcome, candidates: readonly Candidate[
     const worth =
       searchWinnerValidationScore === null
         ? 'which has no score on the validation rows'
-        : `which scores ${score(searchWinnerValidationScore)} on the validation rows`;
+        : `which scores ${score(searchWinnerValidationScore)} on the validation rows, the winner ${score(finalist.validationScore)}`;
     sentences.push(`The search score alone would have chosen ${name}, ${worth}.`);
   }
-  for (const note of outcome.verdict.notes) sentences.push(`${note.charAt(0).toUpperCase()}${note.slice(1)}.`);
+  for (const note of verdict.notes) sentences.push(`${note.charAt(0).toUpperCase()}${note.slice(1)}.`);
   return sentences.join(' ');
 }
 

@@ -43,6 +43,19 @@ test('what a refit handed in has no score here, and every report tells of it', (
   expect(after.notes.join(' ')).toMatch(/refitted programs, which nobody scored; .*left to `mlebench grade`/);
 });
 
+test('what the search score would have chosen is compared with the winner on the same rows, not with the corrected result', () => {
+  const data = sampleReport({ candidates: 20 });
+  const { verdict } = data.run;
+  const other = verdict?.finalists.find(({ candidateId }) => candidateId !== verdict.winnerId);
+  if (verdict === null || other === undefined) throw new Error('the sample has finalists');
+  const finalists = verdict.finalists.map((row) =>
+    row.candidateId === verdict.winnerId ? { ...row, validationScore: 0.125 } : row,
+  );
+  const chosen = { searchWinnerId: other.candidateId, searchWinnerValidationScore: 0.25, finalScore: 0.5 };
+  const text = reportMarkdown({ ...data, run: { ...data.run, verdict: { ...verdict, ...chosen, finalists } } });
+  expect(text).toContain('which scores 0.2500 on the validation rows, the winner 0.1250.');
+});
+
 test('the page loads nothing: no address, no script, a policy that forbids both', () => {
   const page = reportPage(sampleReport({ candidates: 20 }));
   expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
