@@ -117,3 +117,12 @@ test('a description names origins and hides secrets', () => {
   expect(row('evaluator.address')?.origin).toContain('coordinator.yaml');
   expect(JSON.stringify(rows)).not.toContain('hunter2');
 });
+
+test('a number of tokens is no secret', () => {
+  const schema = z.object({ limits: z.object({ tokens: z.number() }), token: z.string() });
+  const rows = describeConfig({ ...source('limits: { tokens: 9 }\ntoken: hunter2\n'), schema });
+  expect(rows.map(({ key, value }) => [key, value])).toEqual([
+    ['limits.tokens', '9'],
+    ['token', '(redacted)'],
+  ]);
+});

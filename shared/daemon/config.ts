@@ -284,10 +284,13 @@ function snakeCase(name: string): string {
 }
 
 function redacted(key: string, value: unknown): string {
-  if (/(password|secret|token|apikey|credential)s?$/i.test(key)) return '(redacted)';
-  return JSON.stringify(value, (name, inner: unknown) =>
-    /(password|secret|token|apikey|credential)s?$/i.test(name) ? '(redacted)' : inner,
-  );
+  if (isSecret(key, value)) return '(redacted)';
+  return JSON.stringify(value, (name, inner: unknown) => (isSecret(name, inner) ? '(redacted)' : inner));
+}
+
+/** A number is no secret of ours: `limits.tokens` counts what a model may write. */
+function isSecret(key: string, value: unknown): boolean {
+  return typeof value !== 'number' && /(password|secret|token|apikey|credential)s?$/i.test(key);
 }
 
 function nearest(name: string, known: readonly string[]): string {
