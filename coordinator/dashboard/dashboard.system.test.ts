@@ -118,6 +118,25 @@ inBrowser('everything is reached with keys, and every place has an address', asy
   await page.close();
 });
 
+inBrowser('on a telephone no page is wider than the screen', async () => {
+  const { page, complaints } = await open(dashboard.url);
+  await page.setViewportSize({ width: 420, height: 900 });
+  for (const [place, sign] of [
+    ['/', 'tr[data-key]'],
+    [path, 'tr[data-key]'],
+    ['/fleet', '.chip .operator'],
+    ['/ledger', '.proof'],
+    ['/candidates/digits-0001-00007', '.tabs'],
+  ] as const) {
+    await page.goto(new URL(place, dashboard.url).href);
+    await page.locator(sign).first().waitFor();
+    const beyond = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+    expect([place, beyond]).toEqual([place, 0]);
+  }
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
 inBrowser('a run is followed as it goes, over a restart of the coordinator, and steered', async () => {
   const { page } = await open(new URL(path, dashboard.url).href);
   await page.locator('.connection[data-state="live"]').waitFor();

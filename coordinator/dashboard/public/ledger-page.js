@@ -20,7 +20,7 @@ const columns = [
   { title: 'To', class: 'w-l', cell: ({ body }) => String(body['to'] ?? '').replace('spiffe://doubleblind/', '') },
   {
     title: 'What',
-    class: 'w-m',
+    class: 'w-l',
     cell: ({ body }) => h('span', { class: `record-type ${body['type']}` }, words(body['type'])),
   },
   { title: 'Run', class: 'w-xl', cell: ({ body }) => (body['runId'] ? runLink(String(body['runId'])) : '') },

@@ -172,7 +172,9 @@ function paint(context, width, height, model, layout, { x, y, across, down }) {
 
 /** @param {CanvasRenderingContext2D} context @param {number} fromX @param {number} fromY @param {number} toX @param {number} toY */
 function curve(context, fromX, fromY, toX, toY) {
-  const middle = (fromX + toX) / 2;
+  // In one column a straight line would go through the nodes between and read as their ancestry: it bows to the side without labels.
+  const bow = Math.abs(toX - fromX) < 1 ? Math.min(48, 14 + Math.abs(toY - fromY) / 8) : 0;
+  const middle = (fromX + toX) / 2 - bow;
   context.moveTo(fromX, fromY);
   context.bezierCurveTo(middle, fromY, middle, toY, toX, toY);
 }

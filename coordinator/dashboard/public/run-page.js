@@ -256,7 +256,7 @@ function candidateTable(model, open) {
       },
       {
         title: 'Search score',
-        class: 'number w-ml',
+        class: 'number w-l',
         cell: scoreCell,
         sort: (row) => (row.state === 'scored' ? Number(row.searchScore) : model.lowerIsBetter ? worst : -worst),
       },
