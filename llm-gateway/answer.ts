@@ -37,6 +37,7 @@ import { type Offer, route } from './core/route.ts';
 import { type Mended, mendCalls } from './core/tool-call-repair.ts';
 import type { TurnMeter } from './metrics.ts';
 import { createLimiter, type Limiter } from './upstream/limiter.ts';
+import { charactersOf } from './upstream/request-size.ts';
 import { type ChatMessage, type Turn, type TurnRequest, type Upstream, UpstreamFailure } from './upstream/upstream.ts';
 
 /** Turns in which a model may mend what it got wrong, before the agent is given the answer as it is. */
@@ -326,16 +327,6 @@ function tighter(left: Limits, right: Limits): Limits {
     dollars: least(left.dollars, right.dollars),
     outputTokens: least(left.outputTokens, right.outputTokens),
   };
-}
-
-function charactersOf({ messages, tools }: TurnRequest): number {
-  let sum = 0;
-  for (const { content, toolCalls } of messages) {
-    sum += content.length;
-    for (const call of toolCalls) sum += call.name.length + call.argumentsJson.length;
-  }
-  for (const tool of tools) sum += tool.description.length + tool.parametersJson.length;
-  return sum;
 }
 
 /** The refusal of a turn, or of an account, for which nothing is left. */

@@ -1,8 +1,11 @@
 // Many calls at once for what is left of a budget. Runs among the attacks too (test/attacks/budgets).
 
 import { expect, test } from 'vitest';
+import type { CompletionOrder } from './answer.ts';
 import { openBook } from './book.ts';
 import { account, gatewayOn, greedy, order, race, signal } from './testing/raced-gateway.ts';
+import { scriptedUpstream, turn } from './testing/scripted-upstream.ts';
+import type { ChatMessage } from './upstream/upstream.ts';
 
 test('64 calls at 99 % of a run budget of dollars overspend by nothing', async () => {
   const book = openBook(':memory:');
@@ -27,4 +30,29 @@ test('64 calls at once overspend a run budget of tokens by nothing, and a host i
   expect(book.spentByRun('run').outputTokens).toBe(10_000);
   for (const index of [0, 1, 2, 3])
     expect(book.spentByHost('run', `host-${index}`).outputTokens).toBeLessThanOrEqual(3000);
+});
+
+const long = 'x'.repeat(400_000);
+const parts: readonly [string, (turn: CompletionOrder) => CompletionOrder][] = [
+  ['a schema for the answer', (turn) => ({ ...turn, answerSchemaJson: JSON.stringify({ title: long }) })],
+  ['a tool’s name', (turn) => ({ ...turn, tools: [{ name: long, description: '', parametersJson: '{}' }] })],
+  ['a call’s id', (turn) => withMessage(turn, { toolCalls: [{ id: long, name: 'bash', argumentsJson: '{}' }] })],
+  ['the id of an answered call', (turn) => withMessage(turn, { role: 'tool', toolCallId: long })],
+  ['text of more tokens than ASCII has', (turn) => withMessage(turn, { content: '漢'.repeat(200_000) })],
+];
+
+function withMessage(turn: CompletionOrder, fields: Partial<ChatMessage>): CompletionOrder {
+  const message: ChatMessage = { role: 'assistant', content: '', toolCalls: [], toolCallId: '', ...fields };
+  return { ...turn, messages: [...turn.messages, message] };
+}
+
+test.each(parts)('%s is counted before a turn is paid for', async (_, hide) => {
+  const upstream = scriptedUpstream('dear', [turn('x')], { dollarsPerMillion: 10 });
+  const gateway = gatewayOn([upstream]);
+  const token = gateway.openAttempt({ ...account, runDollars: 1 });
+  await gateway.complete(order(token, 'small'), 'host-1', signal);
+  expect(upstream.asked).toHaveLength(1);
+  const dear = gateway.complete(hide({ ...order(token, 'large'), maxOutputTokens: 300 }), 'host-1', signal);
+  await expect(dear).rejects.toMatchObject({ reason: 'budgetSpent' });
+  expect(upstream.asked).toHaveLength(1);
 });

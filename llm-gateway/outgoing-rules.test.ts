@@ -26,8 +26,9 @@ test('a renewed key of ours is cut out of prompts as soon as it is in use, and t
   const upstream = guarded(listening, rules.now, () => undefined);
   const line = (path: string): string => readFileSync(path, 'utf8').split('\n')[1] ?? '';
   const pass = async (secret: string): Promise<string | undefined> => {
-    const messages = [{ role: 'user', content: `it reads ${secret}`, toolCalls: [] }];
-    const asked = upstream.complete({ messages } as unknown as TurnRequest, new AbortController().signal);
+    const messages = [{ role: 'user' as const, content: `it reads ${secret}`, toolCalls: [], toolCallId: '' }];
+    const request: TurnRequest = { model: '', messages, tools: [], seed: 1, maxOutputTokens: 0 };
+    const asked = upstream.complete(request, new AbortController().signal);
     await expect(asked).rejects.toThrow('heard');
     return sent.at(-1);
   };

@@ -29,22 +29,52 @@ export function guarded(upstream: Upstream, rulesNow: () => Rules, onLeak: (leak
         return redacted.text;
       };
       const message = cleanMessage(turn.message, clear);
-      // These too are the endpoint's words.
-      const toolCalls = message.toolCalls.map((call) => ({ ...call, id: clear(call.id), name: clear(call.name) }));
       const model = clear(turn.model);
       if (echoed.length === 0) return turn;
       onLeak(echoed);
-      return { ...turn, model, message: { ...message, toolCalls } };
+      return { ...turn, model, message };
     },
   };
 }
 
+/** Every text of a request: a host that is somebody else's writes a key wherever nobody looks. */
 function cleaned(request: TurnRequest, clean: (text: string) => string): TurnRequest {
-  return { ...request, messages: request.messages.map((each) => cleanMessage(each, clean)) };
+  const { answerSchemaJson } = request;
+  return {
+    ...request,
+    model: clean(request.model),
+    messages: request.messages.map((each) => ({
+      ...cleanMessage(each, clean),
+      toolCallId: clean(each.toolCallId),
+    })),
+    tools: request.tools.map(({ name, description, parametersJson }) => ({
+      ...{ name: clean(name), description: clean(description) },
+      parametersJson: cleanSchema(parametersJson, clean),
+    })),
+    ...(answerSchemaJson === undefined ? {} : { answerSchemaJson: cleanSchema(answerSchemaJson, clean) }),
+  };
+}
+
+/** JSON as before; of one that a cut has broken, because it began in one text and ended in another, nothing is left. */
+function cleanSchema(schemaJson: string, clean: (text: string) => string): string {
+  const left = clean(schemaJson);
+  return left === schemaJson || isJson(left) ? left : '{}';
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function cleanMessage(message: ChatMessage, clean: (text: string) => string): ChatMessage {
-  const toolCalls = message.toolCalls.map((call) => ({ ...call, argumentsJson: clean(call.argumentsJson) }));
+  const toolCalls = message.toolCalls.map(({ id, name, argumentsJson }) => ({
+    ...{ id: clean(id), name: clean(name) },
+    argumentsJson: clean(argumentsJson),
+  }));
   return { ...message, content: clean(message.content), toolCalls };
 }
 

@@ -185,7 +185,7 @@ test('a stream that is cut in mid-text fails with what it costs all the same', a
   const { upstream } = await streaming([delta({ content: 'a'.repeat(300) })], (response) => response.destroy());
   expect(await failureOf(upstream)).toMatchObject({
     kind: 'connection',
-    billed: { inputTokens: 2, outputTokens: 100 },
+    billed: { inputTokens: 1, outputTokens: 100 },
   });
   const { upstream: polite } = await streaming([delta({ content: 'abc' })]);
   expect(await failureOf(polite)).toMatchObject({ kind: 'connection', billed: { outputTokens: 1 } });

@@ -13,10 +13,10 @@ import type { Clock } from '../../shared/clock.ts';
 import { estimateTokens } from '../core/budget.ts';
 import { StreamedCompletion } from './openai-stream.ts';
 import { decodeCompletion, encodeRequest, type WireChoices } from './openai-wire.ts';
+import { sentTokens } from './request-size.ts';
 import { type StallWatch, startStallWatch } from './stall-watch.ts';
 import { withTextTools } from './text-tools.ts';
 import {
-  type Billed,
   type Turn,
   type TurnRequest,
   type Upstream,
@@ -192,15 +192,6 @@ function toTurn(completion: unknown, request: TurnRequest, name: string): Turn {
     finishReason: decoded.finishReason,
     model: request.model,
   };
-}
-
-/** An estimate for endpoints that do not tell. */
-function sentTokens(request: TurnRequest): Billed['inputTokens'] {
-  const characters = request.messages.reduce(
-    (sum, each) => sum + each.content.length + JSON.stringify(each.toolCalls).length,
-    0,
-  );
-  return estimateTokens(characters);
 }
 
 function toFailure(error: unknown, name: string, key: string, stalled: string): UpstreamFailure {

@@ -61,7 +61,7 @@ beforeAll(async () => {
       {
         ...{ name: 'provider', kind: 'openai', stream: false, keyFile: join(files, 'key') },
         baseUrl: `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/v1`,
-        models: [{ name: 'm', contextTokens: 100_000 }],
+        models: [{ name: 'm', contextTokens: 100_000, jsonSchema: true }],
       },
     ],
   });
@@ -93,13 +93,17 @@ test('keys, tokens, private keys and marked labels leave in no prompt, and our k
   let turns = 0;
   const ask = async (content: string): Promise<void> => {
     turns += 1;
-    const call = { id: 'c', name: 'bash', argumentsJson: JSON.stringify({ command: `echo '${content}'` }) };
+    const call = { id: `c ${content}`, name: `bash ${content}`, argumentsJson: JSON.stringify({ command: content }) };
     const messages = [
       { role: 'ROLE_USER' as const, content },
       { role: 'ROLE_ASSISTANT' as const, content: '', toolCalls: [call] },
-      { role: 'ROLE_TOOL' as const, content: `printed ${content}`, toolCallId: 'c' },
+      { role: 'ROLE_TOOL' as const, content: `printed ${content}`, toolCallId: `c ${content}` },
     ];
-    const said = await agent.complete({ token, requestId: `r${turns}`, messages }, options).then(
+    // A host that is somebody else's names tools and schemas as it likes.
+    const schema = JSON.stringify({ type: 'object', description: content });
+    const tools = [{ name: `bash ${content}`, description: content, parametersJson: schema }];
+    const request = { token, requestId: `r${turns}`, messages, tools, answerSchemaJson: schema };
+    const said = await agent.complete(request, options).then(
       (turn) => JSON.stringify(turn),
       (error: Error) => `${error.message} ${JSON.stringify(error)}`,
     );
@@ -108,8 +112,10 @@ test('keys, tokens, private keys and marked labels leave in no prompt, and our k
   for (const secret of secrets) await ask(`before ${secret} after`);
   expect(asked.length).toBe(secrets.length);
   for (const { body } of asked) {
-    const { messages } = JSON.parse(body) as { messages: { content: string }[] };
+    const { messages, ...others } = JSON.parse(body) as { messages: { content: string }[] };
     expect(messages.at(-1)?.content).toMatch(/^printed before \[removed by the gateway: [a-z ]+\]\s+after$/);
+    // Positive control: these parts do reach the endpoint, so a key in them would.
+    expect(Object.keys(others)).toEqual(expect.arrayContaining(['tools', 'response_format']));
   }
   // The endpoint gives back whatever it was given, as an answer and as an error.
   answer = (authorization) => ({ status: 200, content: `you sent ${authorization}` });
