@@ -4,7 +4,7 @@
 
 import type { Heartbeat, ResultEvent } from '../../shared/bus/messages.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { type AttemptId, type HostName, hostName } from '../../shared/core/ids.ts';
+import { type AttemptId, type HostName, hostName, runId } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
 import { createRpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
@@ -96,7 +96,8 @@ export function startFleet(options: FleetOptions): Fleet {
       (known ?? add(name, heartbeat.address)).hear(heartbeat);
     },
     async take(result) {
-      await actor.post(eventOfResult(result));
+      const limits = actor.state.runs.get(runId(result.runId))?.options.limits;
+      await actor.post(eventOfResult(result, limits));
       hosts.get(hostName(result.host))?.confirm(result.seq);
     },
     startAttempt: async (order, signal) => await find(order.host).startAttempt(order, signal),

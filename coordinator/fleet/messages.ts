@@ -13,17 +13,20 @@ import {
   type SlotId,
   slotId,
 } from '../../shared/core/ids.ts';
+import type { Usage } from '../../shared/core/vocabulary.ts';
 import type { Input, Services } from '../../shared/rpc/definitions.ts';
 import { failureReasonToWire, operatorToWire } from '../../shared/rpc/vocabulary-wire.ts';
 import type { Brief, BriefParent } from '../core/brief.ts';
 import type { Event } from '../core/event.ts';
 import type { AttemptArtifacts, HostDescription, SlotDescription } from '../core/state.ts';
+import type { Limits } from '../core/task.ts';
 
 type AgentMethods = Services['doubleblind.agent.v1.AgentService'];
 
 /** Longest texts that a host may put into the journal; a broken or hostile one must not fill it. */
 const longestNote = 4096;
 const longestMessage = 2000;
+const longestLabel = 300;
 const mostSlots = 64;
 
 /** What an attempt is to be started with. */
@@ -79,16 +82,51 @@ function toParent(parent: BriefParent) {
 /** The host as its heartbeat describes it. */
 export function descriptionOfHeartbeat(heartbeat: Heartbeat): HostDescription {
   const { address, bootId, version, draining, slots } = heartbeat;
-  return { address, bootId, version, draining, slots: slots.slice(0, mostSlots).map(toSlot) };
+  return {
+    ...{ address: label(address), bootId: label(bootId), version: label(version), draining },
+    slots: slots.slice(0, mostSlots).map(toSlot),
+  };
+}
+
+function label(text: string): string {
+  return text.slice(0, longestLabel);
 }
 
 function toSlot(slot: Heartbeat['slots'][number]): SlotDescription {
   const { kind, deviceName, deviceMemoryBytes, capacity, health, healthReason } = slot;
-  return { slotId: slotId(slot.slotId), kind, deviceName, deviceMemoryBytes, capacity, health, healthReason };
+  return {
+    ...{ slotId: slotId(slot.slotId), kind, deviceName: label(deviceName), deviceMemoryBytes, capacity, health },
+    healthReason: label(healthReason),
+  };
 }
 
-/** The event behind what a host reported about an attempt. */
-export function eventOfResult(result: ResultEvent): Event {
+/** The most that is believed of figures that no limit of a run bounds. A sum of them over all attempts there can be is a number still. */
+const most = { seconds: 30 * 86_400, bytes: 2 ** 50, turns: 1_000_000, tokens: 10_000_000_000, dollars: 10_000 };
+/** An attempt overstays its limits by the end of a container, its last answer, and clocks; not by a factor of two. */
+const overstay = { factor: 2, seconds: 600, tokens: 20_000 };
+
+/** What a host says that an attempt used, no more than one could have: a lie would end the budgets of a whole run. */
+function believed(usage: Usage, limits: Partial<Limits>): Usage {
+  const { trajectorySeconds = 0, executionSeconds = 0, tokens = 0 } = limits;
+  const isBounded = trajectorySeconds > 0 && executionSeconds > 0;
+  const seconds = isBounded
+    ? overstay.factor * (trajectorySeconds + executionSeconds) + overstay.seconds
+    : most.seconds;
+  const written = tokens > 0 ? overstay.factor * tokens + overstay.tokens : most.tokens;
+  return {
+    wallSeconds: Math.min(usage.wallSeconds, seconds),
+    slotSeconds: Math.min(usage.slotSeconds, seconds),
+    cpuSeconds: Math.min(usage.cpuSeconds, 1024 * most.seconds),
+    peakMemoryBytes: Math.min(usage.peakMemoryBytes, most.bytes),
+    turns: Math.min(usage.turns, most.turns),
+    inputTokens: Math.min(usage.inputTokens, most.tokens),
+    outputTokens: Math.min(usage.outputTokens, written),
+    dollars: Math.min(usage.dollars, most.dollars),
+  };
+}
+
+/** The event behind what a host reported about an attempt of a run with these limits. */
+export function eventOfResult(result: ResultEvent, limits: Partial<Limits> = {}): Event {
   const about = {
     runId: runId(result.runId),
     attemptId: attemptId(result.attemptId),
@@ -104,8 +142,8 @@ export function eventOfResult(result: ResultEvent): Event {
     ...(failureMessage === undefined ? {} : { failureMessage: failureMessage.slice(0, longestMessage) }),
     artifacts: toArtifacts(artifacts),
     ...(codeDigest === undefined ? {} : { codeDigest: digest(codeDigest) }),
-    usage,
-    runSeconds,
+    usage: believed(usage, limits),
+    runSeconds: Math.min(runSeconds, most.seconds),
     note: note.slice(0, longestNote),
   };
 }

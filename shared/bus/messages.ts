@@ -38,10 +38,10 @@ const slotSchema = z.object({
 export const heartbeatSchema = z.object({
   v: z.literal(1),
   host: id,
-  bootId: z.string().min(1),
+  bootId: z.string().min(1).max(128),
   seq: count,
   /** Where its gpu-agent listens, host:port. */
-  address: z.string(),
+  address: z.string().max(300),
   version: z.string(),
   draining: z.boolean(),
   slots: z.array(slotSchema),
@@ -52,7 +52,7 @@ export type Heartbeat = z.infer<typeof heartbeatSchema>;
 const envelope = {
   v: z.literal(1),
   host: id,
-  bootId: z.string().min(1),
+  bootId: z.string().min(1).max(128),
   /** Position in the host's outbox; unique for the host and boot. */
   seq: count,
   runId: id,
