@@ -88,7 +88,10 @@ export async function startCoordinator(
       random: Math.random,
     });
     stack.defer(() => launcher.stop());
-    const search = searchHandlers({ actor, journal, fleet, artifacts, evaluator, defaultLimits: config.limits });
+    const search = searchHandlers({
+      ...{ actor, journal, fleet, artifacts, evaluator, models: gateway },
+      defaultLimits: config.limits,
+    });
     const hosts = fleetHandlers({ actor, fleet, clock });
     const services = [
       searchService(search),

@@ -9,18 +9,20 @@ import { pinnedName } from '../core/task.ts';
 import type { Stage } from '../runs/rehearsal.ts';
 import { readForkRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
+import { type ModelCatalogue, refuseUnknownModel } from './known-model.ts';
 import { findRun } from './lookup.ts';
 
 interface ForkParts {
   readonly stage: Stage;
   readonly evaluator: Evaluator;
+  readonly models: ModelCatalogue;
   /** Who asks for it. */
   readonly owner: string;
 }
 
 /** Creates the fork that a request asks for; the same request gives the same run. */
 export async function forkRun(
-  { stage, evaluator, owner }: ForkParts,
+  { stage, evaluator, models, owner }: ForkParts,
   request: { readonly requestId: string; readonly runId: string; readonly top: number; readonly options: unknown },
   freshRunId: (stage: Stage, taskName: string) => RunId,
 ): Promise<RunId> {
@@ -28,6 +30,7 @@ export async function forkRun(
   const { requestId, top, options } = readForkRequest(request, origin, randomInt(1, 2 ** 32), mostInherited);
   const known = stage.state.requests.get(requestId);
   if (known !== undefined) return known;
+  await refuseUnknownModel(models, options.model);
   const runId = freshRunId(stage, origin.task.name);
   const fork = forkOf(stage.state, origin, runId, top === 0 ? mostInherited : top);
   if (fork.candidates.length === 0) {

@@ -1,8 +1,9 @@
-// The llm-gateway as the coordinator needs it: accounts for attempts.
+// The llm-gateway as the coordinator needs it: accounts for attempts, and which models there are.
 
 import { createRpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
+import type { ModelCatalogue } from './known-model.ts';
 
 /** One execution of an attempt. */
 interface AccountHolder {
@@ -35,9 +36,14 @@ export function spentRunBudget(error: unknown): 'dollars' | 'tokens' | undefined
 }
 
 const deadlineMs = 5000;
+/** Somebody waits for a run to be created; without an answer it is created all the same. */
+const catalogueDeadlineMs = 2000;
 
 /** A client of the llm-gateway; it connects with its first call. */
-export function connectGateway(options: { readonly address: string; readonly tls: TlsPaths }): Gateway {
+export function connectGateway(options: {
+  readonly address: string;
+  readonly tls: TlsPaths;
+}): Gateway & ModelCatalogue {
   const client = createRpcClient({
     service: 'doubleblind.gateway.v1.LlmService',
     expectRole: 'llm-gateway',
@@ -51,6 +57,13 @@ export function connectGateway(options: { readonly address: string; readonly tls
     },
     async closeAttempt({ runId, attemptId, epoch }, signal) {
       await client.closeAttempt({ attempt: { runId, attemptId, epoch } }, { deadlineMs, signal });
+    },
+    async modelNames() {
+      const { models, nextPageToken } = await client.listModels(
+        { pageSize: 1000, pageToken: '' },
+        { deadlineMs: catalogueDeadlineMs },
+      );
+      return { names: [...new Set(models.map(({ name }) => name))], isWhole: nextPageToken === '' };
     },
     close: () => client.close(),
   };

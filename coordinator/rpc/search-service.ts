@@ -19,6 +19,7 @@ import type { SearchActor } from '../runs/search-actor.ts';
 import { readRunRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
 import { forkRun } from './fork-run.ts';
+import { type ModelCatalogue, refuseUnknownModel } from './known-model.ts';
 import { findCandidate, findRun } from './lookup.ts';
 import { releaseCandidate } from './release.ts';
 import { watchTranscript } from './transcript.ts';
@@ -31,6 +32,7 @@ export interface SearchServiceOptions {
   readonly fleet: Fleet;
   readonly artifacts: ArtifactDirectory;
   readonly evaluator: Evaluator;
+  readonly models: ModelCatalogue;
   readonly defaultLimits: Limits;
 }
 
@@ -61,7 +63,7 @@ type Steering =
   | 'deleteRun';
 
 function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers, Steering> {
-  const { actor, evaluator } = options;
+  const { actor, evaluator, models } = options;
   const steer = async (request: OfRun, make: (run: Run) => Event) => {
     const stage = stageOf(actor, request);
     const { id } = findRun(stage.state, request.runId);
@@ -76,7 +78,7 @@ function taskAndRunHandlers(options: SearchServiceOptions): Pick<SearchHandlers,
     },
     forkRun: async (request, { identity }) => {
       const stage = stageOf(actor, request);
-      const id = await forkRun({ stage, evaluator, owner: identity.name }, request, freshRunId);
+      const id = await forkRun({ stage, evaluator, models, owner: identity.name }, request, freshRunId);
       return { run: created(options, stage, id) };
     },
     async deleteRun(request) {
@@ -214,6 +216,7 @@ async function createRun(options: SearchServiceOptions, stage: Stage, request: u
   } = readRunRequest(request, defaultLimits, randomInt(1, 2 ** 32));
   const known = stage.state.requests.get(requestId);
   if (known !== undefined) return known;
+  await refuseUnknownModel(options.models, runOptions.model);
   const task = await describeTask(evaluator, taskName);
   if (!stage.isRehearsal) await storeBundle(options, task);
   const runId = freshRunId(stage, task.name);

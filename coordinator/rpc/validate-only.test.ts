@@ -49,7 +49,15 @@ function open() {
       return Promise.resolve(task);
     },
   };
-  const parts = { actor, evaluator, defaultLimits: limits, fleet: { heartbeatAgeMs: () => 0 }, clock: systemClock };
+  const models = { modelNames: () => Promise.resolve({ names: ['served'], isWhole: true }) };
+  const parts = {
+    actor,
+    evaluator,
+    models,
+    defaultLimits: limits,
+    fleet: { heartbeatAgeMs: () => 0 },
+    clock: systemClock,
+  };
   const options = parts as unknown as SearchServiceOptions & Parameters<typeof fleetHandlers>[0];
   const handlers = { ...searchHandlers(options), ...fleetHandlers(options) };
   return { actor, handlers, written, asked };

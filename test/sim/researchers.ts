@@ -86,12 +86,19 @@ export class Researchers {
     if (actor !== undefined && process !== undefined) {
       const request = { requestId: forkRequest, runId: 'run-0', top: 3, options: { ...forkOptions, candidates: 4 } };
       const evaluator = this.world.evaluator.port(process);
-      forkRun({ stage: actor, evaluator, owner: 'researcher' }, request, () => runId(`fork-${++this.made}`)).catch(
-        (error: unknown) => {
-          // The coordinator or the evaluator is away, or there is nothing to begin with yet.
-          if (process.alive && !(error instanceof RpcFault)) this.world.fail(`a fork failed: ${String(error)}`);
+      forkRun(
+        {
+          stage: actor,
+          evaluator,
+          models: { modelNames: () => Promise.resolve({ names: [], isWhole: false }) },
+          owner: 'researcher',
         },
-      );
+        request,
+        () => runId(`fork-${++this.made}`),
+      ).catch((error: unknown) => {
+        // The coordinator or the evaluator is away, or there is nothing to begin with yet.
+        if (process.alive && !(error instanceof RpcFault)) this.world.fail(`a fork failed: ${String(error)}`);
+      });
     }
     timeline.after(askAgainMs, () => this.askForFork(asks + 1));
   }
