@@ -47,6 +47,8 @@ const rpcNextSteps: Readonly<Record<string, readonly string[]>> = {
 function ofRpc(error: RpcLike): Failure {
   const lines = [sentence(error.message)];
   for (const violation of error.violations ?? []) {
+    // Where it is the only one, the sentence before has said it.
+    if (violation.description !== undefined && error.message.endsWith(violation.description)) continue;
     lines.push(`  ${violation.field ?? 'request'}: ${violation.description ?? 'not accepted'}`);
   }
   for (const step of rpcNextSteps[error.code] ?? []) lines.push(`  ${step}`);

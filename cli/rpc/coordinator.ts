@@ -84,6 +84,7 @@ export function operatorTls(place: Pick<Place, 'pkiDirectory'>): { ca: string; c
     if (!existsSync(file)) {
       throw new CliError(exitCodes.precondition, `There is no ${file}, so nothing can prove who is asking.`, [
         'In a checkout `doubleblind up` or `doubleblind pki init` makes the certificates.',
+        'For a local cluster with a --state-dir of its own, name that (or set DOUBLEBLIND_STATE_DIR).',
         'For a cluster elsewhere, name the directory that holds ca.crt, operator.crt and operator.key with --pki-dir.',
       ]);
     }

@@ -88,7 +88,7 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['candidates', scoredWords(run, candidates)],
     ['best search score', run.bestCandidateId === '' ? '–' : `${score(run.bestSearchScore)} (${run.bestCandidateId})`],
     ['winner', outcome === undefined ? '–' : `#${outcome.winner.number} (${outcome.winner.candidateId})`],
-    ['validation score', outcome === undefined ? 'sealed in the evaluator' : validationWords(outcome)],
+    ['validation score', outcome === undefined ? unknownValidation(run) : validationWords(outcome)],
     ['choice', outcome === undefined ? '–' : choiceSentence(outcome, candidates) || '–'],
     ['ledger head', run.verdict?.ledgerHead || '–'],
     ['budget', budgetWords(run.options)],
@@ -101,6 +101,11 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ['slot time', duration(run.usage.slotSeconds)],
   ];
   return renderFields(fields, cli.stdout.style);
+}
+
+/** A run that is over without a winner has nothing left to be unsealed. */
+function unknownValidation(run: Run): string {
+  return run.state === 'sealed' || run.state === 'killed' ? '–' : 'sealed in the evaluator';
 }
 
 function ownerWords({ owner, ownerQuota, ownerAttemptsRunning }: Run): string {

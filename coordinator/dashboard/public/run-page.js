@@ -275,7 +275,7 @@ function candidateTable(model, open) {
       },
       {
         title: 'Whole',
-        class: 'number w-s',
+        class: 'number w-m',
         cell: (row) => (row.usage.wallSeconds ? duration(row.usage.wallSeconds) : ''),
         sort: (row) => row.usage.wallSeconds ?? 0,
         descending: true,
