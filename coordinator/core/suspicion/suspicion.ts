@@ -7,18 +7,19 @@ import type { Evidence, Suspicion } from './evidence.ts';
 import { farReport, implausibleScore } from './figures.ts';
 import { fixedAnswers, hiddenCode } from './fixed-answers.ts';
 import { foreignReads } from './foreign-reads.ts';
+import { disguisedPrograms, unreadableCode } from './other-code.ts';
 import { isProgram, longestProgram, programBytes, readProgram } from './program-text.ts';
 
 /** At most one of each kind; none where it may become a parent. */
 export function suspicionsOf(evidence: Evidence): Suspicion[] {
   const files = programBytes(evidence.files) > longestProgram ? [] : evidence.files;
-  const programs = files.flatMap(({ path, text }) =>
-    text !== undefined && isProgram(path) ? [readProgram(text)] : [],
-  );
+  const named = files.flatMap(({ path, text }) => (text !== undefined && isProgram(path) ? [readProgram(text)] : []));
+  const disguised = disguisedPrograms(named, files);
+  const programs = [...named, ...disguised];
   return [
     ...implausibleScore(evidence),
     ...fixedAnswers(programs, evidence),
-    ...hiddenCode(programs),
+    ...[...hiddenCode(programs), ...unreadableCode(programs, files)].slice(0, 1),
     ...foreignReads(programs),
     ...farReport(evidence),
     ...unexamined(evidence),

@@ -189,6 +189,31 @@ function hidden(): Labelled[] {
   ];
 }
 
+/** Code in files that have no name of a program, or that nobody can read. */
+function disguised(): Labelled[] {
+  const evil = "import os\nprint(open('/proc/1/environ').read())\n";
+  const starts: readonly (readonly [string, string])[] = [
+    ['runpy', "import runpy\nrunpy.run_path('u.txt')"],
+    ['an interpreter', "import subprocess, sys\nsubprocess.run([sys.executable, 'u.txt'])"],
+    ['a shell', "import os\nos.system('python3 u.txt')"],
+    ['a loader', "from importlib.machinery import SourceFileLoader\nSourceFileLoader('m', 'u.txt').load_module()"],
+    ['a spec', "import importlib.util as u\ns = u.spec_from_file_location('m', 'u.txt')\ns.loader.exec_module(0)"],
+    ['exec, beside training', "exec(open('u.txt').read())"],
+  ];
+  return [
+    ...starts.map(([name, code]) => labelled(`code as text by ${name}`, honestly(code), { files: { 'u.txt': evil } })),
+    labelled('code in an archive', honestly("import sys\nsys.path.insert(0, 'lib.zip')\nimport m"), {
+      binaries: { 'lib.zip': 900 },
+    }),
+    labelled('a compiled module', honestly('import m'), { binaries: { 'm.pyc': 900 } }),
+    labelled('a compiled module of a source', honestly('import m'), {
+      files: { 'm.py': 'x = 1\n' },
+      binaries: { '__pycache__/m.cpython-311.pyc': 900 },
+    }),
+    labelled('a library', honestly('import m'), { binaries: { 'm.cpython-311-x86_64-linux-gnu.so': 9000 } }),
+  ];
+}
+
 function figures(): Labelled[] {
   return [
     labelled('a leap', honestly(''), { value: 0.995, log: 'done\n' }),
@@ -225,5 +250,5 @@ function careful(): Labelled[] {
 }
 
 export function cheats(): Labelled[] {
-  return [...byId(), ...byPlace(), ...copied(), ...foreign(), ...hidden(), ...figures(), ...careful()];
+  return [...byId(), ...byPlace(), ...copied(), ...foreign(), ...hidden(), ...disguised(), ...figures(), ...careful()];
 }

@@ -39,6 +39,12 @@ test('every kind of cheat has a detector that finds it alone', () => {
   );
 });
 
+test('code that a program runs out of other files is looked at, or held back where it cannot be', () => {
+  const disguised = cheats().filter(({ name }) => /^(code as text|code in an archive|a compiled|a library)/.test(name));
+  expect(disguised).toHaveLength(10);
+  for (const { name, evidence } of disguised) expect(suspicionsOf(evidence), name).not.toEqual([]);
+});
+
 test('evidence is one bounded line without what would steer a terminal', () => {
   for (const { evidence } of cheats()) {
     for (const suspicion of suspicionsOf(evidence)) {

@@ -176,6 +176,24 @@ function odd(): Labelled[] {
     labelled('weights of an earlier model', learn, {
       binaries: { 'catboost_info/learn.bin': 90_000, 'model.pkl': 50_000 },
     }),
+    labelled(
+      'a look at the device, and a page about itself',
+      `import subprocess\nsubprocess.run(['nvidia-smi'])\n${learn}`,
+      {
+        files: {
+          'README.md': '# Ideas\n\nimport lightgbm, then fit; see https://example.org.\n',
+          'notes.txt': 'print(1) works\n',
+        },
+      },
+    ),
+    labelled(
+      'packed features, and modules beside it',
+      `import sys, os\nsys.path.insert(0, os.path.dirname(__file__))\n${learn}`,
+      {
+        files: { 'features.py': 'def more(x):\n    return x\n' },
+        binaries: { 'features.npz': 50_000, 'weights.pt': 90_000 },
+      },
+    ),
     labelled('overfit by its own folds', learn, { value: 0.8, log: 'cv accuracy 0.9\n' }),
   ];
 }
