@@ -103,7 +103,9 @@ function runLine(run: Run, { candidates }: FleetMoment, paint: Paint): string {
       ? paint.dim('no score yet')
       : `best ${paint.good(score(run.bestSearchScore))} by ${label(run.bestCandidateId, [...candidates.values()])}`;
   const wanted = run.options?.candidates ?? 0;
-  const scored = wanted > 0 ? `${run.candidatesScored} of ${wanted}` : String(run.candidatesScored);
+  // A fork's budget counts its own candidates, not those that it began with.
+  const own = run.candidatesScored - run.inheritedCandidates;
+  const scored = wanted > 0 ? `${own} of ${wanted}` : String(own);
   return `${paint.bold(run.runId)} ${run.state} · ${scored} scored, ${run.attemptsRunning} running, ${run.attemptsFailed} failed · ${best} · ${duration(run.elapsedSeconds)}${ownerPart(run)}`;
 }
 

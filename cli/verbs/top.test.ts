@@ -46,6 +46,8 @@ test('the picture tells hosts, slots, who holds them for how long, and how busy 
   expect(text).not.toContain('attempts');
   const owned = { ...moment, runs: [sampleRun({ owner: 'alice', ownerQuota: 4, ownerAttemptsRunning: 3 })] };
   expect(fleetLines(owned, noStyle).join('\n')).toContain('· alice has 3 of 4 attempts');
+  const fork = sampleRun({ candidatesScored: 18, inheritedCandidates: 15 });
+  expect(fleetLines({ ...moment, runs: [fork] }, noStyle).join('\n')).toContain('r-sample running · 3 scored');
 });
 
 test('places of a lost host do not count, and a fleet without places is not busy', () => {

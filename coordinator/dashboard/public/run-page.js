@@ -6,7 +6,7 @@ import { candidateLink, fill, h } from './dom.js';
 import { bytes, clock, count, dollars, duration, score, scoreWithError } from './format.js';
 import { operators } from './palette.js';
 import { openRun } from './run-model.js';
-import { meter, statePill } from './runs-page.js';
+import { meter, ownScored, statePill } from './runs-page.js';
 import { scoreChart } from './score-chart.js';
 import { busyShare, slotTimeline } from './slot-timeline.js';
 import { verdictPanel } from './verdict.js';
@@ -185,8 +185,13 @@ function drawFigures(element, model) {
     ),
     figure(
       'Scored',
-      share(run.candidatesScored, options.candidates, count),
-      hours > 0.02 ? `${count(Math.round(run.candidatesScored / hours))} an hour` : '',
+      share(ownScored(run), options.candidates, count),
+      [
+        run.inheritedCandidates > 0 ? `${count(run.inheritedCandidates)} more inherited` : '',
+        hours > 0.02 ? `${count(Math.round(ownScored(run) / hours))} an hour` : '',
+      ]
+        .filter((part) => part !== '')
+        .join(', '),
     ),
     figure('Failed', count(run.attemptsFailed), why),
     figure('Running', count(run.attemptsRunning), `${count(run.attemptsPlanned)} planned so far`),

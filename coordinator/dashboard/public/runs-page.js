@@ -31,7 +31,7 @@ export async function show({ element, signal, addKeys, setTitle }) {
         cell: (run) => (run.bestCandidateId ? score(run.bestSearchScore) : '–'),
       },
       { title: 'Verdict', class: 'number w-m', cell: (run) => verdictOf(run), sort: undefined },
-      { title: 'Scored', class: 'w-l', cell: progress, sort: (run) => run.candidatesScored, descending: true },
+      { title: 'Scored', class: 'w-l', cell: progress, sort: ownScored, descending: true },
       {
         title: 'Failed',
         class: 'number w-s',
@@ -97,14 +97,21 @@ export function statePill(run) {
 /** @param {any} run */
 function verdictOf(run) {
   const worth = run.verdict ? finalScore(run.verdict) : undefined;
-  return worth === undefined ? '' : h('b', {}, score(worth));
+  if (worth !== undefined) return h('b', {}, score(worth));
+  return run.verdict ? h('span', { class: 'bad', title: 'It ended without a valid candidate.' }, 'no winner') : '';
 }
 
 /** Scored candidates, of those that were asked for. @param {any} run */
 function progress(run) {
   const wanted = run.options?.candidates ?? 0;
-  if (wanted === 0) return count(run.candidatesScored);
-  return [meter(run.candidatesScored / wanted), ` ${count(run.candidatesScored)} / ${count(wanted)}`];
+  const own = ownScored(run);
+  if (wanted === 0) return count(own);
+  return [meter(own / wanted), ` ${count(own)} / ${count(wanted)}`];
+}
+
+/** Without those that a fork began with: they are not in its budget. @param {any} run @returns {number} */
+export function ownScored({ candidatesScored = 0, inheritedCandidates = 0 }) {
+  return candidatesScored - inheritedCandidates;
 }
 
 /** A small bar. @param {number} share */
