@@ -1,6 +1,7 @@
 // `score --metric NAME ANSWERS.csv SUBMISSION.csv`, `score --grader grade.py …`, `score --list`: the evaluator's scorer as a
 // command.
 
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -133,7 +134,7 @@ async function byGrader(reference: string, { answers, submission, output, config
 const given = readArguments();
 try {
   const problem = fileProblem(given.answers) ?? fileProblem(given.submission);
-  if (problem !== undefined) fail(1, `${problem}\n`);
+  if (problem !== undefined) fail([given.answers, given.submission].every(existsSync) ? 1 : 3, `${problem}\n`);
   process.stdout.write(await (given.grader === undefined ? byMetric(given) : byGrader(given.grader, given)));
 } catch (error) {
   fail(1, `${messageChain(error)}\n`);

@@ -135,7 +135,7 @@ test('a pipe or a directory in place of a file is told before anything waits for
   expect(fileProblem(join(directory, 'none.csv'))).toMatch(/none\.csv: there is no such file/);
 });
 
-test('the command prints JSON with stable names and exits 0, 1 and 2', async () => {
+test('the command prints JSON with stable names and exits 0, 1, 2 and 3', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'doubleblind-score-'));
   await writeFile(join(directory, 'a.csv'), 'id,y\n1,1\n2,3\n');
   await writeFile(join(directory, 's.csv'), 'id,y\n1,1\n2,4\n');
@@ -152,6 +152,7 @@ test('the command prints JSON with stable names and exits 0, 1 and 2', async () 
     stderr: expect.stringMatching(/known are .*Did you mean rmse/),
   });
   expect(await run('--metric', 'mae', 'a.csv')).toMatchObject({ code: 2 });
+  expect(await run('--metric', 'mae', 'a.csv', 'none.csv')).toMatchObject({ code: 3 });
   execFileSync('mkfifo', [join(directory, 'pipe.csv')]);
   expect(await run('--metric', 'mae', 'a.csv', 'pipe.csv')).toMatchObject({
     code: 1,
