@@ -1,7 +1,7 @@
 // SearchService: runs are created, followed, steered and read here.
 
 import { randomBytes, randomInt } from 'node:crypto';
-import { type RunId, runId as toRunId } from '../../shared/core/ids.ts';
+import { type AttemptId, type RunId, runId as toRunId } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import { page } from '../../shared/rpc/page.ts';
@@ -10,7 +10,7 @@ import { mayDelete } from '../core/delete-run.ts';
 import type { Event } from '../core/event.ts';
 import { maySteer, mostGuidanceCharacters } from '../core/guidance.ts';
 import type { Budgets } from '../core/options.ts';
-import type { Run } from '../core/state.ts';
+import type { Attempt, Run } from '../core/state.ts';
 import { type Limits, pinnedName, type Task } from '../core/task.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Journal } from '../journal/journal.ts';
@@ -131,7 +131,8 @@ function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steer
       watchRun({ journal, actor }, findRun(actor.state, runId).id, afterSequence, signal),
     async listCandidates({ runId, ...request }) {
       const ids = findRun(actor.state, runId).attempts;
-      const { items, nextPageToken } = page(ids, (id) => id, request);
+      const bytesOf = (id: AttemptId): number => mostBytesOf(actor.state.attempts.get(id));
+      const { items, nextPageToken } = page(ids, (id) => id, request, bytesOf);
       const candidates = items.map((id) => candidateToWire(findCandidate(actor.state, id)));
       return { candidates, nextPageToken };
     },
@@ -146,6 +147,13 @@ function readHandlers(options: SearchServiceOptions): Omit<SearchHandlers, Steer
       for await (const chunk of artifacts.stream(finalSubmissionOf(run), chunkBytes)) yield { chunk };
     },
   };
+}
+
+/** Bytes of a candidate on the wire, at most: its texts are an agent's, or a host's, and up to three bytes a character. */
+function mostBytesOf(attempt: Attempt | undefined): number {
+  const { note = '', failureMessage = '', score } = attempt ?? {};
+  const texts = [note, failureMessage, score?.quarantineReason ?? '', score?.feedback ?? ''];
+  return texts.reduce((sum, text) => sum + 3 * text.length, 2048);
 }
 
 /** The new totals; refuses one that is smaller than before. */
