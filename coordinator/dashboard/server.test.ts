@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { get } from 'node:https';
 import { join } from 'node:path';
+import { connect, type SecureVersion } from 'node:tls';
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../shared/log.ts';
 import { createTestPki } from '../coordinator.test-support.ts';
@@ -41,7 +42,20 @@ test('where others can reach it, it wants a token and speaks TLS', async () => {
     }).on('error', reject);
   });
   expect(status).toBe(200);
+  expect(await versionOf(Number(port), 'TLSv1.3')).toBe('TLSv1.3');
+  expect(await versionOf(Number(port), 'TLSv1.2')).toMatch(/protocol version/);
   await dashboard.stop();
   await parts.remove();
   await pki.remove();
 });
+
+/** The version that a client gets which can speak none above this; else why it gets none. */
+function versionOf(port: number, maxVersion: SecureVersion): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, maxVersion, rejectUnauthorized: false }, () => {
+      resolve(String(socket.getProtocol()));
+      socket.destroy();
+    });
+    socket.once('error', (error) => resolve(error.message));
+  });
+}

@@ -30,6 +30,9 @@ export interface Dashboard {
 /** 20 characters of base64 are 120 bits: nobody guesses them, so guesses need not be counted. */
 const shortestToken = 20;
 
+/** As between daemons; asked for again with each renewed certificate, because a new context forgets it. */
+const minVersion = 'TLSv1.3';
+
 /** Starts the dashboard; resolves when it listens. */
 export async function startDashboard({ listen, tokenFile, tls, sources, log }: DashboardOptions): Promise<Dashboard> {
   const loopback = isLoopback(listen);
@@ -40,12 +43,12 @@ export async function startDashboard({ listen, tokenFile, tls, sources, log }: D
   const secure = !loopback;
   const { fetch } = application({ sources, loopback, token, secure, now: Date.now, log });
   const files = secure
-    ? openTlsFiles(tls, { changed: ({ cert, key }) => secured?.setSecureContext({ cert, key }) })
+    ? openTlsFiles(tls, { changed: ({ cert, key }) => secured?.setSecureContext({ cert, key, minVersion }) })
     : undefined;
   const { cert, key } = files?.current() ?? {};
   const server = createAdaptorServer(
     secure
-      ? { fetch, createServer: createTlsServer, serverOptions: { cert, key, minVersion: 'TLSv1.2' } }
+      ? { fetch, createServer: createTlsServer, serverOptions: { cert, key, minVersion } }
       : { fetch, createServer },
   ) as Server | TlsServer;
   const secured = 'setSecureContext' in server ? server : undefined;
