@@ -80,9 +80,8 @@ export async function startCoordinator(
     });
     stack.defer(() => actor.stop());
     log.info({ events: actor.state.sequence, runs: actor.state.runs.size }, 'the journal is folded');
-    const fleet = stack.adopt(startFleet({ actor, connect: connectAgents(tls), leaseTtlMs, clock, log }), (it) =>
-      it.stop(),
-    );
+    const connect = connectAgents(tls);
+    const fleet = stack.adopt(startFleet({ actor, connect, gateway, leaseTtlMs, clock, log }), (it) => it.stop());
     const executors = newExecutors({
       ...{ actor, fleet, evaluator, gateway, artifacts, clock, log, leaseTtlMs },
       random: Math.random,

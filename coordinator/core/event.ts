@@ -134,7 +134,7 @@ export interface AttemptPlanned {
   readonly rng: Rng;
 }
 
-/** The end of an execution, as its host told it. */
+/** The end of an execution, as its host told it; what it spent on models is the gateway's word (fleet/model-spend.ts). */
 export interface AttemptEnded extends OfAttempt {
   readonly kind: 'attemptEnded';
   readonly host: HostName;

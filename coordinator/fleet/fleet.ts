@@ -10,9 +10,11 @@ import { createRpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
 import type { HeldLease } from '../core/outstanding.ts';
+import type { Gateway } from '../rpc/gateway.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
 import { type ConnectAgent, type HostActor, startHostActor } from './host-actor.ts';
 import { eventOfResult, type StartOrder } from './messages.ts';
+import { withModelSpend } from './model-spend.ts';
 
 /** Hosts that may be looked after; beyond the largest fleet that this is built for, so that noise cannot exhaust us. */
 const mostHosts = 4096;
@@ -49,6 +51,7 @@ export interface Fleet {
 export interface FleetOptions {
   readonly actor: SearchActor;
   readonly connect: ConnectAgent;
+  readonly gateway: Pick<Gateway, 'closeAttempt'>;
   readonly leaseTtlMs: number;
   readonly clock: Clock;
   readonly log: Logger;
@@ -62,7 +65,7 @@ export function connectAgents(tls: TlsPaths): ConnectAgent {
 
 /** Starts to look after the hosts that the journal knows; others come with their first heartbeat. */
 export function startFleet(options: FleetOptions): Fleet {
-  const { actor, log } = options;
+  const { actor, gateway, log } = options;
   const hosts = new Map<HostName, HostActor>();
   const add = (name: HostName, address: string): HostActor => {
     const { connect, leaseTtlMs, clock } = options;
@@ -97,7 +100,8 @@ export function startFleet(options: FleetOptions): Fleet {
     },
     async take(result) {
       const limits = actor.state.runs.get(runId(result.runId))?.options.limits;
-      await actor.post(eventOfResult(result, limits));
+      const told = eventOfResult(result, limits);
+      await actor.post(await withModelSpend(told, { state: actor.state, gateway, log }));
       hosts.get(hostName(result.host))?.confirm(result.seq);
     },
     startAttempt: async (order, signal) => await find(order.host).startAttempt(order, signal),

@@ -20,11 +20,19 @@ export interface AccountLimits {
   readonly runOutputTokens: number;
 }
 
+/** What all executions of an attempt have spent on models; turns under way count as what they may cost at most. */
+export interface ModelSpend {
+  readonly dollars: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
 /** Opens and closes accounts of attempts. Calls are idempotent and reject with RpcFault. */
 export interface Gateway {
   /** Returns the token that only this host may use. */
   openAttempt(holder: AccountHolder, host: string, limits: AccountLimits, signal?: AbortSignal): Promise<string>;
-  closeAttempt(holder: AccountHolder, signal?: AbortSignal): Promise<void>;
+  /** Also tells what the attempt has spent; undefined where the answer does not say. */
+  closeAttempt(holder: AccountHolder, signal?: AbortSignal): Promise<ModelSpend | undefined>;
   close(): void;
 }
 
@@ -56,7 +64,8 @@ export function connectGateway(options: {
       return token;
     },
     async closeAttempt({ runId, attemptId, epoch }, signal) {
-      await client.closeAttempt({ attempt: { runId, attemptId, epoch } }, { deadlineMs, signal });
+      const { usage } = await client.closeAttempt({ attempt: { runId, attemptId, epoch } }, { deadlineMs, signal });
+      return usage ?? undefined;
     },
     async modelNames() {
       const { models, nextPageToken } = await client.listModels(

@@ -78,7 +78,10 @@ export class SimCoordinator {
     this.actor = actor;
     actor.failed.catch((error: unknown) => process.alive && world.fail(`the actor died: ${String(error)}`));
     const connect = (name: HostName): AgentClient => this.client(process, name);
-    const fleet = startFleet({ actor: world.sabotage.actorOf(actor), connect, leaseTtlMs, clock, log });
+    const fleet = startFleet({
+      ...{ actor: world.sabotage.actorOf(actor), connect, leaseTtlMs, clock, log },
+      gateway: world.gateway(process),
+    });
     const executors = newExecutors({
       ...{ actor, fleet, clock, log, leaseTtlMs, random },
       evaluator: world.evaluator.port(process),
