@@ -2,6 +2,7 @@
 
 import type { Heartbeat, ResultEvent } from '../shared/bus/messages.ts';
 import type { SlotId } from '../shared/core/ids.ts';
+import type { Bounds } from '../shared/sandbox/container-host.ts';
 import type { AttemptPorts } from './attempt.ts';
 import type { Concluded } from './core/trajectory-event.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
@@ -24,6 +25,8 @@ export interface AgentOptions {
   readonly bus: AgentBus;
   readonly version: string;
   readonly imageDigest: string;
+  /** The largest sandbox that this host allows; absent where it is not known. */
+  readonly largestSandbox?: Bounds | undefined;
   /** The slots as they are now; which there are does not change. */
   readonly slots: () => readonly HostSlot[];
   /** Asked before an attempt begins on a slot on which nothing runs; rejects where the slot is not fit for it. */

@@ -222,12 +222,13 @@ export class Agent {
   }
 
   describe(): HostDescription {
-    const { ports, version, imageDigest } = this.#options;
+    const { ports, version, imageDigest, largestSandbox } = this.#options;
     return {
       host: ports.host,
       bootId: ports.bootId,
       version,
       imageDigest,
+      ...(largestSandbox && { largestSandbox }),
       draining: this.#mode !== 'running',
       outboxEvents: ports.book.pendingCount(),
       slots: this.#options.slots().map((slot) => this.#report(slot)),

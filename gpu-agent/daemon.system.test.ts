@@ -120,7 +120,10 @@ beforeAll(async () => {
     slots: { cpu: 1 },
     heartbeatMs: 50,
   });
-  const engine = createFakeSandboxEngine({ root: join(directory, 'sandboxes') });
+  const engine = createFakeSandboxEngine({
+    root: join(directory, 'sandboxes'),
+    largest: { cpus: 3, memoryBytes: 2 ** 32 },
+  });
   agent = await startGpuAgent(config, { log: silentLogger, clock: systemClock, engine });
   client = createRpcClient({
     service: 'doubleblind.agent.v1.AgentService',
@@ -211,6 +214,14 @@ test('what is wrong with an order is said by field, and unknown attempts by name
   expect(unknown).toHaveLength(1);
   const nobody = client.watchTranscript({ attemptId: 'nobody' })[Symbol.asyncIterator]().next();
   await expect(nobody).rejects.toMatchObject({ code: 'notFound' });
+});
+
+test('a host tells the largest sandbox that it allows to whoever asks and with each heartbeat', async () => {
+  expect(await client.describeHost({}, { deadlineMs: 20_000 })).toMatchObject({
+    ...{ largestSandboxCpus: 3, largestSandboxMemoryBytes: 2 ** 32 },
+  });
+  await vi.waitFor(() => expect(heartbeats.length).toBeGreaterThan(0), 5000);
+  expect(heartbeats.at(-1)?.largestSandbox).toEqual({ cpus: 3, memoryBytes: 2 ** 32 });
 });
 
 test('heartbeats name the address that was really bound', async () => {

@@ -2,6 +2,7 @@
 // isolation whatever. Needs no Docker. Never let it run what you would not run yourself.
 
 import { mkdirSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../shared/daemon/config.ts';
 import { runDaemon } from '../shared/daemon/run-daemon.ts';
@@ -16,8 +17,10 @@ await runDaemon({
   start: (config, { log, clock }) => {
     const root = join(resolve(config.stateDirectory), 'simulated-sandboxes');
     mkdirSync(root, { recursive: true, mode: 0o700 });
+    // As a real host of this size would have it, although nothing holds these sandboxes to their limits.
+    const largest = { cpus: availableParallelism(), memoryBytes: totalmem() };
     log.warn({ root }, 'sandboxes are simulated: the code of attempts runs without any isolation');
-    return startGpuAgent(config, { log, clock, engine: createFakeSandboxEngine({ root }) });
+    return startGpuAgent(config, { log, clock, engine: createFakeSandboxEngine({ root, largest }) });
   },
   stopTimeoutMs: ({ stopPatienceMs }) => stopPatienceMs + 15_000,
 });

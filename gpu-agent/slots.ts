@@ -1,6 +1,7 @@
 // The slots of this host as the agent sees them, and what it says of itself.
 
 import type { SlotId } from '../shared/core/ids.ts';
+import type { Bounds } from '../shared/sandbox/container-host.ts';
 
 type SlotHealth = 'healthy' | 'warning' | 'unusable';
 
@@ -47,6 +48,7 @@ export interface HostDescription {
   readonly bootId: string;
   readonly version: string;
   readonly imageDigest: string;
+  readonly largestSandbox?: Bounds | undefined;
   readonly draining: boolean;
   readonly outboxEvents: number;
   readonly slots: readonly SlotReport[];

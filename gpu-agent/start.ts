@@ -61,7 +61,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
   const stack = new AsyncDisposableStack();
   try {
     const host = await hostOf(config);
-    const { imageDigest, engineVersion, components = [] } = await engine.check();
+    const { imageDigest, engineVersion, largest, components = [] } = await engine.check();
     warnOfRuntime(components, config.strict, log);
     await mkdir(config.stateDirectory, { recursive: true, mode: 0o700 });
     const bus = stack.adopt(await connectBus({ ...config.nats, tls, name: `gpu-agent ${host}`, log }), (it) =>
@@ -75,6 +75,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       bus,
       version: productVersion(),
       imageDigest,
+      largestSandbox: largest,
       slots: watch.slots,
       idle: watch.idle,
       trajectoriesPerSlot: config.slots.trajectoriesPerSlot,

@@ -228,4 +228,7 @@ export interface Host {
   readonly by: string;
   /** Until a drain stops what still runs; 0 where none is under way. */
   readonly drainSecondsLeft: number;
+  /** Of the largest sandbox that it allows; 0 where it does not tell. */
+  readonly largestSandboxCpus: number;
+  readonly largestSandboxMemoryBytes: number;
 }

@@ -211,5 +211,7 @@ export function decodeHost(message: wire.Host): Host {
     heartbeatAgeSeconds: message.heartbeatAgeSeconds,
     by: message.by,
     drainSecondsLeft: message.drainSecondsLeft,
+    largestSandboxCpus: message.largestSandboxCpus,
+    largestSandboxMemoryBytes: message.largestSandboxMemoryBytes,
   };
 }

@@ -179,7 +179,12 @@ function hostText(host: Host, style: Style): string {
     ['by', host.by === '' ? '–' : host.by],
     ['address', host.address],
     ['version', host.version],
+    ['largest sandbox', largestSandbox(host)],
     ['heartbeat', `${duration(host.heartbeatAgeSeconds)} ago`],
   ];
   return `${renderFields(fields, style)}\n\n${renderTable(host.slots, slotColumns, style)}`;
+}
+
+function largestSandbox({ largestSandboxCpus: cpus, largestSandboxMemoryBytes: memory }: Host): string {
+  return cpus === 0 ? '–' : `${cpus} processors, ${bytes(memory)} of memory`;
 }

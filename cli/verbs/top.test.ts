@@ -19,6 +19,7 @@ const slot: Slot = {
 const host: Host = {
   ...{ host: 'gpu-1', address: '10.0.0.1:7442', state: 'ready', reason: '', since: null, slots: [slot], by: '' },
   ...{ version: '0.1.0', heartbeatAgeSeconds: 0.3, drainSecondsLeft: 0 },
+  ...{ largestSandboxCpus: 2, largestSandboxMemoryBytes: 2 ** 32 },
 };
 const lost: Host = {
   ...host,

@@ -9,9 +9,9 @@ import { duplicateDecision } from './duplicates.ts';
 import type { Event } from './event.ts';
 import { hasQuota, slotsWithin } from './quotas.ts';
 import { refitDecision } from './refit.ts';
-import { pickSlot } from './schedule.ts';
+import { allows, pickSlot } from './schedule.ts';
 import { awaitsFirstScore, planAttempt } from './search.ts';
-import type { Attempt, Run, State } from './state.ts';
+import type { Attempt, Run, Slot, State } from './state.ts';
 
 /** The next decision; undefined where the state calls for none. */
 export function decide(state: State): Event | undefined {
@@ -59,13 +59,15 @@ function endOfDrain(state: State): Event | undefined {
 }
 
 function nextStep(state: State): Event | undefined {
-  if (pickSlot(state.freeSlots) === undefined) return undefined;
+  if (pickSlot(state.freeSlots, () => true) === undefined) return undefined;
   let poorest: { readonly run: Run; readonly ready: Attempt | undefined; readonly slots: number } | undefined;
   for (const runId of state.activeRuns) {
     const run = state.runs.get(runId);
     if (run === undefined || (run.phase !== 'running' && run.phase !== 'refitting')) continue;
     if (poorest !== undefined && shareOf(poorest.run) <= shareOf(run)) continue;
     if (!hasQuota(state, run)) continue;
+    // What no free slot allows waits, and does not keep others from theirs.
+    if (pickSlot(state.freeSlots, fitting(state, run)) === undefined) continue;
     const slots = slotsWithin(state, run, state.freeSlots.schedulable.size);
     const ready = readyAttempt(state, run);
     const canPlan =
@@ -74,12 +76,20 @@ function nextStep(state: State): Event | undefined {
   }
   if (poorest === undefined) return undefined;
   if (poorest.ready === undefined) return planAttempt(poorest.run, poorest.slots);
-  return lease(state, poorest.ready);
+  return lease(state, poorest.run, poorest.ready);
 }
 
 /** Lanes for each unit of priority. */
 function shareOf(run: Run): number {
   return run.inFlight.size / (run.options.priority ?? 1);
+}
+
+/** Whether a slot's host allows the sandboxes of the run. */
+function fitting(state: State, { options: { limits } }: Run): (slot: Slot) => boolean {
+  return ({ host: name }) => {
+    const host = state.hosts.get(name);
+    return host !== undefined && allows(host, limits);
+  };
 }
 
 /** A planned attempt that may be leased now. */
@@ -91,8 +101,8 @@ function readyAttempt(state: State, run: Run): Attempt | undefined {
   return undefined;
 }
 
-function lease(state: State, attempt: Attempt): Event | undefined {
-  const slot = pickSlot(state.freeSlots, attempt);
+function lease(state: State, run: Run, attempt: Attempt): Event | undefined {
+  const slot = pickSlot(state.freeSlots, fitting(state, run), attempt);
   if (slot === undefined) return undefined;
   return {
     kind: 'attemptLeased',

@@ -5,7 +5,7 @@
 // rebuilt by the same calls when a journal is folded, and no journaled decision depends on its order.
 
 import type { HostName, SlotId } from '../../shared/core/ids.ts';
-import type { FreeSlots, Host, Slot } from './state.ts';
+import type { FreeSlots, Host, SandboxBounds, Slot } from './state.ts';
 
 /** True where the host may get new attempts. */
 export function takesWork(host: Host): boolean {
@@ -39,12 +39,21 @@ export interface Avoided {
   readonly slotId: SlotId | undefined;
 }
 
-/** The slot for the next attempt: best on a host that is not to be avoided. Undefined where none is free. */
-export function pickSlot(free: FreeSlots, avoid?: Avoided): Slot | undefined {
+/** True where the host allows a sandbox with these limits, or does not tell what it allows. */
+export function allows({ description: { largestSandbox: most } }: Host, limits: SandboxBounds): boolean {
+  return most === undefined || (limits.cpus <= most.cpus && limits.memoryBytes <= most.memoryBytes);
+}
+
+/**
+ * The slot for the next attempt, among those that fit: best on a host that is not to be avoided. Undefined where none is
+ * free.
+ */
+export function pickSlot(free: FreeSlots, fits: (slot: Slot) => boolean, avoid?: Avoided): Slot | undefined {
   let sameHost: Slot | undefined;
   let sameSlot: Slot | undefined;
   for (const bucket of free.buckets) {
     for (const slot of bucket) {
+      if (!fits(slot)) continue;
       if (slot.host !== avoid?.host) return slot;
       if (slot.description.slotId !== avoid.slotId) sameHost ??= slot;
       else sameSlot = slot;

@@ -194,7 +194,15 @@ export interface HostDescription {
   readonly bootId: string;
   readonly version: string;
   readonly draining: boolean;
+  /** The most that one sandbox there may have; absent where the host does not tell, as in journals of earlier versions. */
+  readonly largestSandbox?: SandboxBounds;
   readonly slots: readonly SlotDescription[];
+}
+
+/** Processors and bytes of memory. */
+export interface SandboxBounds {
+  readonly cpus: number;
+  readonly memoryBytes: number;
 }
 
 /** A place where attempts run. */

@@ -1,7 +1,7 @@
 // What a host may put into the journal: texts and figures of a hostile one are bounded, those of an honest one stay as they are.
 
 import { expect, test } from 'vitest';
-import type { Heartbeat, ResultEvent } from '../../shared/bus/messages.ts';
+import { type Heartbeat, heartbeatSchema, type ResultEvent } from '../../shared/bus/messages.ts';
 import { noUsage, type Usage } from '../../shared/core/vocabulary.ts';
 import { createRun, joinHost, leased, newMachine } from '../core/machine.test-support.ts';
 import { descriptionOfHeartbeat, eventOfResult } from './messages.ts';
@@ -61,13 +61,16 @@ test('texts of a heartbeat have a bound each, and short ones stay', () => {
     ...{ draining: false, slots: [slot], outboxEvents: 0 },
   };
   expect(JSON.stringify(descriptionOfHeartbeat(beat)).length).toBeLessThan(2048);
+  expect(descriptionOfHeartbeat(beat)).not.toHaveProperty('largestSandbox');
   const short = {
     ...beat,
+    largestSandbox: { cpus: 2, memoryBytes: 2 ** 33 },
     address: 'alpha.lan:7442',
     version: '1.0.0',
     slots: [{ ...slot, deviceName: 'A100', healthReason: '' }],
   };
-  expect(descriptionOfHeartbeat(short)).toMatchObject({
+  expect(descriptionOfHeartbeat(heartbeatSchema.parse(short))).toMatchObject({
+    largestSandbox: { cpus: 2, memoryBytes: 2 ** 33 },
     ...{ address: 'alpha.lan:7442', version: '1.0.0' },
     slots: [{ deviceName: 'A100', healthReason: '' }],
   });

@@ -81,9 +81,10 @@ function toParent(parent: BriefParent) {
 
 /** The host as its heartbeat describes it. */
 export function descriptionOfHeartbeat(heartbeat: Heartbeat): HostDescription {
-  const { address, bootId, version, draining, slots } = heartbeat;
+  const { address, bootId, version, draining, largestSandbox, slots } = heartbeat;
   return {
     ...{ address: label(address), bootId: label(bootId), version: label(version), draining },
+    ...(largestSandbox && { largestSandbox }),
     slots: slots.slice(0, mostSlots).map(toSlot),
   };
 }

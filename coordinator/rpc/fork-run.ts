@@ -9,6 +9,7 @@ import { pinnedName } from '../core/task.ts';
 import type { Stage } from '../runs/rehearsal.ts';
 import { readForkRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
+import { refuseImpossibleLimits } from './known-host.ts';
 import { type ModelCatalogue, refuseUnknownModel } from './known-model.ts';
 import { findRun } from './lookup.ts';
 
@@ -30,6 +31,7 @@ export async function forkRun(
   const { requestId, top, options } = readForkRequest(request, origin, randomInt(1, 2 ** 32), mostInherited);
   const known = stage.state.requests.get(requestId);
   if (known !== undefined) return known;
+  refuseImpossibleLimits(stage.state, options.limits);
   await refuseUnknownModel(models, options.model);
   const runId = freshRunId(stage, origin.task.name);
   const fork = forkOf(stage.state, origin, runId, top === 0 ? mostInherited : top);

@@ -19,6 +19,7 @@ import type { SearchActor } from '../runs/search-actor.ts';
 import { readRunRequest } from './create-run.ts';
 import type { Evaluator } from './evaluator.ts';
 import { forkRun } from './fork-run.ts';
+import { refuseImpossibleLimits } from './known-host.ts';
 import { type ModelCatalogue, refuseUnknownModel } from './known-model.ts';
 import { findCandidate, findRun } from './lookup.ts';
 import { releaseCandidate } from './release.ts';
@@ -224,6 +225,7 @@ async function createRun(options: SearchServiceOptions, stage: Stage, request: u
   } = readRunRequest(request, defaultLimits, randomInt(1, 2 ** 32));
   const known = stage.state.requests.get(requestId);
   if (known !== undefined) return known;
+  refuseImpossibleLimits(stage.state, runOptions.limits);
   await refuseUnknownModel(options.models, runOptions.model);
   const task = await describeTask(evaluator, taskName);
   if (!stage.isRehearsal) await storeBundle(options, task);

@@ -125,6 +125,8 @@ export function hostToWire(state: Readonly<State>, host: Host, heartbeatAgeMs: n
     heartbeatAgeSeconds: (heartbeatAgeMs ?? 0) / 1000,
     by: host.by,
     drainSecondsLeft: host.drain?.due === false ? Math.max(0, host.drain.dueMs - state.clockMs) / 1000 : 0,
+    largestSandboxCpus: host.description.largestSandbox?.cpus ?? 0,
+    largestSandboxMemoryBytes: host.description.largestSandbox?.memoryBytes ?? 0,
   };
 }
 

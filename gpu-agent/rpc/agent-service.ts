@@ -71,8 +71,14 @@ function toFault(error: unknown, attemptId: string): unknown {
 }
 
 function describe(agent: Agent): DescribeHostResponse {
-  const { imageDigest, slots, ...host } = agent.describe();
-  return { ...host, sandboxImage: imageDigest, slots: slots.map(slotToWire) };
+  const { imageDigest, largestSandbox, slots, ...host } = agent.describe();
+  return {
+    ...host,
+    sandboxImage: imageDigest,
+    largestSandboxCpus: largestSandbox?.cpus ?? 0,
+    largestSandboxMemoryBytes: largestSandbox?.memoryBytes ?? 0,
+    slots: slots.map(slotToWire),
+  };
 }
 
 function slotToWire({ device: _device, kind, attempts, ...slot }: SlotReport): Slot {

@@ -13,6 +13,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Result } from '../../shared/core/result.ts';
 import { ok } from '../../shared/core/result.ts';
+import type { Bounds } from '../../shared/sandbox/container-host.ts';
 import type { ContainerPipe } from '../../shared/sandbox/container-pipe.ts';
 import { packFiles, readTree } from '../../shared/store/tree.ts';
 import { sandboxEnvironment } from './container-spec.ts';
@@ -52,6 +53,8 @@ export interface FakeSandboxOptions {
   readonly python?: string;
   /** What PATH the code sees. */
   readonly searchPath?: string;
+  /** What it says that it allows; nothing holds the code to it. */
+  readonly largest?: Bounds;
 }
 
 interface Box {
@@ -81,7 +84,12 @@ export function createFakeSandboxEngine(options: FakeSandboxOptions): SandboxEng
       const box = mine().find(({ identity }) => identity.containerId === containerId);
       if (box) await removeBox(box);
     },
-    check: () => Promise.resolve({ engineVersion: 'fake', imageDigest: 'fake' }),
+    check: () =>
+      Promise.resolve({
+        engineVersion: 'fake',
+        imageDigest: 'fake',
+        ...(options.largest && { largest: options.largest }),
+      }),
   };
 }
 

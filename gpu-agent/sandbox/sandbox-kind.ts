@@ -4,7 +4,7 @@
 import { isAbsolute, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { attemptId, isId, runId, slotId } from '../../shared/core/ids.ts';
-import type { ContainerKind } from '../../shared/sandbox/container-host.ts';
+import type { Bounds, ContainerKind } from '../../shared/sandbox/container-host.ts';
 import { proveMounts } from '../../shared/sandbox/mount-proof.ts';
 import { containerOptions, labels } from './container-spec.ts';
 import { SandboxError, type SandboxSpec } from './sandbox.ts';
@@ -96,9 +96,13 @@ export function sandboxKind(options: SandboxKindOptions): ContainerKind<SandboxS
       return containerOptions(spec, imageId, { installation, packagesDirectory, runtime });
     },
     ...(runtime === undefined ? {} : { runtime }),
-    ...(limits === undefined ? {} : { most: limits.containers }),
+    ...(limits === undefined ? {} : { most: limits.containers, largest: largestOf(limits) }),
     ...(options.mountProof === false ? {} : { proveMounts }),
   };
+}
+
+function largestOf({ cpus, memoryBytes }: SandboxLimits): Bounds {
+  return { cpus, memoryBytes };
 }
 
 /** Images of other things may hold what no sandbox is to see, so those of sandboxes are listed. */

@@ -44,6 +44,8 @@ export const heartbeatSchema = z.object({
   address: z.string().max(300),
   version: z.string(),
   draining: z.boolean(),
+  /** The most processors and bytes of memory of one sandbox; not told by earlier versions. */
+  largestSandbox: z.object({ cpus: z.number().positive(), memoryBytes: count }).optional(),
   slots: z.array(slotSchema),
   outboxEvents: count,
 });

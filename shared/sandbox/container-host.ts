@@ -27,6 +27,14 @@ export interface HostCheck {
   readonly imageDigest: string;
   /** What runs its containers; not told by a proxy of an earlier version. */
   readonly components?: readonly RuntimeComponent[] | undefined;
+  /** The largest container that is made here; absent where nothing bounds it, or a proxy of an earlier version does not tell. */
+  readonly largest?: Bounds | undefined;
+}
+
+/** The most processors and bytes of memory of one container. */
+export interface Bounds {
+  readonly cpus: number;
+  readonly memoryBytes: number;
 }
 
 /** All of it rejects with SandboxError. */
@@ -53,6 +61,8 @@ export interface ContainerKind<Spec> {
   /** What to do where there is no such image. */
   readonly imageStep: string;
   readonly label: { readonly name: string; readonly value: string };
+  /** What `options` allows at most, for whoever wants to know before asking. */
+  readonly largest?: Bounds;
   /** The engine's request; throws SandboxError where the spec asks for what is not given. */
   readonly options: (spec: Spec, imageId: string) => ContainerOptions;
   /** The engine's runtime that runs them; its default one where absent. */
@@ -135,7 +145,8 @@ async function check<Spec>(engine: DockerEngine, kind: ContainerKind<Spec>): Ret
     );
   }
   const imageDigest = await imageOf(engine, kind);
-  return { engineVersion, imageDigest, components: await engine.components() };
+  const { largest } = kind;
+  return { engineVersion, imageDigest, components: await engine.components(), ...(largest && { largest }) };
 }
 
 async function imageOf<Spec>(

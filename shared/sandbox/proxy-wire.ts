@@ -35,6 +35,7 @@ export const valueSchemas = {
     engineVersion: z.string(),
     imageDigest: z.string(),
     components: z.array(z.strictObject({ name: z.string(), version: z.string() })).optional(),
+    largest: z.strictObject({ cpus: z.number(), memoryBytes: z.number() }).optional(),
   }),
   create: z.string(),
   start: z.null(),

@@ -70,6 +70,7 @@ export class SimHost {
       },
       version,
       imageDigest: version,
+      largestSandbox: { cpus: 64, memoryBytes: 2 ** 38 },
       slots: () => slots,
       trajectoriesPerSlot: this.capacity,
       contextCharacters: 100_000,

@@ -29,6 +29,8 @@ export interface DescribeHostResponse {
   outboxEvents: number;
   draining: boolean;
   sandboxImage: string;
+  largestSandboxCpus: number;
+  largestSandboxMemoryBytes: number;
 }
 
 export interface Parent {

@@ -312,6 +312,8 @@ export interface Host {
   heartbeatAgeSeconds: number;
   by: string;
   drainSecondsLeft: number;
+  largestSandboxCpus: number;
+  largestSandboxMemoryBytes: number;
 }
 
 export interface ListHostsRequest {
