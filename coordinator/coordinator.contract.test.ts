@@ -228,7 +228,7 @@ test('requests that cannot be met say what to do', async () => {
   });
   await expect(ask({ requestId: '', task: 'digits' })).rejects.toMatchObject({ code: 'invalidArgument' });
   await expect(ask({ requestId: 'a', task: 'digits', options: { crossoverProbability: 2 } })).rejects.toMatchObject({
-    violations: [{ field: 'options.crossoverProbability' }],
+    violations: [{ field: 'options.crossover_probability' }],
   });
   await expect(made.client().getRun({ runId: 'nope' }, deadline)).rejects.toMatchObject({ code: 'notFound' });
   const first = await createRun(made, { candidates: 1 }, 'same');

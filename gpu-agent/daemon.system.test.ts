@@ -205,7 +205,7 @@ test('what is wrong with an order is said by field, and unknown attempts by name
   const bad = client.startAttempt({ slotId: 'cpu-0', attempt: { runId: '../x' } }, { deadlineMs: 20_000 });
   await expect(bad).rejects.toMatchObject({ code: 'invalidArgument' });
   await bad.catch((fault: RpcFault) => {
-    expect(fault.violations.map((violation) => violation.field)).toContain('attempt.runId');
+    expect(fault.violations.map((violation) => violation.field)).toContain('attempt.run_id');
   });
   const { unknown } = await client.renewLeases(
     { attempts: [{ runId: 'run-1', attemptId: 'nobody', epoch: 1 }], leaseTtlMs: 1000 },

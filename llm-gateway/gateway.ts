@@ -193,7 +193,7 @@ function reusedId(requestId: string): RpcFault {
     `request_id ${requestId} was used for another turn of this attempt; give each turn its own`,
     {
       reason: 'requestIdReused',
-      violations: [{ field: 'requestId', description: 'was used for another turn' }],
+      violations: [{ field: 'request_id', description: 'was used for another turn' }],
     },
   );
 }

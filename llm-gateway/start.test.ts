@@ -88,7 +88,7 @@ test('the spend of all runs comes in pages, each row once and in order', async (
   expect([first, second].map(({ rows }) => rows.map(({ attemptId }) => attemptId))).toEqual([['a', 'b'], ['c']]);
   expect(second.nextPageToken).toBe('');
   const wrong = operator.getSpend({ pageSize: -1 }, options);
-  await expect(wrong).rejects.toMatchObject({ code: 'invalidArgument', violations: [{ field: 'pageSize' }] });
+  await expect(wrong).rejects.toMatchObject({ code: 'invalidArgument', violations: [{ field: 'page_size' }] });
 });
 
 test('a token of another host is refused, and so is a caller whose role may not ask', async () => {
@@ -113,7 +113,7 @@ test('malformed requests name the field', async () => {
   await expect(nameless).rejects.toMatchObject({ violations: [{ field: 'messages[0].role' }] });
   const tools = [{ name: 't', description: '', parametersJson: 'no' }];
   const badTool = agent.complete({ token, requestId: 'r1', messages, tools }, options);
-  await expect(badTool).rejects.toMatchObject({ violations: [{ field: 'tools[0].parametersJson' }] });
+  await expect(badTool).rejects.toMatchObject({ violations: [{ field: 'tools[0].parameters_json' }] });
   const unknown = agent.complete({ token, requestId: 'r1', messages, model: 'nobody' }, options);
   await expect(unknown).rejects.toMatchObject({ code: 'notFound', message: expect.stringContaining('offline-policy') });
 });

@@ -23,7 +23,7 @@ export function artifactService({ artifacts, maxArtifactBytes }: ArtifactService
       }
       const { sizeBytes } = header;
       if (sizeBytes > maxArtifactBytes) {
-        throw refused('header.sizeBytes', `an artifact may have at most ${maxArtifactBytes} bytes, not ${sizeBytes}`);
+        throw refused('header.size_bytes', `an artifact may have at most ${maxArtifactBytes} bytes, not ${sizeBytes}`);
       }
       const name = digest(header.digest);
       try {

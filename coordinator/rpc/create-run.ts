@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import type { Operator } from '../../shared/core/vocabulary.ts';
 import { operators as allOperators } from '../../shared/core/vocabulary.ts';
-import { RpcFault } from '../../shared/rpc/fault.ts';
+import { readRequest } from '../../shared/rpc/read-request.ts';
 import { operatorFromWire } from '../../shared/rpc/vocabulary-wire.ts';
 import { guidanceOf } from '../core/guidance.ts';
 import { defaultOptions, type RunOptions, temperatureBounds } from '../core/options.ts';
 import type { Run } from '../core/state.ts';
 import type { Limits } from '../core/task.ts';
 
+const refusal = 'the run cannot be created';
 const amount = z.number().nonnegative();
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER, { error: 'must be below 2^53' });
 const probability = z.number().min(0).max(1).optional();
@@ -73,9 +74,7 @@ export interface RunRequest {
 
 /** Reads a request; zero means a default, and a seed of 0 is replaced by `freshSeed`. Throws invalidArgument. */
 export function readRunRequest(request: unknown, defaults: Limits, freshSeed: number): RunRequest {
-  const parsed = requestSchema.safeParse(request);
-  if (!parsed.success) throw refusal(parsed.error);
-  const { requestId, task, options } = parsed.data;
+  const { requestId, task, options } = readRequest(requestSchema, request, refusal);
   if (options === null) {
     return { requestId, task, options: { ...defaultOptions, limits: defaults, seed: freshSeed } };
   }
@@ -112,9 +111,8 @@ export function readForkRequest(
   freshSeed: number,
   most: number,
 ): { readonly requestId: string; readonly top: number; readonly options: RunOptions } {
-  const parsed = forkSchema.extend({ top: count.max(most) }).safeParse(request);
-  if (!parsed.success) throw refusal(parsed.error);
-  const { requestId, top, options } = parsed.data;
+  const schema = forkSchema.extend({ top: count.max(most) });
+  const { requestId, top, options } = readRequest(schema, request, refusal);
   const before: RunOptions = { ...origin.options, guidance: guidanceOf(origin), seed: freshSeed };
   if (options === null) return { requestId, top, options: before };
   const { limits, operators, ...given } = options;
@@ -150,11 +148,4 @@ function mergeLimits(given: Limits, defaults: Limits): Limits {
 
 function orDefault(value: number, fallback: number): number {
   return value === 0 ? fallback : value;
-}
-
-function refusal(error: z.ZodError): RpcFault {
-  const violations = error.issues.map(({ path, message }) => ({ field: path.join('.'), description: message }));
-  const [first] = violations;
-  const sentence = first === undefined ? 'the request cannot be read' : `${first.field}: ${first.description}`;
-  return new RpcFault('invalidArgument', `the run cannot be created: ${sentence}`, { violations, cause: error });
 }

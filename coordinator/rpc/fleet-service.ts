@@ -66,7 +66,7 @@ export function fleetHandlers({
       if (!(deadlineSeconds >= 0 && deadlineSeconds <= longestDrainSeconds)) {
         const description = `must be between 0 and ${longestDrainSeconds}`;
         throw new RpcFault('invalidArgument', `the deadline ${description} seconds`, {
-          violations: [{ field: 'deadlineSeconds', description }],
+          violations: [{ field: 'deadline_seconds', description }],
         });
       }
       const { name } = findHost(stage.state, host);

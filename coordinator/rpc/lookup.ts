@@ -9,12 +9,12 @@ const namedMatches = 5;
 
 /** The run with the id, or the only one whose id starts so. */
 export function findRun(state: Readonly<State>, text: string): Run {
-  return find(state.runs, text as RunId, 'run', 'runId', 'doubleblind ls');
+  return find(state.runs, text as RunId, 'run', 'run_id', 'doubleblind ls');
 }
 
 /** The candidate with the id, or the only one whose id starts so. */
 export function findCandidate(state: Readonly<State>, text: string): Attempt {
-  return find(state.attempts, text as AttemptId, 'candidate', 'candidateId', 'doubleblind results RUN');
+  return find(state.attempts, text as AttemptId, 'candidate', 'candidate_id', 'doubleblind results RUN');
 }
 
 /** The host of that name. */

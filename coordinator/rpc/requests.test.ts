@@ -51,11 +51,11 @@ test('what is stated is kept, zero probabilities and single limits too', () => {
 
 test.each([
   [{ temperature: 0.001 }, 'options.temperature'],
-  [{ wallSeconds: -1 }, 'options.wallSeconds'],
-  [{ dollars: Number.NaN }, 'options.dollars'],
-  [{ operators: ['OPERATOR_UNSPECIFIED'] }, 'options.operators.0'],
+  [{ wallSeconds: -1 }, 'options.wall_seconds must be at least 0'],
+  [{ dollars: Number.NaN }, 'options.dollars must be a number'],
+  [{ operators: ['OPERATOR_UNSPECIFIED'] }, 'options.operators[0] is not an operator'],
   [{ seed: 2 ** 60 }, 'options.seed'],
-  [{ guidance: 'x'.repeat(10_000) }, 'options.guidance'],
+  [{ guidance: 'x'.repeat(10_000) }, 'options.guidance must have at most 8192 characters'],
 ])('%j is refused with the field named', (options, field) => {
   expect(() => readRunRequest({ requestId: 'r', task: 't', options: { ...zero, ...options } }, limits, 1)).toThrow(
     field,

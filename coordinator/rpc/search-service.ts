@@ -5,6 +5,7 @@ import { type AttemptId, type RunId, runId as toRunId } from '../../shared/core/
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import { page } from '../../shared/rpc/page.ts';
+import { fieldName } from '../../shared/rpc/read-request.ts';
 import type { ArtifactDirectory } from '../../shared/store/artifacts.ts';
 import { mayDelete } from '../core/delete-run.ts';
 import type { Event } from '../core/event.ts';
@@ -166,7 +167,8 @@ function extended({ options }: Run, more: Partial<Budgets>): Budgets {
     if (now === undefined || now === before) continue;
     if (!(now >= 0) || before === 0 || (now !== 0 && now < before)) {
       const description = `may not become smaller than ${before === 0 ? 'no limit' : before}`;
-      throw new RpcFault('invalidArgument', `${name} ${description}`, { violations: [{ field: name, description }] });
+      const field = fieldName(name);
+      throw new RpcFault('invalidArgument', `${field} ${description}`, { violations: [{ field, description }] });
     }
     budgets[name] = now;
   }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { attemptId, digest, isDigest, isId, runId, slotId } from '../../shared/core/ids.ts';
-import { RpcFault } from '../../shared/rpc/fault.ts';
+import { readRequest } from '../../shared/rpc/read-request.ts';
 import { failureReasonFromWire, operatorFromWire } from '../../shared/rpc/vocabulary-wire.ts';
 import type { AttemptOrder, OrderedParent } from '../attempt-order.ts';
 import type { BriefNote } from '../core/brief.ts';
@@ -139,14 +139,5 @@ export const transcriptSchema = z.object({ attemptId: id, fromEntry: count, foll
 
 /** The request in the agent's words; throws INVALID_ARGUMENT. */
 export function decode<Schema extends z.ZodType>(schema: Schema, request: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(request);
-  if (parsed.success) return parsed.data;
-  const violations = parsed.error.issues.map((issue) => ({
-    field: issue.path.join('.'),
-    description: issue.message,
-  }));
-  const first = violations[0];
-  throw new RpcFault('invalidArgument', `the request is not valid: ${first?.field ?? ''} ${first?.description ?? ''}`, {
-    violations,
-  });
+  return readRequest(schema, request, 'the request is not valid');
 }

@@ -20,7 +20,7 @@ export function llmService(gateway: Gateway): RpcServiceDefinition {
       const key = decodeAttempt(attempt);
       if (!isId(host)) throw invalid('host', 'is not a host name');
       if (!(dollars >= 0)) throw invalid('dollars', 'is negative or not a number');
-      if (!(runDollars >= 0)) throw invalid('runDollars', 'is negative or not a number');
+      if (!(runDollars >= 0)) throw invalid('run_dollars', 'is negative or not a number');
       return { token: gateway.openAttempt({ ...key, host, dollars, outputTokens, runDollars, runOutputTokens }) };
     },
     async closeAttempt({ attempt }) {
@@ -57,8 +57,8 @@ export function llmService(gateway: Gateway): RpcServiceDefinition {
 
 function decodeAttempt(attempt: AttemptRef | null): AttemptKey {
   if (attempt === null) throw invalid('attempt', 'is missing');
-  if (!isId(attempt.runId)) throw invalid('attempt.runId', 'is not an id');
-  if (!isId(attempt.attemptId)) throw invalid('attempt.attemptId', 'is not an id');
+  if (!isId(attempt.runId)) throw invalid('attempt.run_id', 'is not an id');
+  if (!isId(attempt.attemptId)) throw invalid('attempt.attempt_id', 'is not an id');
   if (!Number.isSafeInteger(attempt.epoch) || attempt.epoch < 1) throw invalid('attempt.epoch', 'is not at least 1');
   return { runId: attempt.runId, attemptId: attempt.attemptId, epoch: attempt.epoch };
 }
@@ -74,7 +74,7 @@ const requestIdSchema = z.string().min(1).max(200);
 
 function decodeOrder(request: CompleteRequest): CompletionOrder {
   if (!requestIdSchema.safeParse(request.requestId).success)
-    throw invalid('requestId', 'should have 1 to 200 characters');
+    throw invalid('request_id', 'should have 1 to 200 characters');
   if (request.messages.length === 0) throw invalid('messages', 'is empty');
   return {
     token: request.token,
@@ -82,7 +82,7 @@ function decodeOrder(request: CompleteRequest): CompletionOrder {
     model: request.model,
     messages: request.messages.map(decodeMessage),
     tools: request.tools.map((tool, index) => {
-      if (!isJsonObject(tool.parametersJson)) throw invalid(`tools[${index}].parametersJson`, 'is not a JSON object');
+      if (!isJsonObject(tool.parametersJson)) throw invalid(`tools[${index}].parameters_json`, 'is not a JSON object');
       return { name: tool.name, description: tool.description, parametersJson: tool.parametersJson };
     }),
     seed: request.seed,
@@ -93,7 +93,7 @@ function decodeOrder(request: CompleteRequest): CompletionOrder {
 
 function answerSchema(answerSchemaJson: string): Pick<CompletionOrder, 'answerSchemaJson'> {
   if (answerSchemaJson === '') return {};
-  if (!isJsonObject(answerSchemaJson)) throw invalid('answerSchemaJson', 'is not a JSON object');
+  if (!isJsonObject(answerSchemaJson)) throw invalid('answer_schema_json', 'is not a JSON object');
   return { answerSchemaJson };
 }
 

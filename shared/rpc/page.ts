@@ -24,13 +24,13 @@ export function page<Item>(
 ): { readonly items: readonly Item[]; readonly nextPageToken: string } {
   if (pageSize < 0) {
     throw new RpcFault('invalidArgument', 'a page cannot have fewer than no items', {
-      violations: [{ field: 'pageSize', description: 'must be 0 or more' }],
+      violations: [{ field: 'page_size', description: 'must be 0 or more' }],
     });
   }
   const after = pageToken === '' ? -1 : items.findIndex((item) => keyOf(item) === pageToken);
   if (after < 0 && pageToken !== '') {
     throw new RpcFault('invalidArgument', 'the list no longer has the item where the last page ended; start again', {
-      violations: [{ field: 'pageToken', description: 'names no item of the list' }],
+      violations: [{ field: 'page_token', description: 'names no item of the list' }],
     });
   }
   const size = Math.min(pageSize === 0 ? usualSize : pageSize, mostItems);
