@@ -49,6 +49,15 @@ test('what is wrong with a request is said with a code', async () => {
   expect((await ask('/api/v1/nothing')).status).toBe(404);
 });
 
+test('an address without a page shows the application, which says so; JSON is for the API alone', async () => {
+  const nowhere = await ask('/zzz');
+  expect([nowhere.status, nowhere.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
+  expect(await nowhere.text()).toBe(await (await ask('/')).text());
+  expect(nowhere.headers.get('content-security-policy')).toMatch(/default-src 'none'/);
+  const api = await ask('/api/zzz');
+  expect([api.status, api.headers.get('content-type')]).toEqual([404, 'application/json']);
+});
+
 test('files and log of a candidate are text, whatever is in them', async () => {
   const { files } = (await (await ask('/api/v1/candidates/digits-0001-00002/files')).json()) as {
     files: { path: string; text: string }[];

@@ -58,7 +58,6 @@ export function application(options: ApplicationOptions): Hono {
     const { code, message, reason = '' } = fault ?? { code: 'internal', message: 'an internal error; see the log' };
     return context.json({ code, message, reason }, (fault && statusOf[fault.code]) ?? 500);
   });
-  application.notFound((context) => context.json({ code: 'notFound', message: 'there is nothing here' }, 404));
   if (loopback) application.use(onlyLoopbackNames);
   application.use(sameOriginOnly);
   application.use(
@@ -103,4 +102,10 @@ function addPages(application: Hono, files: ReadonlyMap<string, StaticFile>): vo
   if (page === undefined || signIn === undefined) throw new Error('the pages of the dashboard are not in their folder');
   for (const path of pages) serve(path, page);
   serve('/sign-in', signIn);
+  // The page itself says that there is no such one. JSON is for those who ask the API.
+  application.notFound((context) =>
+    context.req.path.startsWith('/api/')
+      ? context.json({ code: 'notFound', message: 'there is nothing here' }, 404)
+      : context.body(new Uint8Array(page.bytes), 404, { 'content-type': page.type }),
+  );
 }

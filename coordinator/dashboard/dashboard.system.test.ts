@@ -118,6 +118,43 @@ inBrowser('everything is reached with keys, and every place has an address', asy
   await page.close();
 });
 
+inBrowser('an address without a page says so and leads back', async () => {
+  const { page } = await open(new URL('/zzz', dashboard.url).href);
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  await page.getByRole('link', { name: 'to the runs' }).click();
+  await page.locator('tr[data-key="digits-0001"]').waitFor();
+  expect(new URL(page.url()).pathname).toBe('/');
+  await page.close();
+});
+
+inBrowser('the ledger shows whole what each record is, and what was told with it', async () => {
+  const of = (sequence: number, body: object) => ({
+    ...{ sequence, previousHash: '', hash: 'f'.repeat(64), signature: '' },
+    bodyJson: JSON.stringify({ at: '2026-01-01T00:00:00.000Z', to: 'spiffe://doubleblind/operator/me', ...body }),
+  });
+  const records = [
+    of(1, { type: 'finalSubmissionSent', runId: 'digits-0001', refitted: true }),
+    of(2, { type: 'verdictRepeated', runId: 'digits-0001' }),
+    of(3, { type: 'runForked', runId: 'digits-0002' }),
+    of(4, { type: 'runSealed', runId: 'digits-0001', winnerId: 'digits-0001-00007', finalists: Array(10).fill({}) }),
+  ];
+  const listLedger = async () => await Promise.resolve({ records, nextPageToken: '', publicKeyPem: '' });
+  const own = await serve({ ...parts, sources: { ...parts.sources, listLedger } } as TestSources);
+  const { page } = await open(new URL('/ledger', own.url).href);
+  await page.setViewportSize({ width: 900, height: 700 });
+  const row = (sequence: number) => page.locator(`tr[data-key="${sequence}"]`);
+  await row(1).getByText('the final submission, by refitted programs').waitFor();
+  await row(2).getByText('the verdict, as it was told before').waitFor();
+  await row(3).getByText('nothing', { exact: true }).waitFor();
+  await row(4).getByText('the verdict over 10 finalists').waitFor();
+  const cut = await page.evaluate<string[]>(
+    '[...document.querySelectorAll("tr[data-key] td")].filter((td) => td.scrollWidth > td.clientWidth).map((td) => td.textContent)',
+  );
+  expect(cut).toEqual([]);
+  await page.close();
+  await own.stop();
+});
+
 inBrowser('on a telephone no page is wider than the screen', async () => {
   const { page, complaints } = await open(dashboard.url);
   await page.setViewportSize({ width: 420, height: 900 });

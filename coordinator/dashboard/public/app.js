@@ -34,6 +34,15 @@ const pages = [
   [/^\/ledger$/, ledgerPage],
 ];
 
+/** What an address without a page shows. @type {Page} */
+const missingPage = {
+  show({ element: view, setTitle: title }) {
+    title('No such page');
+    const text = h('p', {}, location.pathname, ' · ', h('a', { href: '/' }, 'to the runs'));
+    fill(view, h('div', { class: 'empty' }, h('h1', {}, 'There is no such page'), text));
+  },
+};
+
 /** @type {Record<string, [string, () => void]>} */
 const globalKeys = {
   'g r': ['runs', () => go('/')],
@@ -58,7 +67,7 @@ async function show() {
   pageKeys = {};
   closeHelp();
   const { pathname, search } = location;
-  const [pattern, page] = pages.find(([candidate]) => candidate.test(pathname)) ?? pages[0];
+  const [pattern, page] = pages.find(([candidate]) => candidate.test(pathname)) ?? [/^/, missingPage];
   const id = decodeURIComponent(pattern.exec(pathname)?.[1] ?? '');
   markPlace(pathname);
   setTitle('');

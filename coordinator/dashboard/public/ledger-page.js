@@ -16,11 +16,11 @@ const columns = [
     sort: (record) => record.sequence,
     descending: true,
   },
-  { title: 'When', class: 'w-l soft', cell: ({ body }) => clock(body['at']) },
+  { title: 'When', class: 'w-xl soft', cell: ({ body }) => clock(body['at']) },
   { title: 'To', class: 'w-l', cell: ({ body }) => String(body['to'] ?? '').replace('spiffe://doubleblind/', '') },
   {
     title: 'What',
-    class: 'w-l',
+    class: 'w-xl',
     cell: ({ body }) => h('span', { class: `record-type ${body['type']}` }, words(body['type'])),
   },
   { title: 'Run', class: 'w-xl', cell: ({ body }) => (body['runId'] ? runLink(String(body['runId'])) : '') },
@@ -117,7 +117,16 @@ function told(body) {
   if (body['refusal']) return h('span', { class: 'bad' }, `refused: ${body['refusal']}`);
   if (Array.isArray(body['finalists']))
     return `the verdict over ${body['finalists'].length} finalists: validation scores are revealed from here on`;
-  return '';
+  switch (body['type']) {
+    case 'verdictRepeated':
+      return 'the verdict, as it was told before';
+    case 'finalSubmissionSent':
+      return `the final submission${body['refitted'] ? ', by refitted programs' : ''}`;
+    case 'refitBundleSent':
+      return 'all labelled rows of the task, for a refit';
+    default:
+      return h('span', { class: 'soft' }, 'nothing');
+  }
 }
 
 /** @param {string} json @returns {Record<string, any>} */
