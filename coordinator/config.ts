@@ -91,7 +91,11 @@ export const configSchema = z.strictObject({
         .describe('Hours after it was stored that an artifact is kept which no run points to.'),
     })
     .prefault({}),
-  maxArtifactBytes: bytes.default(2 ** 30).describe('The largest artifact that an agent may store.'),
+  maxArtifactBytes: bytes
+    .default(2 ** 30)
+    .describe(
+      'The largest artifact that an agent may store; those of one attempt together have `diskBytes` × (2 + `scoreQueries`) of its run and 256 MiB.',
+    ),
 });
 
 export type CoordinatorConfig = z.output<typeof configSchema>;

@@ -14,6 +14,7 @@ import { observeCertificates } from '../shared/rpc/certificate-metrics.ts';
 import { startRpcServer } from '../shared/rpc/server.ts';
 import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { startRetention } from './artifacts/retention.ts';
+import { newUploadQuota } from './artifacts/upload-quota.ts';
 import type { CoordinatorConfig } from './config.ts';
 import { startDashboard } from './dashboard/server.ts';
 import { connectAgents, startFleet } from './fleet/fleet.ts';
@@ -95,7 +96,7 @@ export async function startCoordinator(
     const services = [
       searchService(search),
       fleetService(hosts),
-      artifactService({ artifacts, maxArtifactBytes: config.maxArtifactBytes }),
+      artifactService({ artifacts, maxArtifactBytes: config.maxArtifactBytes, quota: newUploadQuota(actor.state) }),
       attemptService(newScoreDesk({ actor, evaluator, artifacts })),
     ];
     const server = stack.adopt(await startRpcServer({ listen: config.listen, tls, services, log }), (it) =>

@@ -7,6 +7,7 @@
 
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
+import { RpcFault } from '../shared/rpc/fault.ts';
 import { sha256 } from '../shared/store/digest.ts';
 import { readTree, type TreeFile } from '../shared/store/tree.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
@@ -350,5 +351,7 @@ async function storeArtifacts(known: StoredArtifacts, work: Work, signal: AbortS
 /** What the coordinator refuses for good is left out: the attempt's end must reach it all the same. */
 function leaveOut(kind: string, error: unknown, { log }: Work, signal: AbortSignal): void {
   signal.throwIfAborted();
+  // Of an attempt that was given up meanwhile, as in a killed run, nobody wants anything.
+  if (error instanceof RpcFault && error.reason === 'notHeld') return;
   log.error({ error, artifact: kind }, 'an artifact could not be stored and is left out');
 }

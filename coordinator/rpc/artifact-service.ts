@@ -1,20 +1,22 @@
-// ArtifactService: bytes in and out of the content-addressed store, verified on the way in.
+// ArtifactService: bytes in and out of the content-addressed store, verified on the way in, and no more than a host's attempts may store.
 
-import { digest, isDigest } from '../../shared/core/ids.ts';
+import { digest, hostName, isDigest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import { type ArtifactDirectory, ArtifactMissing, DigestMismatch, smallBytes } from '../../shared/store/artifacts.ts';
+import type { UploadQuota } from '../artifacts/upload-quota.ts';
 
 const chunkBytes = 1_048_576;
 
 export interface ArtifactServiceOptions {
   readonly artifacts: ArtifactDirectory;
   readonly maxArtifactBytes: number;
+  readonly quota: UploadQuota;
 }
 
-export function artifactService({ artifacts, maxArtifactBytes }: ArtifactServiceOptions): RpcServiceDefinition {
+export function artifactService({ artifacts, maxArtifactBytes, quota }: ArtifactServiceOptions): RpcServiceDefinition {
   return implement('doubleblind.coordinator.v1.ArtifactService', {
-    async putArtifact(requests) {
+    async putArtifact(requests, { identity }) {
       const parts = requests[Symbol.asyncIterator]();
       const first = await parts.next();
       const header = first.done === true ? undefined : first.value.header;
@@ -26,13 +28,16 @@ export function artifactService({ artifacts, maxArtifactBytes }: ArtifactService
         throw refused('header.size_bytes', `an artifact may have at most ${maxArtifactBytes} bytes, not ${sizeBytes}`);
       }
       const name = digest(header.digest);
+      const giveBack = quota.charge(hostName(identity.name), sizeBytes);
       try {
         const sent = chunks(parts, sizeBytes);
         // What is small is gathered first, because the store has a shorter way for it.
         const source = sizeBytes <= smallBytes ? await whole(sent) : sent;
         const { alreadyStored } = await artifacts.put(source, name);
+        if (alreadyStored) giveBack();
         return { alreadyStored };
       } catch (error) {
+        giveBack();
         if (error instanceof DigestMismatch) throw refused('header.digest', error.message);
         throw error;
       }

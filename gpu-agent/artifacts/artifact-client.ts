@@ -93,6 +93,8 @@ export async function createArtifactClient(options: ArtifactClientOptions): Prom
 /** Anything but a refusal that would be the same next time. */
 function isAway(error: unknown): boolean {
   if (!(error instanceof RpcFault)) return false;
+  // The attempt has stored all that it may; that does not change while it waits.
+  if (error.reason === 'attemptStorageFull') return false;
   return !['invalidArgument', 'notFound', 'permissionDenied', 'unimplemented', 'outOfRange'].includes(error.code);
 }
 
