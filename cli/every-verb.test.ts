@@ -122,3 +122,16 @@ for (const [verb, tried] of Object.entries(verbs)) {
     });
   }
 }
+
+test('every verb that has a state directory names the variable that stands for it', () => {
+  const verbsWithOne = [...leafVerbs(buildProgram(quietContext()))].filter(([, verb]) =>
+    verb.options.some(({ long }) => long === '--state-dir'),
+  );
+  expect(verbsWithOne.map(([name]) => name)).toEqual(expect.arrayContaining(['up', 'down', 'setup', 'replay', 'run']));
+  for (const [name, verb] of verbsWithOne) {
+    expect([name, verb.helpInformation().replace(/\s+/g, ' ')]).toEqual([
+      name,
+      expect.stringContaining('default: DOUBLEBLIND_STATE_DIR, or .doubleblind'),
+    ]);
+  }
+});

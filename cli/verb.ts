@@ -20,12 +20,15 @@ export function withPlace(command: Command): Command {
   return command
     .addOption(new Option('--coordinator <host:port>', 'the coordinator (default: the one that `up` started here)'))
     .addOption(new Option('--pki-dir <dir>', 'directory with ca.crt, operator.crt and operator.key'))
-    .addOption(
-      new Option(
-        '--state-dir <dir>',
-        'state of a local cluster (default: DOUBLEBLIND_STATE_DIR, or .doubleblind in the checkout)',
-      ),
-    );
+    .addOption(stateDirectoryOption());
+}
+
+/** Which local cluster is meant. */
+export function stateDirectoryOption(): Option {
+  return new Option(
+    '--state-dir <dir>',
+    'state of a local cluster (default: DOUBLEBLIND_STATE_DIR, or .doubleblind in the checkout)',
+  );
 }
 
 /** The flag of a verb that asks the llm-gateway as well. */

@@ -157,6 +157,26 @@ test('kill ends a run at once, and seals it only where that is asked for', async
   );
 });
 
+test('cancel and kill of a run that has ended say that nothing happened, and end well all the same', async () => {
+  for (const words of [['cancel'], ['kill'], ['kill', '--seal']]) {
+    const { code, stderr } = await run(...words, 'r-sam');
+    expect([words, code, stderr]).toEqual([words, 0, 'r-sample had ended already (sealed); nothing was changed.\n']);
+  }
+  const goesOn = await startStubCoordinator({ data: { run: sampleRun({ state: 'running' }), candidates: [] } });
+  const killed = await startStubCoordinator({ data: { run: sampleRun({ state: 'killed' }), candidates: [] } });
+  const of = (stub: typeof killed) => ['--coordinator', stub.address, '--state-dir', stub.stateDirectory, 'r-sam'];
+  try {
+    expect((await runVerb(['cancel', ...of(goesOn)])).stderr).toBe('');
+    expect((await runVerb(['kill', ...of(goesOn)])).stderr).toBe('');
+    expect((await runVerb(['kill', ...of(killed)])).stderr).toContain('had ended already (killed)');
+    // A verdict is added still.
+    expect((await runVerb(['kill', '--seal', ...of(killed)])).stderr).toBe('');
+  } finally {
+    await goesOn.stop();
+    await killed.stop();
+  }
+});
+
 test('node lists, describes, cordons and drains hosts', async () => {
   expect((await run('node', 'ls')).stdout).toContain('ready');
   expect((await run('node', 'describe', 'loc')).stdout).toContain('cpu-0');

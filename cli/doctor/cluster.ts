@@ -6,7 +6,7 @@ import { runningCluster } from '../cluster/cluster-lock.ts';
 import { type DaemonName, daemonNames } from '../cluster/layout.ts';
 import type { CliContext, Place } from '../context.ts';
 import { oneLine } from '../core/text.ts';
-import { dockerSocket, imageTags } from '../setup/docker-engine.ts';
+import { dockerSocket, imageIdOf, sandboxImageName } from '../setup/docker-engine.ts';
 import { absent, broken, type Check, ok } from './check.ts';
 import { labelsCheck } from './machine.ts';
 
@@ -49,7 +49,7 @@ function lastLogLine(place: Place, name: DaemonName): string[] {
 /** Where there is an engine and an image. */
 export async function localLabelsChecks(cli: CliContext, place: Place): Promise<Check[]> {
   const socket = dockerSocket(cli.env);
-  if ((await imageTags(socket, 'doubleblind/sandbox-cpu')).length === 0) return [];
+  if ((await imageIdOf(socket, sandboxImageName)) === undefined) return [];
   const { evaluator = '127.0.0.1:7443' } = runningCluster(place.stateDirectory)?.addresses ?? {};
   const unseen = [place.stateDirectory, place.pkiDirectory, '/var/lib/doubleblind', '/etc/doubleblind', socket];
   return [await labelsCheck(cli, { unreachable: [evaluator], unseen, maker: ['--docker-socket', socket] })];

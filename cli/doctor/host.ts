@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { CliContext, Place } from '../context.ts';
 import { plural } from '../core/quantity.ts';
 import { oneLine } from '../core/text.ts';
+import { shortImageId } from '../setup/docker-engine.ts';
 import { runQuietly } from '../spawned.ts';
 import { readUnits, type Unit } from '../units.ts';
 import { roles } from '../verbs/config-check.ts';
@@ -231,7 +232,7 @@ async function sandboxChecks(cli: CliContext, directory: string, daemons: readon
       maker: ['--proxy-socket', socket, '--bundles', bundles],
     };
     return [
-      ok('Sandbox proxy', `engine ${engineVersion}, image ${imageDigest.slice(0, 19)}`),
+      ok('Sandbox proxy', `engine ${engineVersion}, image ${shortImageId(imageDigest)}`),
       ...(await advisoryChecks(components)),
       ...(isWritable(bundles) ? [await labelsCheck(cli, look)] : []),
     ];

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { askEngine, dockerSocket, imageTags } from '../setup/docker-engine.ts';
+import { askEngine, dockerSocket, imageIdOf, sandboxImageName } from '../setup/docker-engine.ts';
 import { runVerb } from '../testing/run-verb.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -38,8 +38,7 @@ afterAll(() => {
 test('the proxy is asked as the agent asks it, and a sandbox of its making sees nothing of ours', async ({ skip }) => {
   const socket = dockerSocket(process.env);
   const isThere = (await askEngine(socket)).kind === 'answers';
-  if (!isThere || (await imageTags(socket, 'doubleblind/sandbox-cpu')).length === 0)
-    return skip('no engine with an image');
+  if (!isThere || (await imageIdOf(socket, sandboxImageName)) === undefined) return skip('no engine with an image');
   await expect.poll(() => existsSync(join(place, 'sandbox.sock')), { timeout: 30_000 }).toBe(true);
   // Whoever would ask the engine itself finds none here.
   const env = { DOCKER_HOST: `unix://${join(place, 'nothing.sock')}` };

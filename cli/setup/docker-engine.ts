@@ -39,12 +39,18 @@ export async function askEngine(socketPath: string): Promise<EngineAnswer> {
   }
 }
 
-/** The tags that the engine has of one repository of images; none where it does not answer. */
-export async function imageTags(socketPath: string, repository: string): Promise<string[]> {
-  const filters = encodeURIComponent(JSON.stringify({ reference: [repository] }));
-  const body = await get(socketPath, `/images/json?filters=${filters}`).catch(() => '');
-  const tag = new RegExp(`"${repository}:([A-Za-z0-9._-]{1,128})"`, 'g');
-  return [...body.matchAll(tag)].flatMap(([, name]) => (name === undefined ? [] : [name]));
+/** The newest image of sandboxes that was made here. */
+export const sandboxImageName = 'doubleblind/sandbox-cpu:latest';
+
+/** The id (`sha256:…`) of an image; undefined where there is none, or no engine that answers. */
+export async function imageIdOf(socketPath: string, reference: string): Promise<string | undefined> {
+  const body = await get(socketPath, `/images/${reference}/json`).catch(() => '');
+  return /"Id":"(sha256:[0-9a-f]{64})"/.exec(body)?.[1];
+}
+
+/** How people are told of an image everywhere: the beginning of its id, by which `docker image inspect` finds it too. */
+export function shortImageId(id: string): string {
+  return id.slice(0, 'sha256:'.length + 12);
 }
 
 /** What the engine says of how it separates containers. */

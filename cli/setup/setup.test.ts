@@ -7,7 +7,7 @@ import type { CliContext } from '../context.ts';
 import { noStyle } from '../terminal/style.ts';
 import { aptWords, missingPackage } from './apt.ts';
 import { runLogged } from './command.ts';
-import { askEngine, dockerSocket } from './docker-engine.ts';
+import { askEngine, dockerSocket, imageIdOf, shortImageId } from './docker-engine.ts';
 import { inspectSteps, runSteps, type SetupStep } from './step.ts';
 
 let folder: string;
@@ -136,6 +136,25 @@ test('an engine is known by its answer; a socket that is silent, not there or so
   server.close();
   expect(dockerSocket({ DOCKER_HOST: 'unix:///x.sock' })).toBe('/x.sock');
   expect(() => dockerSocket({ DOCKER_HOST: 'tcp://host:1' })).toThrow('DOCKER_HOST is tcp://host:1');
+});
+
+test('an image has one name for people, the beginning of its id, whichever of its tags led to it', async () => {
+  const socket = join(folder, 'engine.sock');
+  const id = `sha256:${'0123456789abcdef'.repeat(4)}`;
+  const known = /^\/images\/doubleblind\/sandbox-cpu:(latest|cd8ad01234567890)\/json$/;
+  const server = createServer(({ url = '' }, response) => {
+    if (!known.test(url)) response.statusCode = 404;
+    response.end(JSON.stringify(known.test(url) ? { Id: id, RepoTags: ['a:latest'] } : { message: 'No such image' }));
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const names = ['latest', 'cd8ad01234567890'].map((tag) => imageIdOf(socket, `doubleblind/sandbox-cpu:${tag}`));
+  expect((await Promise.all(names)).map((found) => shortImageId(found ?? ''))).toEqual([
+    'sha256:0123456789ab',
+    'sha256:0123456789ab',
+  ]);
+  expect(await imageIdOf(socket, 'doubleblind/sandbox-cuda:latest')).toBeUndefined();
+  server.close();
+  expect(await imageIdOf(join(folder, 'nobody.sock'), 'doubleblind/sandbox-cpu:latest')).toBeUndefined();
 });
 
 test('what apt-get says is told without its addresses', () => {

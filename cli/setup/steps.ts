@@ -9,7 +9,14 @@ import type { CliContext, Place } from '../context.ts';
 import { causedBy, exitCodes } from '../exit-codes.ts';
 import { aptInstall, inspectMachine, missingPackage } from './apt.ts';
 import { findProgram, runLogged } from './command.ts';
-import { dockerEngineStep, dockerSocket, imageTags, setupLogs } from './docker-engine.ts';
+import {
+  dockerEngineStep,
+  dockerSocket,
+  imageIdOf,
+  sandboxImageName,
+  setupLogs,
+  shortImageId,
+} from './docker-engine.ts';
 import { type Finding, inspectSteps, type SetupStep } from './step.ts';
 
 /** A certificate with less left is made anew; shared/pki says the same. */
@@ -43,12 +50,12 @@ export function setupSteps(cli: CliContext, place: Place, result: SetupResult): 
   ];
 }
 
-/** What is there, without making anything: an image counts by its tag, because only building tells whether it is the newest. */
+/** What is there, without making anything: the image is the newest that was made, because only building tells whether it still is the right one. */
 export async function inspectSetup(cli: CliContext, place: Place): Promise<readonly Finding[]> {
   const findings = await inspectSteps(setupSteps(cli, place, { sandboxImage: '' }));
-  const tags = await imageTags(dockerSocket(cli.env), 'doubleblind/sandbox-cpu');
+  const image = await imageIdOf(dockerSocket(cli.env), sandboxImageName);
   return findings.map((finding) =>
-    finding.name === imageStepName && tags.length > 0 ? { ...finding, found: tags.join(', ') } : finding,
+    finding.name === imageStepName && image !== undefined ? { ...finding, found: shortImageId(image) } : finding,
   );
 }
 
@@ -58,7 +65,7 @@ function sandboxImageStep(cli: CliContext, result: SetupResult): SetupStep {
   const socket = dockerSocket(cli.env);
   return {
     name: imageStepName,
-    isDone: () => Promise.resolve(result.sandboxImage === '' ? undefined : result.sandboxImage.slice(7, 19)),
+    isDone: () => Promise.resolve(result.sandboxImage === '' ? undefined : shortImageId(result.sandboxImage)),
     whatIsMissing: () => Promise.resolve(undefined),
     run: async (report) => {
       try {

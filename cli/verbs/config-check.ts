@@ -7,7 +7,7 @@ import { configPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { runQuietly } from '../spawned.ts';
-import { type OutputFlags, withOutput } from '../verb.ts';
+import { type OutputFlags, stateDirectoryOption, withOutput } from '../verb.ts';
 
 export const roles = ['coordinator', 'gpu-agent', 'sandbox-proxy', 'evaluator', 'llm-gateway'] as const;
 
@@ -24,7 +24,7 @@ export function addConfigCheck(group: Command, cli: CliContext): void {
     )
     .addArgument(new Argument('[role]', 'the daemon (default: every one that has a file)').choices(roles))
     .option('--config <file>', 'the file to read; needs a role')
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+    .addOption(stateDirectoryOption());
   withOutput(command).action(async (role: (typeof roles)[number] | undefined, flags: Flags) => {
     if (role === undefined && flags.config !== undefined) {
       throw new CliError(exitCodes.usage, `Whose file is ${flags.config}? Name the daemon: ${roles.join(', ')}.`);

@@ -11,7 +11,7 @@ import { type CliContext, findPlace, type PlaceFlags } from '../context.ts';
 import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
 import { readUnits } from '../units.ts';
-import { certificateName, certificateNames, type OutputFlags, withOutput } from '../verb.ts';
+import { certificateName, certificateNames, type OutputFlags, stateDirectoryOption, withOutput } from '../verb.ts';
 import { addConfigCheck, roles } from './config-check.ts';
 import { addConfigNetwork } from './config-network.ts';
 
@@ -30,7 +30,7 @@ export function addConfig(program: Command, cli: CliContext): void {
     .addArgument(new Argument('<role>', 'the daemon').choices(roles))
     .option('--origin', 'where each setting comes from: default, file, environment, flag of the unit')
     .option('--config <file>', 'the file to read (default: that of the local cluster, else /etc/doubleblind/ROLE.yaml)')
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+    .addOption(stateDirectoryOption());
   withOutput(command).action(async (role: (typeof roles)[number], flags: Flags) => {
     const local = configPath(findPlace(cli, flags), role);
     const file = flags.config ?? (existsSync(local) ? local : undefined);

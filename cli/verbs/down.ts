@@ -4,7 +4,14 @@ import type { Command } from 'commander';
 import { isAlive, runningCluster } from '../cluster/cluster-lock.ts';
 import { type CliContext, findPlace, type PlaceFlags, printJson } from '../context.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { type DryRunFlags, type OutputFlags, sayDryRun, withDryRun, withOutput } from '../verb.ts';
+import {
+  type DryRunFlags,
+  type OutputFlags,
+  sayDryRun,
+  stateDirectoryOption,
+  withDryRun,
+  withOutput,
+} from '../verb.ts';
 
 /** The longest stop of a daemon is 15 s, and they stop one after the other. */
 const patienceMs = 90_000;
@@ -13,7 +20,7 @@ export function addDown(program: Command, cli: CliContext): void {
   const command = program
     .command('down')
     .description('stop the cluster that `up` started; its runs go on when it is up again')
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+    .addOption(stateDirectoryOption());
   withDryRun(withOutput(command)).action(async (flags: PlaceFlags & OutputFlags & DryRunFlags) => {
     const { stateDirectory } = findPlace(cli, flags);
     const record = runningCluster(stateDirectory);

@@ -13,6 +13,7 @@ import {
   type OutputFlags,
   positiveWhole,
   sayDryRun,
+  stateDirectoryOption,
   withDryRun,
   withOutput,
 } from '../verb.ts';
@@ -132,7 +133,7 @@ function repeated(value: string, earlier: readonly string[]): string[] {
 function place(command: Command): Command {
   return withOutput(command)
     .option('--pki-dir <dir>', 'directory of the certificates (default: pki in the state directory)')
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+    .addOption(stateDirectoryOption());
 }
 
 async function show(cli: CliContext, flags: PlaceFlags & OutputFlags): Promise<void> {

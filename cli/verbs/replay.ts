@@ -7,7 +7,7 @@ import { dataPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace } from '../context.ts';
 import { CliError, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { runScript } from '../spawned.ts';
-import { type OutputFlags, wholeNumber, withOutput } from '../verb.ts';
+import { type OutputFlags, stateDirectoryOption, wholeNumber, withOutput } from '../verb.ts';
 
 /** Not part of the package. */
 const simulation = 'test/sim/main-sim.ts';
@@ -25,7 +25,7 @@ export function addReplay(program: Command, cli: CliContext): void {
     .argument('[run]', "run, or its id's unique beginning")
     .option('--seed <number>', 'a seed of `npm run sim`; in a checkout of the sources alone', wholeNumber)
     .option('--journal <dir>', "the coordinator's state directory (default: that of the local cluster)")
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+    .addOption(stateDirectoryOption());
   withOutput(command).action(async (run: string | undefined, flags: Flags) => {
     if ((run === undefined) === (flags.seed === undefined)) {
       throw new CliError(exitCodes.usage, 'Name either a run or --seed.');

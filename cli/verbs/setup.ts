@@ -7,13 +7,20 @@ import { type CliContext, findPlace, type PlaceFlags, printJson } from '../conte
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { type DoneStep, type Finding, planSteps, runSteps } from '../setup/step.ts';
 import type { SetupResult } from '../setup/steps.ts';
-import { type DryRunFlags, type OutputFlags, sayDryRun, withDryRun, withOutput } from '../verb.ts';
+import {
+  type DryRunFlags,
+  type OutputFlags,
+  sayDryRun,
+  stateDirectoryOption,
+  withDryRun,
+  withOutput,
+} from '../verb.ts';
 
 export function addSetup(program: Command, cli: CliContext): void {
   const command = program
     .command('setup')
     .description('bring what a local cluster needs: nats-server, Docker engine, sandbox image, certificates')
-    .option('--state-dir <dir>', 'state of the local cluster (default: .doubleblind in the checkout)');
+    .addOption(stateDirectoryOption());
   withDryRun(withOutput(command)).action(async (flags: PlaceFlags & OutputFlags & DryRunFlags) => {
     const dry = flags.dryRun === true;
     const steps = dry ? await planSetUp(cli, flags) : (await setUp(cli, flags)).steps;

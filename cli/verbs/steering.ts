@@ -24,6 +24,8 @@ interface Steering {
   readonly verb: string;
   readonly description: string;
   readonly act: (coordinator: Coordinator, runId: string) => Promise<Run>;
+  /** Whether the run is what the verb would make of it, so that nothing happens. */
+  readonly hasEnded?: (run: Run) => boolean;
 }
 
 const steerings: readonly Steering[] = [
@@ -39,14 +41,16 @@ const steerings: readonly Steering[] = [
   },
   {
     verb: 'cancel',
-    description: 'stop the running attempts and seal the run with what there is',
+    description:
+      'stop the running attempts and seal the run with what there is; of a run that has ended it changes nothing',
     act: (coordinator, runId) => coordinator.cancelRun(runId),
+    hasEnded: ({ state }) => state === 'sealed' || state === 'killed',
   },
 ];
 
 export function addSteering(program: Command, cli: CliContext): void {
   addSteer(program, cli);
-  for (const { verb, description, act } of steerings) {
+  for (const { verb, description, act, hasEnded } of steerings) {
     const command = program
       .command(verb)
       .description(description)
@@ -54,8 +58,9 @@ export function addSteering(program: Command, cli: CliContext): void {
     withDryRun(withOutput(withPlace(command))).action(
       async (id: string, flags: PlaceFlags & OutputFlags & DryRunFlags) => {
         const run = await withCoordinator(cli, flags, async (coordinator) => {
-          const { runId } = await coordinator.getRun(id);
-          return await act(coordinator, runId);
+          const before = await coordinator.getRun(id);
+          if (hasEnded?.(before) === true) sayEnded(cli, before);
+          return await act(coordinator, before.runId);
         });
         if (flags.output === 'json') printJson(cli.stdout, run);
         else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
@@ -78,18 +83,26 @@ function addKill(program: Command, cli: CliContext): void {
 Examples:
   doubleblind kill digits-3f9a2c           the run is over, its candidates stay readable and can be forked
   doubleblind kill digits-3f9a2c --seal    over as well, and sealed with what it has
+It may be said again: of a run that has ended it changes nothing, but for a verdict that --seal still adds.
 To let attempts hand in what they have first: doubleblind cancel digits-3f9a2c`,
     );
   withDryRun(withOutput(withPlace(command))).action(
     async (id: string, flags: PlaceFlags & OutputFlags & DryRunFlags & { seal?: boolean }) => {
       const run = await withCoordinator(cli, flags, async (coordinator) => {
-        const { runId } = await coordinator.getRun(id);
-        return await coordinator.killRun(runId, flags.seal === true);
+        const before = await coordinator.getRun(id);
+        const seal = flags.seal === true;
+        if (before.state === 'sealed' || (before.state === 'killed' && !seal)) sayEnded(cli, before);
+        return await coordinator.killRun(before.runId, seal);
       });
       if (flags.output === 'json') printJson(cli.stdout, run);
       else cli.stdout.write(`${run.runId}: ${runSummary(run)}\n`);
     },
   );
+}
+
+/** For people: a program reads the state, and a repeat is no failure. */
+function sayEnded(cli: CliContext, { runId, state }: Run): void {
+  cli.stderr.write(`${runId} had ended already (${state}); nothing was changed.\n`);
 }
 
 interface ExtendFlags extends PlaceFlags, OutputFlags, DryRunFlags {

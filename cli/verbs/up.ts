@@ -19,6 +19,7 @@ import {
   type OutputFlags,
   positiveWhole,
   sayDryRun,
+  stateDirectoryOption,
   wholeNumber,
   withDryRun,
   withOutput,
@@ -43,7 +44,7 @@ export function withCluster(command: Command): Command {
     .option('--trajectories-per-slot <n>', 'attempts that share a slot; thinking does not hold it', positiveWhole)
     .option('--wheels <dir>', 'a folder of wheels that agents may install from (docs/packages.md)')
     .option('--traces-endpoint <url>', 'an OpenTelemetry collector that takes spans, for example http://127.0.0.1:4318')
-    .option('--state-dir <dir>', 'state of the cluster (default: .doubleblind in the checkout)')
+    .addOption(stateDirectoryOption())
     .option('--pki-dir <dir>', 'directory of the certificates (default: pki in the state directory)');
 }
 
