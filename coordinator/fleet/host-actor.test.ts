@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
-import { systemClock } from '../../shared/clock.ts';
+import { type Clock, systemClock } from '../../shared/clock.ts';
 import { hostName, runId } from '../../shared/core/ids.ts';
 import { silentLogger } from '../../shared/log.ts';
+import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
 import { type AgentClient, startHostActor } from './host-actor.ts';
 
@@ -45,4 +46,70 @@ test('guidance that is added to a run reaches its host at once, and again with e
   await vi.waitFor(() => expect(renewals).toHaveLength(3));
   expect(renewals[2]?.guidance).toEqual([{ runId: id, added: ['try trees', 'and forests'] }]);
   host.stop();
+});
+
+/** A clock that goes on when it is told to. */
+function handClock(): Clock & { advance(ms: number): void } {
+  let nowMs = 0;
+  const timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
+  return {
+    monotonicMs: () => nowMs,
+    now: () => new Date(nowMs),
+    after(ms, fn) {
+      const timer = { atMs: nowMs + ms, fn };
+      timers.add(timer);
+      return { cancel: () => void timers.delete(timer) };
+    },
+    advance(ms) {
+      nowMs += ms;
+      for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
+        timers.delete(timer);
+        timer.fn();
+      }
+    },
+  };
+}
+
+test('a host that describes itself anew with each heartbeat is journaled once in a few seconds, as it is then', () => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  const posted: Event[] = [];
+  const clock = handClock();
+  const never = () => new Promise(() => undefined);
+  const host = startHostActor({
+    ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state },
+    post: (event) => {
+      posted.push(event);
+      return Promise.resolve(true);
+    },
+    connect: () => ({ describeHost: never, renewLeases: never, close: () => undefined }) as unknown as AgentClient,
+    ...{ leaseTtlMs: 3_600_000, clock, log: silentLogger },
+  });
+  const told = () => posted.map((event) => (event.kind === 'hostChanged' ? event.description.version : event.kind));
+  const hear = (version: string) =>
+    host.hear({
+      ...{ v: 1, host: 'alpha', bootId: 'boot', seq: 1, address: '127.0.0.1:1', version, draining: false },
+      ...{ slots: [], outboxEvents: 0 },
+    });
+  // The first is told at once: what a host says after a quiet time is not put off.
+  hear('1');
+  expect(told()).toEqual(['1']);
+  for (let beat = 2; beat <= 29; beat++) {
+    clock.advance(100);
+    hear(String(beat));
+  }
+  expect(told()).toEqual(['1']);
+  clock.advance(200);
+  expect(told()).toEqual(['1', '29']);
+  // A change that is taken back meanwhile is none.
+  hear('30');
+  hear('29');
+  clock.advance(3000);
+  expect(told()).toEqual(['1', '29']);
+  hear('31');
+  expect(told()).toEqual(['1', '29', '31']);
+  hear('32');
+  host.stop();
+  clock.advance(3000);
+  expect(told()).toEqual(['1', '29', '31']);
 });

@@ -41,6 +41,12 @@ const receiptsAtOnce = 1000;
  */
 const gatherMs = 200;
 
+/**
+ * Descriptions of a host go into the journal once in so long at most, the newest; the first after a quiet time at once. So no host
+ * fills the journal by its heartbeats. Draining and slots may be known so much later: the agent refuses what it cannot take.
+ */
+const describeEveryMs = 3000;
+
 /** Fractions of the lease's term. With 10 s: looks each second, renews each 3.3 s, suspects after 3 s, gives up after 11 s. */
 const [lookPart, renewPart, silencePart, answerPart, lossPart] = [0.1, 1 / 3, 0.3, 0.2, 1.1];
 /** A host that missed a heartbeat is asked who is there before it gets a start or a renewal: that might be the last one. */
@@ -85,6 +91,8 @@ class LiveHostActor implements HostActor {
   private address: string;
   private agent: AgentClient;
   private described = '';
+  private describedMs: number = Number.NEGATIVE_INFINITY;
+  private describing: { cancel(): void } | undefined;
   private lastHeartbeat: Heartbeat | undefined;
   private heartbeatMs: number;
   private answeredMs: number;
@@ -140,12 +148,26 @@ class LiveHostActor implements HostActor {
       return;
     }
     if (this.rebooted) this.attend();
+    this.describe(heartbeat);
+  }
+
+  private describe(heartbeat: Heartbeat): void {
+    const { name, clock } = this.options;
     const description = descriptionOfHeartbeat(heartbeat);
     // The schema gives every heartbeat the same order of fields; whether a host has changed, the core asks again.
     const text = JSON.stringify(description);
-    if (text === this.described) return;
+    if (text === this.described || this.describing !== undefined) return;
+    const waitMs = this.describedMs + describeEveryMs - clock.monotonicMs();
+    if (waitMs > 0) {
+      this.describing = clock.after(waitMs, () => {
+        this.describing = undefined;
+        if (!this.stopped && this.isMember() && this.lastHeartbeat !== undefined) this.describe(this.lastHeartbeat);
+      });
+      return;
+    }
     this.described = text;
-    this.tell({ kind: 'hostChanged', host: this.options.name, description });
+    this.describedMs = clock.monotonicMs();
+    this.tell({ kind: 'hostChanged', host: name, description });
   }
 
   async startAttempt(order: StartOrder, signal: AbortSignal): Promise<void> {
@@ -207,6 +229,7 @@ class LiveHostActor implements HostActor {
     this.stopped = true;
     this.timer?.cancel();
     this.gathering?.cancel();
+    this.describing?.cancel();
     this.agent.close();
   }
 
