@@ -93,6 +93,17 @@ test('every example is taken by its daemon, and none names a key or a state dire
   }
 });
 
+test("the example's dashboard asks for a token, and says how to make it as the page does", () => {
+  const example = read(join(examples, 'coordinator.yaml'));
+  const { dashboard } = parse(example) as { readonly dashboard: { readonly tokenFile?: string } };
+  expect(dashboard.tokenFile).toBe('/etc/doubleblind/dashboard.token');
+  const [block, ...others] = shellBlocks('docs/operations.md').filter(({ text }) => text.includes('dashboard.token'));
+  expect(others).toEqual([]);
+  const commands = (block?.text ?? '').split('\n').filter((line) => line !== '' && !line.trim().startsWith('#'));
+  expect(commands.length).toBe(2);
+  for (const command of commands) expect(example).toContain(`#   ${command.trim()}`);
+});
+
 test('only root reads what lies in the directories of keys, and tmpfiles makes every directory that a unit reads', () => {
   const known = new Map(tmpfiles.map((line) => [line.path, line]));
   expect(known.get('/etc/doubleblind/pki/*.key')).toMatchObject({

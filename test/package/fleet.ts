@@ -108,6 +108,7 @@ async function configure({ head, evaluator, host }: Machines): Promise<void> {
   const write = (one: Booted, role: keyof typeof changes): Promise<string> =>
     one.sh(`set -e; cp ${examples}/${role}.yaml /etc/doubleblind/\n${changes[role]} /etc/doubleblind/${role}.yaml`);
   await write(head, 'coordinator');
+  await head.sh(`set -e\n${printed('dashboard.token')}`);
   await write(head, 'llm-gateway');
   await write(evaluator, 'evaluator');
   await write(host, 'gpu-agent');
