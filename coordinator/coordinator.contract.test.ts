@@ -175,11 +175,14 @@ test('cancel stops what runs and seals with what there is', async () => {
     return started <= 2 ? { afterMs: 5 } : 'never';
   };
   const runId = await createRun(made);
-  await vi.waitFor(async () => {
-    const { run } = await made.client().getRun({ runId }, deadline);
-    expect(run?.candidatesScored).toBe(2);
-    expect(run?.attemptsRunning).toBe(4);
-  });
+  await vi.waitFor(
+    async () => {
+      const { run } = await made.client().getRun({ runId }, deadline);
+      expect(run?.candidatesScored).toBe(2);
+      expect(run?.attemptsRunning).toBe(4);
+    },
+    { timeout: 10_000 },
+  );
   await made.client().cancelRun({ runId }, deadline);
   const run = await sealed(made, runId);
   expect(run).toMatchObject({ endReason: 'cancelled', candidatesScored: 2, attemptsFailed: 4 });
