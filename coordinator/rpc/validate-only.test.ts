@@ -189,3 +189,22 @@ test('the evaluator is asked for the task, and a request that was carried out is
   const known = { requestId: running, task: 'digits', options: null, validateOnly: true };
   expect(await ask(handlers, 'CreateRun', known)).toMatchObject({ run: { runId: running } });
 });
+
+test('a run and a fork with limits that no host allows are refused, asked in earnest or not', async () => {
+  const { handlers, actor } = open();
+  actor.start();
+  for (const { name, description } of [...actor.state.hosts.values()]) {
+    const told = { ...description, largestSandbox: { cpus: 2, memoryBytes: 2 ** 40 } };
+    await actor.post({ kind: 'hostChanged', host: name, description: told });
+  }
+  const asking = (cpus: number) => ({ ...whole({}), limits: { ...limits, cpus } });
+  for (const validateOnly of [true, false]) {
+    const about = { requestId: 'new', validateOnly, options: asking(100) };
+    const fault = { code: 'invalidArgument', violations: [{ field: 'options.limits.cpus' }] };
+    await expect(ask(handlers, 'CreateRun', { ...about, task: 'digits' })).rejects.toMatchObject(fault);
+    await expect(ask(handlers, 'ForkRun', { ...about, runId: running, top: 1 })).rejects.toMatchObject(fault);
+  }
+  const fits = { requestId: 'new', task: 'digits', options: asking(2), validateOnly: true };
+  expect(await ask(handlers, 'CreateRun', fits)).toMatchObject({ run: { options: { limits: { cpus: 2 } } } });
+  actor.stop();
+});
