@@ -1,13 +1,12 @@
 // `node bench/main-calibrate.ts`: what the recorded runs of the ablation say of an attempt, as bench/ablation-calibration.json
-// for the simulated one. Reads the outcomes of the full arm in bench/results/ablation-runs.jsonl.
+// for the simulated one. Reads the outcomes of the full arm.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { outcomeKey, readOutcomes } from './ablation/outcomes.ts';
+import { knownOutcomes, outcomeKey } from './ablation/outcomes.ts';
 import { calibrate } from './landscape/calibration.ts';
-import { resultPath } from './results.ts';
 
-const outcomes = readOutcomes(resultPath('ablation-runs.jsonl'), outcomeKey()).filter(({ arm }) => arm === 'full');
+const outcomes = knownOutcomes(outcomeKey()).filter(({ arm }) => arm === 'full');
 const runs = outcomes.map(({ task, lowerIsBetter, candidates, failed }) => ({
   ...{ task, lowerIsBetter },
   attempts: [

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { resultPath } from '../results.ts';
 import { type ArmName, armNames, type PeerName, peerNames, runWords, width } from './arms.ts';
 import { type TaskName, taskNames } from './tasks.ts';
 
@@ -64,8 +65,17 @@ export function outcomeKey(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** The outcomes of a key that a file holds. */
-export function readOutcomes(path: string, key: string): Outcome[] {
+/** Outcomes that the documents quote are kept with the sources; new ones come beside them. */
+const recordedPath = join(import.meta.dirname, 'recorded-runs.jsonl');
+const newPath = resultPath('ablation-runs.jsonl');
+
+/** All that is known of a key, each run once. */
+export function knownOutcomes(key: string): Outcome[] {
+  const all = [...readOutcomes(recordedPath, key), ...readOutcomes(newPath, key)];
+  return [...new Map(all.map((one) => [`${one.task} ${one.seed} ${one.arm}`, one])).values()];
+}
+
+function readOutcomes(path: string, key: string): Outcome[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n');
   const all = lines.filter((line) => line !== '').map((line): unknown => JSON.parse(line));
@@ -75,9 +85,9 @@ export function readOutcomes(path: string, key: string): Outcome[] {
   });
 }
 
-export function keepOutcome(path: string, outcome: Outcome): void {
-  mkdirSync(dirname(path), { recursive: true });
-  appendFileSync(path, `${JSON.stringify(outcome)}\n`);
+export function keepOutcome(outcome: Outcome): void {
+  mkdirSync(dirname(newPath), { recursive: true });
+  appendFileSync(newPath, `${JSON.stringify(outcome)}\n`);
 }
 
 /** What is wanted. */

@@ -1,20 +1,14 @@
 // Makes the outcomes that a plan wants and that are not there yet.
 
-import { join } from 'node:path';
-import { resultPath } from '../results.ts';
 import { type Arm, arms, type PeerName, peerNames } from './arms.ts';
 import { type ArmCluster, startArmCluster } from './drive.ts';
-import { keepOutcome, missingRuns, type Outcome, outcomeKey, type Plan, readOutcomes } from './outcomes.ts';
+import { keepOutcome, knownOutcomes, missingRuns, type Outcome, outcomeKey, type Plan } from './outcomes.ts';
 import { runPeer } from './peer.ts';
-
-/** Outcomes that the documents quote, kept with the sources: what made them is the same as long as their key is. */
-const recordedPath = join(import.meta.dirname, 'recorded-runs.jsonl');
 
 /** All outcomes of the plan. What a run came to is kept even where the next one fails. */
 export async function outcomesOf(plan: Plan): Promise<Outcome[]> {
   const key = outcomeKey();
-  const path = resultPath('ablation-runs.jsonl');
-  const done = [...readOutcomes(recordedPath, key), ...readOutcomes(path, key)];
+  const done = knownOutcomes(key);
   const clusters = new Map<Arm['scoring'], ArmCluster>();
   const clusterOf = async (scoring: Arm['scoring']): Promise<ArmCluster> => {
     const cluster = clusters.get(scoring) ?? (await startArmCluster(scoring));
@@ -30,7 +24,7 @@ export async function outcomesOf(plan: Plan): Promise<Outcome[]> {
           ? await runPeer(asPeer(name), fullOf(done, task, seed))
           : await (await clusterOf(arm.scoring)).run(arm, task, seed);
       const outcome: Outcome = { key, task, seed, arm: name, ...found };
-      keepOutcome(path, outcome);
+      keepOutcome(outcome);
       done.push(outcome);
       const progress = `${index + 1} of ${missing.length}: ${task} seed ${seed} ${name}`;
       process.stderr.write(`… ${progress}: ${outcome.test} on test in ${Math.round(outcome.seconds)} s\n`);

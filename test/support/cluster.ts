@@ -2,10 +2,12 @@
 // in a state directory and on ports of its own.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { env as environment } from 'node:process';
 import { waitFor } from './wait-for.ts';
 
@@ -125,9 +127,20 @@ export async function startTestCluster({
     pidOf: (folder) => findProcess(`${folder}/main.ts`, stateDirectory),
     stop: async () => {
       await end(process);
+      await removeSandboxes(stateDirectory);
       rmSync(stateDirectory, { recursive: true, force: true });
     },
   };
+}
+
+/** An agent leaves what runs to its next start, and here there is none. The label is as gpu-agent/socket-proxy/main.ts makes it. */
+async function removeSandboxes(stateDirectory: string): Promise<void> {
+  const agentDirectory = join(stateDirectory, 'gpu-agent');
+  const installation = createHash('sha256').update(agentDirectory).digest('hex').slice(0, 16);
+  const filter = `label=doubleblind.installation=${installation}`;
+  const { stdout } = await promisify(execFile)('docker', ['ps', '--all', '--quiet', '--filter', filter]);
+  const left = stdout.split('\n').filter((id) => id !== '');
+  if (left.length > 0) await promisify(execFile)('docker', ['rm', '--force', ...left]);
 }
 
 async function end(child: ChildProcess): Promise<void> {
