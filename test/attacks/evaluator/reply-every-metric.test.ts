@@ -297,7 +297,11 @@ function mostTold(
 /** Of the quick level: those of other answers than the metrics of reply-information.test.ts. */
 const quick =
   /^(angular-error|f1-sets-micro|haversine|kl-divergence|levenshtein|lwlrap|map-at-5|mean-iou|ndcg-at-5|word-jaccard)$/;
-const attacked = listedMetrics.filter(({ name }) => repetitions(1, 0) === 1 || quick.test(name));
+/** A median tells less than one label even where it is shown whole, so these bets have no positive control for it. */
+const withoutControl = 'medae';
+const attacked = listedMetrics.filter(
+  ({ name }) => name !== withoutControl && (repetitions(1, 0) === 1 || quick.test(name)),
+);
 
 test.for(attacked)(
   '$name: no reply tells more than one label, whatever the bets',
