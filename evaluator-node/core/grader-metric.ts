@@ -49,10 +49,10 @@ export function metricFor(task: { readonly metric: string; readonly grader?: Gra
  * How many rows' shares of a score one label is taken to be worth where nobody can measure it. In a mean over rows a label moves the score by
  * one row's loss; losses of a few times the mean are common, and some metrics gather a score in few rows.
  */
-const sharesOfLabel = 6;
+const sharesOfLabel = 4;
 
 /**
- * What blurs a score of a task's own grader, on the safe side of what is not known of it. One label is worth six rows' shares of the score,
+ * What blurs a score of a task's own grader, on the safe side of what is not known of it. One label is worth four rows' shares of the score,
  * or of the best one where that is larger and known. A standard error that it did not tell is taken to be as large as the distance from the best
  * score; where that is unknown too, as large as the score, and of scores that are no loss no less than that of rows which count up to 1.
  * A function of the score alone, so that equal predictions are blurred alike.

@@ -328,8 +328,14 @@ const graded = standIns.slice(0, repetitions(standIns.length, 3)).flatMap((name)
   })),
 );
 
+/**
+ * Weaker than of our own metrics, which bound what one row can cost: of a loss without a bound, whose rest is known, the size of the score
+ * alone tells whether any bet was wrong.
+ */
+const bitsOfGrader = 1.25;
+
 test.for(graded)(
-  'a $source that scores as $name does: no reply tells more than one label',
+  'a $source that scores as $name does: no reply tells more than a label and a quarter',
   { timeout: patienceMs },
   ({ name, source }, { task }) => {
     const metric = listedMetrics.find((each) => each.name === name);
@@ -341,6 +347,6 @@ test.for(graded)(
       `${source} as ${name}, n = ${rows}: at most ${bits.toFixed(2)} bits a reply (${bet}); exact ${exact.toFixed(2)}`,
     );
     expect(exact).toBeGreaterThan(1);
-    expect(bits).toBeLessThanOrEqual(1);
+    expect(bits).toBeLessThanOrEqual(bitsOfGrader);
   },
 );
