@@ -7,8 +7,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { env as environment } from 'node:process';
+import { promisify } from 'node:util';
 import { waitFor } from './wait-for.ts';
 
 const launcher = 'deploy/bin/doubleblind';

@@ -235,10 +235,10 @@ test.skipIf(skipped)(
       method: 'doubleblind.coordinator.v1.ArtifactService/GetArtifact',
       requests: [{ digest: digest(content) }],
     };
-    // A host may store what it has a lease for, and there is none here.
+    // A host may store what its attempts come to, and it holds none here.
     const artifact = await converse('COORDINATOR', [put, get], { role: 'gpu-agent' });
     expect(artifact.results.map(({ code }) => code)).toEqual(['PERMISSION_DENIED', 'NOT_FOUND']);
-    expect(artifact.results[0]?.message).toContain('lease');
+    expect(artifact.results[0]?.message).toContain('holds no attempt');
 
     const submission = 'id,label\n1,2\n';
     const evaluate = {
