@@ -23,6 +23,7 @@ import { addedGuidance } from '../core/guidance.ts';
 import { type HeldLease, leasesOf } from '../core/outstanding.ts';
 import type { State } from '../core/state.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
+import { Receipts } from './receipts.ts';
 
 /** The agent as the coordinator calls it. */
 export type AgentClient = RpcClient<'doubleblind.agent.v1.AgentService'>;
@@ -32,15 +33,6 @@ export type ConnectAgent = (host: HostName, address: string) => AgentClient;
 
 /** Cancelling and confirming only record. */
 const recordMs = 10_000;
-/** Receipts that wait for a host that does not answer; it sends its events again, and then they are confirmed again. */
-const mostReceipts = 10_000;
-const receiptsAtOnce = 1000;
-/**
- * Receipts are waited with for so long, because one call carries many: on a slot the end of an attempt is followed by the start of the next.
- * Nothing on the host waits for them but its shutdown, and what is not confirmed is repeated after 30 s only.
- */
-const gatherMs = 200;
-
 /**
  * Descriptions of a host go into the journal once in so long at most, the newest; the first after a quiet time at once. So no host
  * fills the journal by its heartbeats. Draining and slots may be known so much later: the agent refuses what it cannot take.
@@ -111,18 +103,22 @@ class LiveHostActor implements HostActor {
   private busy: boolean = false;
   /** True where the next renewal is not to wait for its time. */
   private hurried: boolean = false;
-  private confirming: boolean = false;
   private stopped: boolean = false;
   private timer: { cancel(): void } | undefined;
-  private gathering: { cancel(): void } | undefined;
   private readonly acknowledged = new Set<string>();
-  private readonly receipts: number[] = [];
+  private readonly receipts: Receipts;
 
   constructor(options: HostActorOptions) {
     this.options = options;
     this.log = options.log.child({ host: options.name });
     this.address = options.address;
     this.agent = this.connect();
+    this.receipts = new Receipts({
+      // Of the agent at the time: a host may move.
+      deliver: (sequences) => this.agent.confirmEvents({ sequences: [...sequences] }, { deadlineMs: recordMs }),
+      clock: options.clock,
+      log: this.log,
+    });
     const now = options.clock.monotonicMs();
     this.heartbeatMs = now;
     this.answeredMs = now;
@@ -203,12 +199,7 @@ class LiveHostActor implements HostActor {
   }
 
   confirm(sequence: number): void {
-    if (this.receipts.length < mostReceipts) this.receipts.push(sequence);
-    if (this.stopped) return;
-    this.gathering ??= this.options.clock.after(gatherMs, () => {
-      this.gathering = undefined;
-      void this.sendReceipts();
-    });
+    this.receipts.add(sequence);
   }
 
   hasten(): void {
@@ -228,7 +219,7 @@ class LiveHostActor implements HostActor {
   stop(): void {
     this.stopped = true;
     this.timer?.cancel();
-    this.gathering?.cancel();
+    this.receipts.stop();
     this.describing?.cancel();
     this.agent.close();
   }
@@ -259,7 +250,7 @@ class LiveHostActor implements HostActor {
     const untilMs = this.failing && this.isMember() ? Math.max(1, this.untilLostMs()) : lookMs;
     this.timer = clock.after(Math.min(lookMs, untilMs), () => this.look());
     if (this.isMember()) this.attend();
-    void this.sendReceipts();
+    void this.receipts.send();
   }
 
   /** One round with the agent, if one is due and none is under way. */
@@ -373,23 +364,6 @@ class LiveHostActor implements HostActor {
     this.log.warn({ reason: this.why }, 'a host is lost');
     this.givenUp = true;
     this.tell({ kind: 'hostLost', host: this.options.name, reason: this.why });
-  }
-
-  private async sendReceipts(): Promise<void> {
-    if (this.confirming || this.receipts.length === 0 || this.stopped) return;
-    this.confirming = true;
-    try {
-      while (this.receipts.length > 0) {
-        const sequences = this.receipts.slice(0, receiptsAtOnce);
-        await this.agent.confirmEvents({ sequences }, { deadlineMs: recordMs });
-        this.receipts.splice(0, sequences.length);
-      }
-    } catch (error) {
-      // The next look tries again.
-      this.log.debug({ error }, 'receipts could not be delivered');
-    } finally {
-      this.confirming = false;
-    }
   }
 
   private tell(event: Event): void {
