@@ -31,18 +31,23 @@ function mainMember(recipe: Recipe): Member {
 function onFeaturesOf(member: Member, other: Features): Member | undefined {
   const needsScale = ['linear', 'svm', 'mlp', 'knn'].includes(member.family);
   const otherScaled = other.numbers !== 'raw' && other.numbers !== 'filled';
+  const categories =
+    (other.categories === 'native' && member.family !== 'histBoost') ||
+    (other.categories === 'crossed' && member.family !== 'linear') ||
+    (other.categories === 'ordinal' && needsScale)
+      ? member.features.categories
+      : other.categories;
   const takes: Features = {
     ...other,
+    // Principal components are of dense columns, and crossed categories are not.
+    components: categories === 'crossed' ? 0 : other.components,
     numbers:
       needsScale && !otherScaled
         ? member.features.numbers
         : other.numbers === 'raw' && member.family !== 'histBoost'
           ? 'filled'
           : other.numbers,
-    categories:
-      (other.categories === 'native' && member.family !== 'histBoost') || (other.categories === 'ordinal' && needsScale)
-        ? member.features.categories
-        : other.categories,
+    categories,
   };
   return JSON.stringify(takes) === JSON.stringify(member.features) ? undefined : { ...member, features: takes };
 }

@@ -76,3 +76,17 @@ test('a parent is explored at some time, and then there is nothing more to divid
   expect(all.length).toBeGreaterThan(5);
   expect(all.length).toBeLessThan(60);
 });
+
+test('a mutation of a model offers a linear one over pairs of categories, once, and only where there are some pairs but not too many', () => {
+  const crosses = (categories: number, family: Family): number => {
+    const columns = Array.from({ length: categories }, (_, index) => ({ name: `category ${index}`, distinct: 5 }));
+    const wide: Situation = { ...situation, facts: { ...facts, categories: columns } };
+    const parent = recipeOf(firstMember(family, wide), wide);
+    const first = planSibling(parent, wide, { number: 1, rng: (purpose) => seedRng(`c-1:${purpose}`) });
+    return first?.fresh.filter(({ member }) => member.features.categories === 'crossed').length ?? 0;
+  };
+  expect(crosses(4, 'histBoost')).toBe(1);
+  expect(crosses(4, 'linear')).toBe(1);
+  expect(crosses(1, 'histBoost')).toBe(0);
+  expect(crosses(30, 'histBoost')).toBe(0);
+});

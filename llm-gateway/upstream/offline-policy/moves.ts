@@ -150,8 +150,29 @@ function stepped(values: readonly (string | number)[], now: unknown, rng: Rng): 
   return values[next >= 0 && next < values.length ? next : Math.max(0, Math.min(values.length - 1, at - stride))];
 }
 
+/** Columns whose pairs a linear model may be given a weight for: fewer have no pairs, more have too many. */
+const crossable = { fewest: 2, most: 14 } as const;
+
+/** A linear model over every pair of categories (and of numbers in steps); undefined where there are too few or too many. */
+function crossed(member: Member, { categories, pairs }: Recipe['columns']): Member | undefined {
+  const columns = categories.length + pairs.length;
+  const fits = categories.length > 0 && columns >= crossable.fewest && columns <= crossable.most;
+  if (member.family !== 'linear' || member.features.categories === 'crossed' || !fits) return undefined;
+  // Many more weights than one-hot columns have, and fewer rows for each: they want to be held closer to nothing.
+  const { C, alpha, ...others } = member.parameters;
+  const held = C === undefined ? { alpha: 10 } : { C: 0.03 };
+  const features = { ...member.features, categories: 'crossed', components: 0 } as const;
+  return { ...member, features, parameters: { ...others, ...held } };
+}
+
 /** Up to three ways to show the member other features. */
 function refeatured(member: Member, parent: Recipe, situation: Situation, rng: Rng): NamedMember[] {
+  const pairwise = crossed(member, parent.columns);
+  const first = pairwise === undefined ? [] : [{ name: 'crossed categories', member: pairwise }];
+  return [...first, ...otherwiseSeen(member, parent, situation, rng)].slice(0, 3);
+}
+
+function otherwiseSeen(member: Member, parent: Recipe, situation: Situation, rng: Rng): NamedMember[] {
   const options: [string, Partial<Features>][] = [];
   const { features, family } = member;
   const scaled = family === 'linear' || family === 'svm' || family === 'mlp' || family === 'knn';
@@ -177,7 +198,7 @@ function refeatured(member: Member, parent: Recipe, situation: Situation, rng: R
   const positive = situation.shape === 'number' && (situation.facts.target.minimum ?? -1) >= 0;
   if (positive)
     options.push(features.logTarget ? ['plain target', { logTarget: false }] : ['log target', { logTarget: true }]);
-  if (scaled && situation.facts.numbers >= 20) {
+  if (scaled && features.categories !== 'crossed' && situation.facts.numbers >= 20) {
     const kept = Math.min(30, Math.round(situation.facts.numbers / 2));
     options.push(
       features.components > 0 ? ['all columns', { components: 0 }] : [`${kept} components`, { components: kept }],
@@ -186,9 +207,10 @@ function refeatured(member: Member, parent: Recipe, situation: Situation, rng: R
   if (parent.pictureSide > 0 && !isRegression(situation.shape)) {
     options.push(features.shifts ? ['no shifts', { shifts: false }] : ['shifted pictures', { shifts: true }]);
   }
-  return shuffle(rng, options)
-    .slice(0, 3)
-    .map(([name, change]) => ({ name, member: { ...member, features: { ...features, ...change } } }));
+  return shuffle(rng, options).map(([name, change]) => ({
+    name,
+    member: { ...member, features: { ...features, ...change } },
+  }));
 }
 
 /** The same model with more training: more trees, slower learning, more bags. */
@@ -231,10 +253,17 @@ function joiners(parent: Recipe, situation: Situation, rng: Rng): NamedMember[] 
     usableFamilies(situation).filter((family) => !present.has(family)),
   );
   const pool = others.length > 0 ? others : shuffle(rng, usableFamilies(situation));
-  return pool.slice(0, 3).map((family) => {
+  // Cheap, and unlike everything that trees and plain sums of columns see.
+  const isCrossed = ({ features }: Member): boolean => features.categories === 'crossed';
+  const pairwise = parent.members.some(isCrossed)
+    ? undefined
+    : crossed(firstMember('linear', situation), parent.columns);
+  const first = pairwise === undefined ? [] : [{ name: 'linear model, crossed categories', member: pairwise }];
+  const plain = pool.slice(0, 3 - first.length).map((family) => {
     const member = firstMember(family, situation);
     const [nearby] = tuned(member, situation, rng);
     const chosen = nextFloat(rng) < 0.5 && nearby !== undefined ? nearby.member : member;
     return { name: familyName(family), member: chosen };
   });
+  return [...first, ...plain];
 }

@@ -132,6 +132,7 @@ function allMembers(situation: Situation): Member[] {
     { numbers: 'spline', categories: 'onehot' },
     { codes: true, pairs: true },
     { components: 3, numbers: 'standard' },
+    { categories: 'crossed', numbers: 'standard' },
   ];
   const members: Member[] = usableFamilies(situation).map((family) => firstMember(family, situation));
   changes.forEach((change) => {

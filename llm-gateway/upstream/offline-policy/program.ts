@@ -125,7 +125,8 @@ function constants(recipe: Recipe, members: readonly Member[], context: ProgramC
   if (columns.texts.length > 0) lines.push(`TEXTS = ${list(columns.texts)}`);
   if (columns.dropped.length > 0) lines.push(`DROPPED = ${list(columns.dropped)}`);
   if (members.some((member) => member.features.codes)) lines.push(`CODES = ${list(columns.codes)}`);
-  if (members.some((member) => member.features.pairs)) lines.push(`PAIRS = ${list(columns.pairs)}`);
+  if (members.some(({ features }) => features.pairs || features.categories === 'crossed'))
+    lines.push(`PAIRS = ${list(columns.pairs)}`);
   if (members.some((member) => member.features.shifts)) lines.push(`SIDE = ${recipe.pictureSide}`);
   return lines;
 }

@@ -160,7 +160,8 @@ function columnSteps(features: Features, native: boolean, imports: Imports): str
   const categories = categoryStep(features, native, imports);
   if (native && categories !== undefined) steps.push(`("categories", ${categories}, CATEGORIES)`);
   steps.push(`("numbers", ${numberStep(features, imports)}, NUMBERS)`);
-  if (!native && categories !== undefined) steps.push(`("categories", ${categories}, CATEGORIES)`);
+  const seen = features.categories === 'crossed' ? 'CATEGORIES + PAIRS' : 'CATEGORIES';
+  if (!native && categories !== undefined) steps.push(`("categories", ${categories}, ${seen})`);
   if (features.codes) {
     imports.add('sklearn.preprocessing', 'OneHotEncoder');
     steps.push('("codes", OneHotEncoder(handle_unknown="ignore", sparse_output=False), CODES)');
@@ -201,6 +202,9 @@ function categoryStep(features: Features, native: boolean, imports: Imports): st
     case 'onehot':
       imports.add('sklearn.preprocessing', 'OneHotEncoder');
       return 'OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False)';
+    case 'crossed':
+      imports.add('sklearn.preprocessing', 'OneHotEncoder');
+      return 'make_pipeline(Crosses(), OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5))';
     case 'frequency':
       return scaledUnlessRaw('Frequencies()', features, imports);
     case 'target':
@@ -232,6 +236,10 @@ export function supportCode(members: readonly Member[], shape: Shape, imports: I
     imports.add('sklearn.base', 'BaseEstimator', 'TransformerMixin');
     imports.add('sklearn.model_selection', 'KFold');
     parts.push(targetMeans);
+  }
+  if (uses((features) => features.categories === 'crossed')) {
+    imports.add('sklearn.base', 'BaseEstimator', 'TransformerMixin');
+    parts.push(crosses);
   }
   if (uses((features) => features.pairs)) parts.push(pairs);
   if (uses((features) => features.shifts) && !isRegression(shape)) {
@@ -280,6 +288,24 @@ const targetMeans = `class TargetMeans(TransformerMixin, BaseEstimator):
             if block.shape[1] == result.shape[1]:
                 result[unseen] = block
         return result`;
+
+const crosses = `class Crosses(TransformerMixin, BaseEstimator):
+    """Categories, numbers in eight steps, and every pair of them as a category of its own."""
+
+    def fit(self, x, y=None):
+        numbers = x.select_dtypes("number")
+        self.edges_ = {name: np.unique(numbers[name].quantile(np.arange(1, 8) / 8).dropna()) for name in numbers}
+        return self
+
+    def transform(self, x):
+        plain = {name: x[name].astype(str) for name in x if name not in self.edges_}
+        for name, edges in self.edges_.items():
+            step = pd.Series(np.digitize(x[name], edges), index=x.index).astype(str)
+            plain[name] = step.where(x[name].notna(), "missing")
+        names = list(plain)
+        both = [(left, right) for at, left in enumerate(names) for right in names[at + 1 :]]
+        crossed = {f"{left} and {right}": plain[left] + " and " + plain[right] for left, right in both}
+        return pd.DataFrame({**plain, **crossed})`;
 
 const pairs = `def pairs(frame):
     """Products and ratios of the columns that go with the target most."""

@@ -14,8 +14,11 @@ export const families = ['baseline', 'linear', 'knn', 'randomForest', 'extraTree
 export type Family = (typeof families)[number];
 
 const featuresSchema = z.strictObject({
-  /** How text categories become numbers; `native` hands them to gradient boosting as categories. */
-  categories: z.enum(['onehot', 'ordinal', 'native', 'frequency', 'target', 'none']),
+  /**
+   * How text categories become numbers; `native` hands them to gradient boosting as categories, `crossed` gives a linear
+   * model a weight for every pair of values that is met often enough.
+   */
+  categories: z.enum(['onehot', 'crossed', 'ordinal', 'native', 'frequency', 'target', 'none']),
   /** What happens to the numbers; `raw` keeps missing values for models that can take them. */
   numbers: z.enum(['raw', 'filled', 'standard', 'quantile', 'spline']),
   /** Also one-hot encode numbers that have few distinct values. */

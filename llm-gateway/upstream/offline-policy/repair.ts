@@ -78,11 +78,20 @@ function lighter(recipe: Recipe, situation: Situation): Recipe {
   const main = heaviest(recipe);
   const slow = main.family === 'svm' || main.family === 'knn' || main.family === 'mlp';
   const member = slow ? firstMember('histBoost', situation) : main;
-  const categories =
-    member.features.categories === 'onehot' && member.family !== 'linear' ? 'ordinal' : member.features.categories;
-  const features = { ...member.features, categories, pairs: false, shifts: false, codes: false };
+  const features = {
+    ...member.features,
+    categories: lighterCategories(member),
+    pairs: false,
+    shifts: false,
+    codes: false,
+  };
   const light = only(recipe, { ...member, features, bags: 1 });
   return slow ? light : (scaledRecipe(light, 0.5) ?? light);
+}
+
+function lighterCategories({ family, features: { categories } }: Member): Member['features']['categories'] {
+  if (categories === 'crossed') return 'onehot';
+  return categories === 'onehot' && family !== 'linear' ? 'ordinal' : categories;
 }
 
 function safer(recipe: Recipe): Recipe {
