@@ -44,3 +44,13 @@ test('bytes are copied, and what is larger than the bound is not kept', () => {
   recent.keep(name(2), Buffer.from('abcde'));
   expect(recent.get(name(2))).toBeUndefined();
 });
+
+test('what is held takes no more memory than its own bytes: no slab of a pool, no larger message', () => {
+  const recent = newRecentBytes(1000);
+  recent.keep(name(1), Buffer.from('the bytes of a small program'));
+  recent.keep(name(2), Buffer.alloc(500).subarray(0, 20));
+  for (const index of [1, 2]) {
+    const held = recent.get(name(index));
+    expect(held?.buffer.byteLength).toBe(held?.length);
+  }
+});

@@ -31,7 +31,10 @@ export function newRecentBytes(mostBytes: number): RecentBytes {
       forget(digest);
       if (bytes.length > mostBytes) return;
       // A copy: the bytes of a message are a window on a larger buffer that would be kept with them, and may be written to.
-      kept.set(digest, Buffer.from(bytes));
+      // With memory of its own: a slice of Node's pool would keep the whole slab, most of which is others' and gone.
+      const own = Buffer.allocUnsafeSlow(bytes.length);
+      own.set(bytes);
+      kept.set(digest, own);
       held += bytes.length;
       for (const oldest of kept.keys()) {
         if (held <= mostBytes) return;
