@@ -95,7 +95,11 @@ export class MemoryBus {
 /** The part of the bus that an agent uses. */
 export type AgentBus = Pick<Bus, 'publishHeartbeat' | 'publishResult'>;
 
-type Order = { readonly attempt: { runId: string; attemptId: string; epoch: number } | null; readonly slotId: string };
+type Order = {
+  readonly attempt: { runId: string; attemptId: string; epoch: number } | null;
+  readonly slotId: string;
+  readonly answerIsStart: boolean;
+};
 
 /** What an execution is to come to. */
 export type Fate = { readonly afterMs: number; readonly failureReason?: FailureReason } | 'never';
@@ -210,7 +214,7 @@ export class FakeAgent {
     const seen = this.ended.some((event) => event.attemptId === attempt.attemptId && event.epoch === attempt.epoch);
     if (seen || this.running.get(attempt.attemptId)?.epoch === attempt.epoch) return true;
     this.running.set(attempt.attemptId, { order, epoch: attempt.epoch });
-    this.emit(order, 'attemptStarted', { slotId: order.slotId });
+    if (!order.answerIsStart) this.emit(order, 'attemptStarted', { slotId: order.slotId });
     const fate = this.fate(attempt.attemptId);
     if (fate === 'never') return false;
     this.timers.add(setTimeout(() => void this.finish(order, fate.failureReason), fate.afterMs));

@@ -138,7 +138,7 @@ export class Agent {
     // The older actor must write nothing more before the book forgets its epoch.
     older?.abandon().catch((error: unknown) => log.warn({ error, attemptId }, 'an older epoch left something behind'));
     const started = { v: 1, host, bootId, runId, attemptId, epoch, kind: 'attemptStarted', body: { slotId } } as const;
-    book.open(order, first, started, clock.now());
+    book.open(order, first, order.answerIsStart === true ? undefined : started, clock.now());
     log.info({ runId, attemptId, epoch, slotId, operator: order.operator }, 'attempt started');
     this.#run(order, resume([first]));
     this.#armFence();

@@ -57,6 +57,8 @@ export interface AttemptOrder {
   // Absent in orders of versions that did not have them.
   readonly draftNumber?: number;
   readonly siblingNumber?: number;
+  /** True where the coordinator takes the answer to the order for the start of the attempt. */
+  readonly answerIsStart?: boolean;
   readonly runSeed?: number;
   /** Ideas to sketch before one is worked on; 0 and 1 mean none. */
   readonly rankBeforeRun?: number;

@@ -8,6 +8,7 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import { RpcFault } from '../shared/rpc/fault.ts';
+import { smallBytes } from '../shared/store/artifacts.ts';
 import { sha256 } from '../shared/store/digest.ts';
 import { readTree, type TreeFile } from '../shared/store/tree.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
@@ -331,20 +332,23 @@ async function storeArtifacts(known: StoredArtifacts, work: Work, signal: AbortS
   const { room, artifacts, time } = work;
   const staging = await room.staging();
   const stored: Record<string, string> = {};
-  for (const kind of ['solution', 'submission', 'log'] as const) {
-    const digest = known[kind];
-    if (digest === undefined) continue;
+  const put = async (kind: string, bytes: Uint8Array): Promise<void> => {
     try {
-      stored[kind] = await artifacts.put(await staging.get(knownDigest(digest)), signal);
+      stored[kind] = await artifacts.put(bytes, signal);
     } catch (error) {
       leaveOut(kind, error, work, signal);
     }
+  };
+  // What is small is stored in the same moment, because it shares a call then; what is large comes one after the other.
+  const small: (readonly [string, Uint8Array])[] = [['transcript', work.transcript()]];
+  for (const kind of ['solution', 'submission', 'log'] as const) {
+    const digest = known[kind];
+    if (digest === undefined) continue;
+    const bytes = await staging.get(knownDigest(digest));
+    if (bytes.length <= smallBytes) small.push([kind, bytes]);
+    else await put(kind, bytes);
   }
-  try {
-    stored['transcript'] = await artifacts.put(work.transcript(), signal);
-  } catch (error) {
-    leaveOut('transcript', error, work, signal);
-  }
+  await Promise.all(small.map(([kind, bytes]) => put(kind, bytes)));
   return { kind: 'artifactsStored', artifacts: stored, elapsedSeconds: time.elapsedSeconds() };
 }
 

@@ -50,6 +50,10 @@ async function startPeers(): Promise<{ coordinator: string; gateway: string }> {
       files.add(Buffer.concat(chunks));
       return {};
     },
+    async putSmallArtifacts({ artifacts }) {
+      for (const { content } of artifacts) files.add(content);
+      return await Promise.resolve({});
+    },
   });
   const llm = implement('doubleblind.gateway.v1.LlmService', {
     complete: async (request) => await Promise.resolve(think(request)),

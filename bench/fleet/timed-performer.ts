@@ -49,8 +49,9 @@ export function timedPerformer(ports: TimedPorts, options: PerformerOptions): Pe
       }
       case 'storeArtifacts': {
         const kinds = ['solution', 'log', 'submission', 'transcript'] as const;
+        const program = await solution();
         const stored = kinds.map(async (kind) => {
-          const bytes = kind === 'solution' ? await solution() : bytesOf(kind);
+          const bytes = kind === 'solution' ? program : bytesOf(kind);
           return [kind, await ports.artifacts.put(bytes, signal)] as const;
         });
         return { kind: 'artifactsStored', artifacts: Object.fromEntries(await Promise.all(stored)) };

@@ -138,6 +138,7 @@ async function makeArtifacts() {
   const store = new Map([parent, child, log, transcript].map((bytes) => [sha256(bytes) as string, bytes]));
   const handlers: Handlers<'doubleblind.coordinator.v1.ArtifactService'> = {
     putArtifact: () => Promise.reject(new RpcFault('unimplemented', 'not here')),
+    putSmallArtifacts: () => Promise.reject(new RpcFault('unimplemented', 'not here')),
     getArtifact: async function* ({ digest }) {
       const bytes = store.get(digest);
       if (bytes === undefined) throw new RpcFault('notFound', `there is no artifact ${digest}`);

@@ -62,6 +62,7 @@ export function toStartRequest(order: StartOrder): Input<AgentMethods['startAtte
     model: brief.model,
     guidance: brief.guidance,
     guidanceAdded: brief.guidanceAdded,
+    answerIsStart: true,
   };
 }
 

@@ -1,12 +1,14 @@
 // ArtifactService: bytes in and out of the content-addressed store, verified on the way in, and no more than a host's attempts may store.
 
-import { digest, hostName, isDigest } from '../../shared/core/ids.ts';
+import { digest, type HostName, hostName, isDigest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import { type ArtifactDirectory, ArtifactMissing, DigestMismatch, smallBytes } from '../../shared/store/artifacts.ts';
 import type { UploadQuota } from '../artifacts/upload-quota.ts';
 
 const chunkBytes = 1_048_576;
+/** Small artifacts in one message, which stays at a MiB so. */
+const mostAtOnce = 16;
 
 export interface ArtifactServiceOptions {
   readonly artifacts: ArtifactDirectory;
@@ -15,6 +17,24 @@ export interface ArtifactServiceOptions {
 }
 
 export function artifactService({ artifacts, maxArtifactBytes, quota }: ArtifactServiceOptions): RpcServiceDefinition {
+  /** Stores at the expense of a host; what was there already costs it nothing. */
+  const charged = async (
+    host: HostName,
+    sizeBytes: number,
+    field: string,
+    store: () => Promise<{ readonly alreadyStored: boolean }>,
+  ): Promise<{ alreadyStored: boolean }> => {
+    const giveBack = quota.charge(host, sizeBytes);
+    try {
+      const { alreadyStored } = await store();
+      if (alreadyStored) giveBack();
+      return { alreadyStored };
+    } catch (error) {
+      giveBack();
+      if (error instanceof DigestMismatch) throw refused(field, error.message);
+      throw error;
+    }
+  };
   return implement('doubleblind.coordinator.v1.ArtifactService', {
     async putArtifact(requests, { identity }) {
       const parts = requests[Symbol.asyncIterator]();
@@ -27,20 +47,28 @@ export function artifactService({ artifacts, maxArtifactBytes, quota }: Artifact
       if (sizeBytes > maxArtifactBytes) {
         throw refused('header.size_bytes', `an artifact may have at most ${maxArtifactBytes} bytes, not ${sizeBytes}`);
       }
-      const name = digest(header.digest);
-      const giveBack = quota.charge(hostName(identity.name), sizeBytes);
-      try {
+      return await charged(hostName(identity.name), sizeBytes, 'header.digest', async () => {
         const sent = chunks(parts, sizeBytes);
         // What is small is gathered first, because the store has a shorter way for it.
-        const source = sizeBytes <= smallBytes ? await whole(sent) : sent;
-        const { alreadyStored } = await artifacts.put(source, name);
-        if (alreadyStored) giveBack();
-        return { alreadyStored };
-      } catch (error) {
-        giveBack();
-        if (error instanceof DigestMismatch) throw refused('header.digest', error.message);
-        throw error;
+        return await artifacts.put(sizeBytes <= smallBytes ? await whole(sent) : sent, digest(header.digest));
+      });
+    },
+    async putSmallArtifacts({ artifacts: sent }, { identity }) {
+      if (sent.length > mostAtOnce) throw refused('artifacts', `at most ${mostAtOnce} at once, not ${sent.length}`);
+      for (const [index, { digest: name, content }] of sent.entries()) {
+        if (!isDigest(name)) throw refused(`artifacts[${index}].digest`, 'must be a SHA-256 digest in lower-case hex');
+        if (content.length > smallBytes) {
+          throw refused(`artifacts[${index}].content`, `may have at most ${smallBytes} bytes, not ${content.length}`);
+        }
       }
+      const host = hostName(identity.name);
+      const stored = sent.map(({ digest: name, content }, index) =>
+        charged(host, content.length, `artifacts[${index}].digest`, () => artifacts.put(content, digest(name))),
+      );
+      // Nothing is under way any more when the answer goes out.
+      const failure = (await Promise.allSettled(stored)).find(({ status }) => status === 'rejected');
+      if (failure !== undefined) throw (failure as PromiseRejectedResult).reason;
+      return {};
     },
     async *getArtifact({ digest: text }) {
       if (!isDigest(text)) throw refused('digest', 'must be a SHA-256 digest in lower-case hex');

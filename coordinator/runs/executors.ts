@@ -101,6 +101,7 @@ async function startAttempt(
   const span = { kind: 'client', parent: attemptSpan(command), attributes: { 'doubleblind.host': host } } as const;
   const traced = (): Promise<void> => inSpan('start attempt', span, start);
   const started = await persist(options, command, signal, () => limiter.run(traced), judgeStart);
+  if (started.kind === 'done') await actor.post({ kind: 'attemptStarted', runId, attemptId, epoch, host });
   if (started.kind !== 'refused') return;
   const budget = spentRunBudget(started.error);
   if (budget !== undefined) await actor.post({ kind: 'runBudgetSpent', runId, budget });

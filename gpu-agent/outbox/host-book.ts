@@ -49,8 +49,8 @@ interface BookedOrder {
 }
 
 export interface HostBook {
-  /** Records a new attempt, or a newer epoch of one, with its first entry and its event. */
-  open(order: AttemptOrder, first: TrajectoryEvent, started: Unnumbered, at: Date): void;
+  /** Records a new attempt, or a newer epoch of one, with its first entry and, where it is to be told, its event. */
+  open(order: AttemptOrder, first: TrajectoryEvent, started: Unnumbered | undefined, at: Date): void;
   append(order: AttemptOrder, entry: TrajectoryEvent, at: Date): void;
   /** Last entry, end of the attempt and event in one transaction. */
   end(order: AttemptOrder, entry: TrajectoryEvent, ended: Unnumbered, at: Date): void;
@@ -146,7 +146,7 @@ function openAttempt(
   database: Database,
   order: AttemptOrder,
   first: TrajectoryEvent,
-  started: Unnumbered,
+  started: Unnumbered | undefined,
   at: Date,
 ): void {
   database.transaction(() => {
@@ -160,7 +160,7 @@ function openAttempt(
       JSON.stringify(order),
     );
     append(database, order, first, at);
-    enqueue(database, started);
+    if (started !== undefined) enqueue(database, started);
   });
 }
 

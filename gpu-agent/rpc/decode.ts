@@ -115,6 +115,7 @@ export const startSchema = z
     guidanceAdded: count.default(0),
     draftNumber: count.default(0),
     siblingNumber: count.default(0),
+    answerIsStart: z.boolean().default(false),
     runSeed: count.default(0),
     rankBeforeRun: count.max(mostSketches).default(0),
     scoreQueries: count.default(0),

@@ -25,6 +25,7 @@ test('an agent may ask for a score, complete, put and get, and nothing else', ()
   expect(allowed.map((method) => method.split('/')[1])).toEqual([
     'ScoreSubmission',
     'PutArtifact',
+    'PutSmallArtifacts',
     'GetArtifact',
     'Complete',
   ]);

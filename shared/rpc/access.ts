@@ -34,6 +34,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'doubleblind.coordinator.v1.FleetService/UncordonHost': operators,
   'doubleblind.coordinator.v1.AttemptService/ScoreSubmission': agents,
   'doubleblind.coordinator.v1.ArtifactService/PutArtifact': agents,
+  'doubleblind.coordinator.v1.ArtifactService/PutSmallArtifacts': agents,
   'doubleblind.coordinator.v1.ArtifactService/GetArtifact': ['gpu-agent', 'operator'],
   'doubleblind.agent.v1.AgentService/DescribeHost': readers,
   'doubleblind.agent.v1.AgentService/StartAttempt': coordinator,

@@ -68,6 +68,7 @@ const keys: Readonly<Record<string, readonly string[]>> = {
   'evaluator EvaluatorService/Evaluate': ['candidate', 'submissionDigest'],
   'evaluator EvaluatorService/SubmitRefit': ['runId', 'submissionDigest'],
   'coordinator ArtifactService/PutArtifact': ['digest'],
+  'coordinator ArtifactService/PutSmallArtifacts': ['artifacts'],
 };
 /** These look, or set something to what the caller says: twice is once. */
 const harmless =

@@ -64,6 +64,7 @@ async function startArtifacts(handlers: Partial<Artifacts>) {
     services: [
       implement('doubleblind.coordinator.v1.ArtifactService', {
         putArtifact: notHere,
+        putSmallArtifacts: notHere,
         getArtifact: async function* () {},
         ...handlers,
       }),

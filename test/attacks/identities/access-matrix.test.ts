@@ -33,7 +33,7 @@ const servedBy: Readonly<Record<ServiceName, Role>> = {
 /** Callers of a method, by rule. */
 function expected(service: string, method: string): readonly Role[] {
   if (/Search|Fleet/.test(service)) return ['operator'];
-  if (['PutArtifact', 'Complete', 'ScoreSubmission'].includes(method)) return ['gpu-agent'];
+  if (['PutArtifact', 'PutSmallArtifacts', 'Complete', 'ScoreSubmission'].includes(method)) return ['gpu-agent'];
   if (method === 'GetArtifact') return ['gpu-agent', 'operator'];
   if (method === 'CheckModel') return ['operator'];
   const reading = [

@@ -73,6 +73,7 @@ export interface StartAttemptRequest {
   rankBeforeRun: number;
   scoreQueries: number;
   siblingNumber: number;
+  answerIsStart: boolean;
 }
 
 export interface StartAttemptResponse {

@@ -374,6 +374,18 @@ export interface PutArtifactResponse {
   alreadyStored: boolean;
 }
 
+export interface SmallArtifact {
+  digest: string;
+  content: Buffer;
+}
+
+export interface PutSmallArtifactsRequest {
+  artifacts: SmallArtifact[];
+}
+
+export interface PutSmallArtifactsResponse {
+}
+
 export interface GetArtifactRequest {
   digest: string;
 }
@@ -412,6 +424,7 @@ export interface FleetService {
 
 export interface ArtifactService {
   putArtifact: { kind: 'clientStream'; request: PutArtifactRequest; response: PutArtifactResponse };
+  putSmallArtifacts: { kind: 'unary'; request: PutSmallArtifactsRequest; response: PutSmallArtifactsResponse };
   getArtifact: { kind: 'serverStream'; request: GetArtifactRequest; response: GetArtifactResponse };
 }
 
