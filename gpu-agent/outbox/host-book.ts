@@ -149,7 +149,10 @@ function openAttempt(
   started: Unnumbered | undefined,
   at: Date,
 ): void {
-  database.transaction(() => {
+  // An attempt that a loss of power takes from the book has lost its sandbox with it, and the coordinator hears that it is not
+  // known here. An event that is to be told must not be lost.
+  const record = started === undefined ? database.relaxed : database.transaction;
+  record(() => {
     // A newer epoch makes the older one void: its transcript goes, its events stay for the coordinator to refuse.
     database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', order.attemptId);
     database.run('DELETE FROM attempts WHERE attempt_id = ?', order.attemptId);
