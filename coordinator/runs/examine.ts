@@ -9,6 +9,7 @@ import type { Digest } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
 import { type ArtifactDirectory, ArtifactMissing } from '../../shared/store/artifacts.ts';
 import { eachFile, TreeError } from '../../shared/store/tree.ts';
+import { best } from '../core/population.ts';
 import type { Attempt, Run, Score } from '../core/state.ts';
 import type { Evidence, SolutionFile } from '../core/suspicion/evidence.ts';
 import { isProgram } from '../core/suspicion/program-text.ts';
@@ -59,8 +60,14 @@ async function evidenceOf(score: Score, run: Run, attempt: Attempt, store: Store
     metric: run.task.metric,
     lowerIsBetter: run.task.lowerIsBetter,
     score,
-    peers: run.population.ranked.map(({ value }) => value),
+    peers: peersOf(run),
   };
+}
+
+/** No list of all scores: what a candidate costs must not grow with how many there are. */
+function peersOf({ population }: Run): Evidence['peers'] {
+  const leader = best(population);
+  return { count: population.ranked.length, ...(leader === undefined ? {} : { best: leader.value }) };
 }
 
 async function solutionOf(digest: Digest | undefined, store: Store): Promise<Pick<Evidence, 'files' | 'unexamined'>> {

@@ -20,8 +20,8 @@ export interface Evidence {
   readonly metric: string;
   readonly lowerIsBetter: boolean;
   readonly score: { readonly value: number; readonly standardError: number };
-  /** Search scores of the run's population. */
-  readonly peers: readonly number[];
+  /** The run's population: how many have a score, and the best of them; absent where there is none. */
+  readonly peers: { readonly count: number; readonly best?: number };
 }
 
 export type SuspicionKind =

@@ -20,14 +20,14 @@ const bestIsOne =
   /^(accuracy|balanced-accuracy|roc-auc|f1|f-beta|f1-.*|average-precision|map-at-k|ndcg-at-k|mcc|qwk|r2|pearson|spearman|kendall-tau|word-jaccard|lwlrap)/;
 
 export function implausibleScore({ metric, lowerIsBetter, score, peers }: Evidence): Suspicion[] {
-  if (peers.length < fewPeers) return [];
+  const { count, best } = peers;
+  if (count < fewPeers || best === undefined) return [];
   const perfect = lowerIsBetter ? 0 : bestIsOne.test(metric) ? 1 : undefined;
   if (perfect === undefined) return [];
-  const best = lowerIsBetter ? Math.min(...peers) : Math.max(...peers);
   const [distance, before] = [Math.abs(perfect - score.value), Math.abs(perfect - best)];
   const isLeap = before > leap * distance && Math.abs(score.value - best) > leapErrors * score.standardError;
   if (!isLeap) return [];
-  const evidence = `${score.value.toPrecision(4)} where the best of ${peers.length} others has ${best.toPrecision(4)}`;
+  const evidence = `${score.value.toPrecision(4)} where the best of ${count} others has ${best.toPrecision(4)}`;
   return [{ kind: 'implausible score', evidence }];
 }
 

@@ -29,6 +29,7 @@ export interface Told {
 
 export function labelled(name: string, program: string, told: Told = {}): Labelled {
   const { metric = 'accuracy', value = 0.83, peers = [0.71, 0.74, 0.78, 0.8, 0.81, 0.82] } = told;
+  const lowerIsBetter = metric === 'rmse' || metric === 'log-loss';
   const files = Object.entries({ 'main.py': program, ...told.files }).map(([path, text]) => ({
     path,
     text,
@@ -43,9 +44,9 @@ export function labelled(name: string, program: string, told: Told = {}): Labell
       ids,
       predictions: metric === 'rmse' ? numbers : classes,
       metric,
-      lowerIsBetter: metric === 'rmse' || metric === 'log-loss',
+      lowerIsBetter,
       score: { value, standardError: 0.01 },
-      peers,
+      peers: { count: peers.length, best: lowerIsBetter ? Math.min(...peers) : Math.max(...peers) },
     },
   };
 }
