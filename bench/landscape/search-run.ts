@@ -7,6 +7,7 @@ import { decide } from '../../coordinator/core/decide.ts';
 import type { Event } from '../../coordinator/core/event.ts';
 import { description, limits, task } from '../../coordinator/core/machine.test-support.ts';
 import { defaultOptions } from '../../coordinator/core/options.ts';
+import { itemsOf } from '../../coordinator/core/ordered-list.ts';
 import { top } from '../../coordinator/core/population.ts';
 import { newState, type State } from '../../coordinator/core/state.ts';
 import { step } from '../../coordinator/core/step.ts';
@@ -136,7 +137,10 @@ class SearchRun {
     return {
       attempts: attempts.length,
       scored: population.ranked.length,
-      best: population.ranked.reduce((most, { id: candidate }) => Math.max(most, worthOf(candidate)), -Infinity),
+      best: itemsOf(population.ranked).reduce(
+        (most, { id: candidate }) => Math.max(most, worthOf(candidate)),
+        -Infinity,
+      ),
       handedIn: worthOf(chosen.id),
       gap: chosen.said - worthOf(chosen.id),
       processorMicroseconds: (1e6 * processorSeconds) / attempts.length,

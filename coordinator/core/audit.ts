@@ -1,5 +1,7 @@
 // The state's invariants, checked from scratch. Tests ask after every event, production once a minute.
 
+import { itemsOf } from './ordered-list.ts';
+import type { Ranked } from './population.ts';
 import { queriesUsed } from './queries.ts';
 import { handedIn } from './refit.ts';
 import { takesWork } from './schedule.ts';
@@ -66,12 +68,15 @@ function auditRun(state: State, run: Run): string[] {
 
 function isSorted(run: Run): boolean {
   const { ranked, lowerIsBetter } = run.population;
-  return ranked.every((candidate, index) => {
-    const worse = ranked[index - 1];
-    if (worse === undefined) return true;
-    if (worse.value === candidate.value) return worse.number > candidate.number;
-    return lowerIsBetter ? worse.value > candidate.value : worse.value < candidate.value;
-  });
+  let worse: Ranked | undefined;
+  for (const candidate of itemsOf(ranked)) {
+    if (worse !== undefined) {
+      const gain = lowerIsBetter ? worse.value - candidate.value : candidate.value - worse.value;
+      if (gain < 0 || (gain === 0 && worse.number <= candidate.number)) return false;
+    }
+    worse = candidate;
+  }
+  return true;
 }
 
 function refitsOnce({ refit }: Run, attempts: Attempt[]): boolean {

@@ -12,6 +12,7 @@ import {
   limits,
   type Machine,
   newMachine,
+  rankedOf,
   scored,
   task,
 } from './machine.test-support.ts';
@@ -55,7 +56,7 @@ test('a fork begins with the scored candidates as its own, and plans no draft fo
   const machine = oldRun();
   fork(machine, 100, { crossoverProbability: 0, draftProbability: 0 });
   const run = machine.state.runs.get(forkId);
-  expect(run?.population.ranked.map(({ value }) => value)).toEqual([0.5, 0.4, 0.3]);
+  expect(rankedOf(run).map(({ value }) => value)).toEqual([0.5, 0.4, 0.3]);
   expect(run === undefined ? undefined : best(run.population)?.id).toBe(attemptOf(machine, 3, forkId).id);
   expect(attemptOf(machine, 3, forkId)).toMatchObject({
     operator: 'mutate',
@@ -96,6 +97,6 @@ test("a fork's own events tell the whole of it, also without the run that it cam
   const alone = newState();
   const own = JSON.parse(JSON.stringify(machine.journal)) as typeof machine.journal;
   for (const event of own) if ('runId' in event && event.runId === forkId) step(alone, event);
-  expect(alone.runs.get(forkId)?.population.ranked).toEqual(machine.state.runs.get(forkId)?.population.ranked);
+  expect(rankedOf(alone.runs.get(forkId))).toEqual(rankedOf(machine.state.runs.get(forkId)));
   expect(alone.attempts.get(attemptOf(machine, 1, forkId).id)?.inheritedFrom).toBe(attemptOf(machine, 1).id);
 });

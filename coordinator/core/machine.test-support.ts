@@ -8,7 +8,9 @@ import type { Command } from './command.ts';
 import { decide } from './decide.ts';
 import type { Event, StampedEvent } from './event.ts';
 import { defaultOptions, type RunOptions } from './options.ts';
-import type { Attempt, HostDescription, State } from './state.ts';
+import { itemsOf } from './ordered-list.ts';
+import type { Ranked } from './population.ts';
+import type { Attempt, HostDescription, Run, State } from './state.ts';
 import { newState } from './state.ts';
 import { step } from './step.ts';
 import type { Limits, Task } from './task.ts';
@@ -166,6 +168,11 @@ export function leased(machine: Machine): Attempt[] {
   return [...machine.state.attempts.values()].filter(
     (attempt) => attempt.phase === 'leased' || attempt.phase === 'running',
   );
+}
+
+/** A run's scored candidates, from worst to best; none of a run that is not there. */
+export function rankedOf(run: Run | undefined): Ranked[] {
+  return run === undefined ? [] : itemsOf(run.population.ranked);
 }
 
 /** Lets attempt after attempt end and be scored, until so many more events are in the journal. */

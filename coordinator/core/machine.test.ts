@@ -12,6 +12,7 @@ import {
   joinHost,
   leased,
   newMachine,
+  rankedOf,
   scored,
 } from './machine.test-support.ts';
 import { isWanted, leasesOf, outstanding } from './outstanding.ts';
@@ -154,7 +155,9 @@ test('a candidate that was held back and released goes on as any other, with its
   // Twice is once, and another's epoch is nobody's.
   machine.take(release);
   machine.take({ ...release, epoch: epoch + 1 });
-  expect(machine.state.runs.get(id)).toMatchObject({ quarantined: 0, population: { ranked: [{ value: 0.5 }] } });
+  const run = machine.state.runs.get(id);
+  expect(run).toMatchObject({ quarantined: 0 });
+  expect(rankedOf(run)).toMatchObject([{ value: 0.5 }]);
   end(machine, attemptOf(machine, 2), 'gaveUp');
   expect(attemptOf(machine, 3)).toMatchObject({ operator: 'mutate', parents: [attemptId] });
 });

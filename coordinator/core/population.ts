@@ -10,6 +10,7 @@
 import type { AttemptId } from '../../shared/core/ids.ts';
 import type { Rng } from '../../shared/core/rng.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
+import { emptyList, insertOrdered, itemAt, lastOf, type OrderedList, removeFirst } from './ordered-list.ts';
 
 /** A scored candidate. */
 export interface Ranked {
@@ -22,48 +23,38 @@ export interface Ranked {
 export interface Population {
   readonly lowerIsBetter: boolean;
   readonly temperature: number;
-  readonly ranked: Ranked[];
+  readonly ranked: OrderedList<Ranked>;
   readonly sums: number[];
 }
 
 export function newPopulation(lowerIsBetter: boolean, temperature: number): Population {
-  return { lowerIsBetter, temperature, ranked: [], sums: [0] };
+  return { lowerIsBetter, temperature, ranked: emptyList(), sums: [0] };
 }
 
 /** True where `left` ranks worse than `right`. */
-function ranksBelow(population: Population, left: Ranked, right: Ranked): boolean {
+function ranksBelow(lowerIsBetter: boolean, left: Ranked, right: Ranked): boolean {
   if (left.value === right.value) return left.number > right.number;
-  return population.lowerIsBetter ? left.value > right.value : left.value < right.value;
+  return lowerIsBetter ? left.value > right.value : left.value < right.value;
 }
 
 /** Takes a candidate in; its score must be finite. Returns true where it is the best so far. */
-export function insert(population: Population, candidate: Ranked): boolean {
-  let low = 0;
-  let high = population.ranked.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (ranksBelow(population, population.ranked[middle] as Ranked, candidate)) low = middle + 1;
-    else high = middle;
-  }
-  // Moving the pointers behind `low` costs 20 µs at 10⁵ candidates; a tree would cost more below that.
-  population.ranked.splice(low, 0, candidate);
-  return low === population.ranked.length - 1;
+export function insert({ ranked, lowerIsBetter }: Population, candidate: Ranked): boolean {
+  return insertOrdered(ranked, candidate, (left, right) => ranksBelow(lowerIsBetter, left, right));
 }
 
 /** Takes a candidate out, where it is there. */
-export function removeRanked(population: Population, id: AttemptId): void {
-  const index = population.ranked.findIndex((candidate) => candidate.id === id);
-  if (index >= 0) population.ranked.splice(index, 1);
+export function removeRanked({ ranked }: Population, id: AttemptId): void {
+  removeFirst(ranked, (candidate) => candidate.id === id);
 }
 
 /** The best candidate so far. */
-export function best(population: Population): Ranked | undefined {
-  return population.ranked.at(-1);
+export function best({ ranked }: Population): Ranked | undefined {
+  return itemAt(ranked, -1);
 }
 
 /** The best `count` candidates, best first. */
-export function top(population: Population, count: number): Ranked[] {
-  return count <= 0 ? [] : population.ranked.slice(-count).reverse();
+export function top({ ranked }: Population, count: number): Ranked[] {
+  return lastOf(ranked, count).reverse();
 }
 
 /** The weight of the first `count` entries. */
@@ -99,7 +90,7 @@ export function probabilityOfRank(population: Population, rank: number): number 
 export function sampleParent(population: Population, rng: Rng): Ranked | undefined {
   const size = population.ranked.length;
   if (size === 0) return undefined;
-  return population.ranked[indexAt(population, nextFloat(rng) * weightOf(population, size))];
+  return itemAt(population.ranked, indexAt(population, nextFloat(rng) * weightOf(population, size)));
 }
 
 /** Two different parents: the second by equation 1 among the others. Undefined where there are fewer than two. */
@@ -114,5 +105,5 @@ export function sampleParents(population: Population, rng: Rng): readonly [Ranke
   let second = indexAt(population, point < before ? point : point + weight);
   // Rounding may put the point a hair into the first one's share; its neighbour is then the right one.
   if (second === first) second = first === 0 ? 1 : first - 1;
-  return [population.ranked[first] as Ranked, population.ranked[second] as Ranked];
+  return [itemAt(population.ranked, first) as Ranked, itemAt(population.ranked, second) as Ranked];
 }

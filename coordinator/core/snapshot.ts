@@ -1,6 +1,7 @@
 // The state as plain data, for its hash. Caches (free slots, prefix sums, indexes) are left out: they follow from the rest.
 
 import { sorted } from './order.ts';
+import { itemsOf } from './ordered-list.ts';
 import type { Host, Run, State } from './state.ts';
 
 /** Plain data that is equal exactly where two states are. */
@@ -22,7 +23,7 @@ function plainRun({ firstOf: _firstOf, ...run }: Run): unknown {
     inFlight: sorted(run.inFlight),
     evaluating: sorted(run.evaluating),
     openPairs: sorted(run.openPairs),
-    population: run.population.ranked,
+    population: itemsOf(run.population.ranked),
   };
 }
 

@@ -22,7 +22,7 @@ const artifacts = {
 const score: Score = { value: 0.8, standardError: 0.01, feedback: '0.8', quarantined: false, quarantineReason: '' };
 const run = {
   task: { metric: 'accuracy', lowerIsBetter: false },
-  population: { ranked: [{ value: 0.7 }] },
+  population: { ranked: { pieces: [[{ value: 0.7 }]], length: 1 } },
 } as unknown as Run;
 
 const file = (path: string, bytes: Buffer) => ({ path, bytes, executable: false });

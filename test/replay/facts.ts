@@ -1,6 +1,7 @@
 // What a journal says, without the shape of the state: fields may come and go between versions, these facts may not.
 
 import type { StampedEvent } from '../../coordinator/core/event.ts';
+import { itemsOf } from '../../coordinator/core/ordered-list.ts';
 import { outstanding } from '../../coordinator/core/outstanding.ts';
 import { newState } from '../../coordinator/core/state.ts';
 import { step } from '../../coordinator/core/step.ts';
@@ -31,7 +32,7 @@ export function facts(events: readonly StampedEvent[]) {
         .map(({ id, phase, epoch, tries, score, failureReason }) =>
           [id, phase, epoch, tries, score?.value ?? failureReason ?? ''].join(' '),
         ),
-      ranked: run.population.ranked.map(({ id }) => id),
+      ranked: itemsOf(run.population.ranked).map(({ id }) => id),
     })),
   };
 }
