@@ -1,7 +1,7 @@
 // `npm run bench -- fleet`: a coordinator with a thousand hosts on one machine.
 //
 // The coordinator and the nats-server are the real processes; the hosts are the real agents over work that is nothing but time, in
-// two processes (main-fleet-hosts.ts) with a certificate, a gRPC server and a connection to NATS each. Measured at a run that has just
+// one process (main-fleet-hosts.ts) with a certificate, a gRPC server and a connection to NATS each. Measured at a run that has just
 // begun and at one with 10⁵ candidates: the coordinator's share of a processor, its memory, and how long a slot that becomes free waits
 // for its next attempt. Beside it what one event costs at 10², 10³, 10⁴ and 10⁵ candidates (fleet/growth.ts).
 

@@ -1,4 +1,4 @@
-// A process of `npm run bench -- fleet` that holds half of the simulated hosts; the first also the stand-ins of evaluator and gateway. Started by
+// The process of `npm run bench -- fleet` that holds every simulated host, and the stand-ins of evaluator and gateway. Started by
 // bench/fleet.ts with a channel: it is told what to be, and asked for what it has measured.
 
 import { join } from 'node:path';

@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { type Coordinator, connectCoordinator } from '../../cli/rpc/coordinator.ts';
 import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
+import { nodeFlags } from '../../shared/daemon/node-flags.ts';
 import { createLocalPki, issueCertificate } from '../../shared/pki/authority.ts';
 import { freePortBase } from '../../test/support/cluster.ts';
 import { waitFor } from '../../test/support/wait-for.ts';
@@ -50,7 +51,6 @@ export interface Live {
   readonly fillMs: number;
 }
 
-const hostProcesses = 2;
 const root = join(import.meta.dirname, '..', '..');
 const patience = { timeoutMs: 240_000, everyMs: 250 } as const;
 const hostNames = (count: number): string[] =>
@@ -78,11 +78,8 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const base = await freePortBase();
   const at = (offset: number): string => `127.0.0.1:${base + offset}`;
   const names = hostNames(options.hosts);
-  // A process has one thread for all of its hosts, and one thread is not enough for a thousand of them.
-  const fleet = Array.from({ length: hostProcesses }, () => stack.adopt(startHostsProcess(), (it) => it.stop()));
-  const [first] = fleet;
-  if (first === undefined) throw new Error('invariant broken: there is no process of hosts');
-  const { evaluator, gateway } = await first.ask({ kind: 'serve', pki }, 'serving');
+  const hosts = stack.adopt(startHostsProcess(), (it) => it.stop());
+  const { evaluator, gateway } = await hosts.ask({ kind: 'serve', pki }, 'serving');
   const nats = startNats(options, at(1), names, stack);
   const startedMs = performance.now();
   const coordinator = startCoordinator(
@@ -98,13 +95,8 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const { slots, jobSeconds } = options;
   const cache = join(options.directory, `cache-${options.candidates}`);
   const joinedFromMs = performance.now();
-  const share = Math.ceil(names.length / fleet.length);
-  const joining = fleet.map((hosts, index) => {
-    const own = names.slice(index * share, (index + 1) * share);
-    const about = { pki, names: own, nats: at(1), coordinator: at(2), slots, meanMs: 1000 * jobSeconds };
-    return hosts.ask({ kind: 'join', ...about, cache: `${cache}-${index}` }, 'joined');
-  });
-  await Promise.all(joining);
+  const about = { pki, names, nats: at(1), coordinator: at(2), slots, meanMs: 1000 * jobSeconds, cache };
+  await hosts.ask({ kind: 'join', ...about }, 'joined');
   await waitFor(
     'all slots',
     async () => (await gauge(page.url, 'schedulable_slots')) >= slots * names.length,
@@ -115,16 +107,16 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const filledFromMs = performance.now();
   await beginRun(operator, options);
   const full = 0.97 * slots * names.length;
-  const isFull = async (): Promise<boolean> => (await measured(fleet)).running >= full;
+  const isFull = async (): Promise<boolean> => (await hosts.ask({ kind: 'measure' }, 'measured')).running >= full;
   // A machine that is too slow for the fleet is measured all the same: what of it is at work is told.
   await waitFor('all slots to be filled', isFull, { ...patience, timeoutMs: 90_000 }).catch(() =>
     tell('not filled in 90 s'),
   );
   const fillMs = performance.now() - filledFromMs;
   await passing(options.settleSeconds);
-  const before = await reading({ page: page.url, coordinator, nats, fleet });
+  const before = await reading({ page: page.url, coordinator, nats, hosts });
   await passing(options.seconds);
-  const after = await reading({ page: page.url, coordinator, nats, fleet });
+  const after = await reading({ page: page.url, coordinator, nats, hosts });
   const seconds = (after.atMs - before.atMs) / 1000;
   const rate = (name: 'coordinator' | 'nats' | 'hosts' | 'events' | 'commits' | 'commitSeconds'): number =>
     (after[name] - before[name]) / seconds;
@@ -154,26 +146,14 @@ async function reading(of: {
   readonly page: string;
   readonly coordinator: ChildProcess;
   readonly nats: ChildProcess;
-  readonly fleet: readonly HostsProcess[];
+  readonly hosts: HostsProcess;
 }) {
-  const { refills, ended, running, cpuSeconds: hosts } = await measured(of.fleet);
+  const { refills, ended, running, cpuSeconds: hosts } = await of.hosts.ask({ kind: 'measure' }, 'measured');
   const events = await gauge(of.page, 'journal_sequence');
   const commits = await gauge(of.page, 'commit_seconds_count');
   const commitSeconds = await gauge(of.page, 'commit_seconds_sum');
   const [coordinator, nats] = [cpuSecondsOf(of.coordinator), cpuSecondsOf(of.nats)];
   return { atMs: performance.now(), refills, ended, running, hosts, events, commits, commitSeconds, coordinator, nats };
-}
-
-/** All processes of hosts together. */
-async function measured(fleet: readonly HostsProcess[]) {
-  const all = await Promise.all(fleet.map((hosts) => hosts.ask({ kind: 'measure' }, 'measured')));
-  const sum = (of: (one: (typeof all)[number]) => number): number => all.reduce((total, one) => total + of(one), 0);
-  return {
-    refills: all.flatMap(({ refills }) => refills),
-    ended: sum(({ ended }) => ended),
-    running: sum(({ running }) => running),
-    cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
-  };
 }
 
 function spread(values: readonly number[]): Live['refill'] {
@@ -257,7 +237,12 @@ function startCoordinator(
   };
   writeFileSync(config, JSON.stringify(content), { mode: 0o600 });
   const script = join(root, 'coordinator', 'main.ts');
-  return startDaemon(process.execPath, [script, '--config', config], join(directory, 'coordinator.log'), stack);
+  return startDaemon(
+    process.execPath,
+    [...(nodeFlags['coordinator'] ?? []), script, '--config', config],
+    join(directory, 'coordinator.log'),
+    stack,
+  );
 }
 
 function startDaemon(command: string, args: string[], logFile: string, stack: AsyncDisposableStack): ChildProcess {

@@ -71,8 +71,13 @@ export function openHostBook(path: string): HostBook {
   const database = openDatabase({ path, migrations });
   // Every round of the outbox looks at all that waits: what was read and checked once need not be again.
   const waiting = new Map<number, ResultEvent>();
+  // Every heartbeat tells how many there are.
+  let pending = database.get<{ count: number }>('SELECT count(*) AS count FROM outbox')?.count ?? 0;
   return {
-    open: (order, first, started, at) => openAttempt(database, order, first, started, at),
+    open(order, first, started, at) {
+      openAttempt(database, order, first, started, at);
+      if (started !== undefined) pending += 1;
+    },
     // A machine that loses its power loses the sandboxes too, so what they had come to need not outlive it: the end does.
     append: (order, entry, at) => database.relaxed(() => append(database, order, entry, at)),
     end(order, entry, ended, at) {
@@ -82,6 +87,7 @@ export function openHostBook(path: string): HostBook {
         enqueue(database, ended);
         prune(database);
       });
+      pending += 1;
     },
     attempt(attemptId) {
       const row = database.get<AttemptRow>('SELECT order_json, ended FROM attempts WHERE attempt_id = ?', attemptId);
@@ -115,7 +121,7 @@ export function openHostBook(path: string): HostBook {
           waiting.set(seq, event);
           return event;
         }),
-    pendingCount: () => database.get<{ count: number }>('SELECT count(*) AS count FROM outbox')?.count ?? 0,
+    pendingCount: () => pending,
     awaitsReceipt: (attemptId, epoch) =>
       database.get(
         `SELECT seq FROM outbox WHERE json ->> 'attemptId' = ? AND json ->> 'epoch' = ? AND json ->> 'kind' = 'attemptEnded'`,
@@ -125,9 +131,11 @@ export function openHostBook(path: string): HostBook {
     confirm(sequences) {
       for (const seq of sequences) waiting.delete(seq);
       // An event whose receipt was forgotten is sent once more, which is harmless.
-      return database.relaxed(() =>
-        sequences.reduce((freed, seq) => freed + database.run('DELETE FROM outbox WHERE seq = ?', seq).changes, 0),
+      const freed = database.relaxed(() =>
+        sequences.reduce((sum, seq) => sum + database.run('DELETE FROM outbox WHERE seq = ?', seq).changes, 0),
       );
+      pending -= freed;
+      return freed;
     },
     close: () => database.close(),
   };

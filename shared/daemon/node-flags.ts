@@ -8,4 +8,6 @@ export const nodeFlags: Readonly<Record<string, readonly string[]>> = {
    * they hold as late. With 1 MB the process takes 95 MB instead of 129 when it starts, and up to 70 MB less under a million rows.
    */
   evaluator: ['--max-semi-space-size=1'],
+  /** Of a fleet of a thousand hosts little lives on either, and 2 × 64 MB of young objects are an eighth of its memory. */
+  coordinator: ['--max-semi-space-size=16'],
 };
