@@ -1,5 +1,5 @@
 // `node bench/main-calibrate.ts`: what the recorded runs of the ablation say of an attempt, as bench/ablation-calibration.json
-// for the simulated one. Reads the outcomes of the full arm.
+// for the simulated one; `npx biome format --write` it afterwards. Reads the outcomes of the full arm.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
