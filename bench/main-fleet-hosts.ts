@@ -9,6 +9,7 @@ import type { FromHosts, ToHosts } from './fleet/channel.ts';
 import { type Hosts, startHosts } from './fleet/hosts.ts';
 import { startEvaluatorStandIn, startGatewayStandIn } from './fleet/stand-ins.ts';
 
+const rng = seedRng('fleet');
 let hosts: Hosts | undefined;
 
 function tell(message: FromHosts): void {
@@ -19,8 +20,7 @@ function tell(message: FromHosts): void {
  * Log-normal with this mean: one run in a hundred takes more than four times as long. The first on each slot is what is left of one that
  * is met at a random moment (long ones are met more often), so that ends come at the rate of a fleet that has been at work for long.
  */
-function runTimes(meanMs: number, seed: string): (place: string) => number {
-  const rng = seedRng(`fleet of ${seed}`);
+function runTimes(meanMs: number): (place: string) => number {
   const sigma = 0.8;
   const begun = new Set<string>();
   return (place) => {
@@ -51,15 +51,7 @@ async function obey(message: ToHosts): Promise<void> {
       key: join(pki, `${name}.key`),
     });
     const store = await openArtifactDirectory(cache);
-    hosts = await startHosts({
-      names,
-      tlsOf,
-      nats,
-      coordinator,
-      slots,
-      runMs: runTimes(meanMs, names[0] ?? ''),
-      cache: store,
-    });
+    hosts = await startHosts({ names, tlsOf, nats, coordinator, slots, runMs: runTimes(meanMs), cache: store });
     tell({ kind: 'joined' });
   } else {
     const { user, system } = process.cpuUsage();

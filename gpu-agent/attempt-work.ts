@@ -332,19 +332,25 @@ async function storeArtifacts(known: StoredArtifacts, work: Work, signal: AbortS
   const { room, artifacts, time } = work;
   const staging = await room.staging();
   const stored: Record<string, string> = {};
-  const put = async (kind: string, bytes: Uint8Array): Promise<void> => {
+  const orLeaveOut = async <Value>(kind: string, act: () => Promise<Value>): Promise<Value | undefined> => {
     try {
-      stored[kind] = await artifacts.put(bytes, signal);
+      return await act();
     } catch (error) {
       leaveOut(kind, error, work, signal);
+      return undefined;
     }
+  };
+  const put = async (kind: string, bytes: Uint8Array): Promise<void> => {
+    const digest = await orLeaveOut(kind, () => artifacts.put(bytes, signal));
+    if (digest !== undefined) stored[kind] = digest;
   };
   // What is small is stored in the same moment, because it shares a call then; what is large comes one after the other.
   const small: (readonly [string, Uint8Array])[] = [['transcript', work.transcript()]];
   for (const kind of ['solution', 'submission', 'log'] as const) {
     const digest = known[kind];
     if (digest === undefined) continue;
-    const bytes = await staging.get(knownDigest(digest));
+    const bytes = await orLeaveOut(kind, () => staging.get(knownDigest(digest)));
+    if (bytes === undefined) continue;
     if (bytes.length <= smallBytes) small.push([kind, bytes]);
     else await put(kind, bytes);
   }
