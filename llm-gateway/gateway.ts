@@ -16,6 +16,7 @@ import type { Clock } from '../shared/clock.ts';
 import { canonicalJson } from '../shared/core/canonical-json.ts';
 import type { Logger } from '../shared/log.ts';
 import { RpcFault } from '../shared/rpc/fault.ts';
+import { unlessAborted } from '../shared/unless-aborted.ts';
 import { answerTurn, type BudgetLimits, type CompletionOrder, createLane, type Line, spentFault } from './answer.ts';
 import type { Account, AttemptKey, Book, RecordedTurn, SpendRow, Totals } from './book.ts';
 import { checkModel, type ModelCheck } from './check-model.ts';
@@ -98,10 +99,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (known.kind === 'otherRequest') throw reusedId(order.requestId);
       const key = `${account.attemptId}\n${account.epoch}\n${order.requestId}\n${digest}`;
       const first = underWay.get(key);
-      if (first !== undefined) return unlessAborted(first, signal);
+      if (first !== undefined) return unlessAborted(first, signal, wentAway);
       const answer = answerTurn(line, account, order, digest, stopping.signal).finally(() => underWay.delete(key));
       underWay.set(key, answer);
-      return unlessAborted(answer, signal);
+      return unlessAborted(answer, signal, wentAway);
     },
     spend: (runId) => options.book.spendByRun(runId),
     offers: () => offers,
@@ -120,15 +121,7 @@ function isRaised({ scope, budget, limit }: Exhausted, order: AccountOrder): boo
   return scope === 'run' && now > limit;
 }
 
-/** The answer, or a rejection as soon as the caller has gone away. */
-function unlessAborted<Value>(answer: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new RpcFault('cancelled', 'the caller went away; the turn goes on'));
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
-}
+const wentAway = (): RpcFault => new RpcFault('cancelled', 'the caller went away; the turn goes on');
 
 function openAttempt({ book, tokenSecret, clock }: GatewayOptions, order: AccountOrder): string {
   const token = tokenOf(tokenSecret, order);

@@ -3,12 +3,16 @@
 import { digest, type HostName, hostName, isDigest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
-import { type ArtifactDirectory, ArtifactMissing, DigestMismatch, smallBytes } from '../../shared/store/artifacts.ts';
+import {
+  type ArtifactDirectory,
+  ArtifactMissing,
+  DigestMismatch,
+  smallAtOnce,
+  smallBytes,
+} from '../../shared/store/artifacts.ts';
 import type { UploadQuota } from '../artifacts/upload-quota.ts';
 
 const chunkBytes = 1_048_576;
-/** Small artifacts in one message, which stays at a MiB so. */
-const mostAtOnce = 16;
 
 export interface ArtifactServiceOptions {
   readonly artifacts: ArtifactDirectory;
@@ -54,7 +58,7 @@ export function artifactService({ artifacts, maxArtifactBytes, quota }: Artifact
       });
     },
     async putSmallArtifacts({ artifacts: sent }, { identity }) {
-      if (sent.length > mostAtOnce) throw refused('artifacts', `at most ${mostAtOnce} at once, not ${sent.length}`);
+      if (sent.length > smallAtOnce) throw refused('artifacts', `at most ${smallAtOnce} at once, not ${sent.length}`);
       for (const [index, { digest: name, content }] of sent.entries()) {
         if (!isDigest(name)) throw refused(`artifacts[${index}].digest`, 'must be a SHA-256 digest in lower-case hex');
         if (content.length > smallBytes) {
@@ -66,8 +70,8 @@ export function artifactService({ artifacts, maxArtifactBytes, quota }: Artifact
         charged(host, content.length, `artifacts[${index}].digest`, () => artifacts.put(content, digest(name))),
       );
       // Nothing is under way any more when the answer goes out.
-      const failure = (await Promise.allSettled(stored)).find(({ status }) => status === 'rejected');
-      if (failure !== undefined) throw (failure as PromiseRejectedResult).reason;
+      const failure = (await Promise.allSettled(stored)).find((one) => one.status === 'rejected');
+      if (failure !== undefined) throw failure.reason;
       return {};
     },
     async *getArtifact({ digest: text }) {

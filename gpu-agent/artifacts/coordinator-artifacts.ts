@@ -5,15 +5,14 @@ import type { Digest } from '../../shared/core/ids.ts';
 import type { RpcClient } from '../../shared/rpc/client.ts';
 import type { Input } from '../../shared/rpc/definitions.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
-import { smallBytes } from '../../shared/store/artifacts.ts';
+import { smallAtOnce, smallBytes } from '../../shared/store/artifacts.ts';
+import { unlessAborted } from '../../shared/unless-aborted.ts';
 import type { RemoteArtifacts } from './artifact-client.ts';
 
 /** The protocol's bound of a chunk. */
 const chunkBytes = 1 << 20;
 /** A solution or submission of a few hundred megabytes over a slow link. */
 const deadlineMs = 300_000;
-/** The protocol's bound of small artifacts in one call. */
-const mostAtOnce = 16;
 
 type Client = RpcClient<'doubleblind.coordinator.v1.ArtifactService'>;
 
@@ -60,7 +59,7 @@ function gathering(client: Client): (digest: Digest, content: Uint8Array) => Pro
   const sendAll = (): void => {
     const all = waiting;
     waiting = [];
-    for (let from = 0; from < all.length; from += mostAtOnce) void send(all.slice(from, from + mostAtOnce));
+    for (let from = 0; from < all.length; from += smallAtOnce) void send(all.slice(from, from + smallAtOnce));
   };
   return (digest, content) =>
     new Promise((resolve, reject) => {
@@ -72,19 +71,6 @@ function gathering(client: Client): (digest: Digest, content: Uint8Array) => Pro
 function isRefusal(error: unknown): boolean {
   const codes = ['unimplemented', 'invalidArgument', 'permissionDenied', 'resourceExhausted'];
   return error instanceof RpcFault && codes.includes(error.code);
-}
-
-/** The call itself goes on: others share it. */
-async function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 function* parts(digest: Digest, bytes: Uint8Array): Generator<Input<PutArtifactRequest>> {

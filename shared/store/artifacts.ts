@@ -16,6 +16,8 @@ import { newRecentBytes, type RecentBytes } from './recent-bytes.ts';
 
 /** Up to here an artifact is small: a program, a log, predictions for a few thousand rows. */
 export const smallBytes = 65_536;
+/** As many small ones travel in one message of the protocol, which stays at a MiB so. */
+export const smallAtOnce = 16;
 
 export interface StoredArtifact {
   readonly digest: Digest;
