@@ -11,12 +11,13 @@
 
 import type { SlotId } from '../shared/core/ids.ts';
 import type { AgentOptions } from './agent-options.ts';
-import { AgentRefusal } from './agent-refusal.ts';
+import { AgentRefusal, checkRoom } from './agent-refusal.ts';
 import { type Attempt, startAttempt } from './attempt.ts';
 import { type AttemptOrder, plannedEntry } from './attempt-order.ts';
 import {
   fence,
   fenceShare,
+  forget,
   grant,
   type Leases,
   nextFenceMs,
@@ -87,6 +88,7 @@ export class Agent {
     this.#outbox = startOutbox({
       book: ports.book,
       publish: (event, repeat) => bus.publishResult(event, repeat),
+      broken: (error) => this.#failed.reject(error),
       clock: ports.clock,
       log: ports.log,
       random,
@@ -266,15 +268,10 @@ export class Agent {
 
   #checkRoom(order: AttemptOrder, older: Attempt | undefined): void {
     const slot = this.#options.slots().find((candidate) => candidate.slotId === order.slotId);
-    if (slot === undefined) throw new AgentRefusal('unknownSlot', `this host has no slot ${order.slotId}`);
-    if (slot.health === 'unusable') {
-      throw new AgentRefusal('unusableSlot', `slot ${order.slotId} is unusable: ${slot.healthReason}`);
-    }
     const others = [...this.#attempts.values(), ...this.#dormant.values()].filter(
       (attempt) => attempt.order.slotId === order.slotId && attempt !== older,
     );
-    if (others.length < this.#options.trajectoriesPerSlot) return;
-    throw new AgentRefusal('slotFull', `slot ${order.slotId} already holds ${others.length} attempts`);
+    checkRoom(slot, order.slotId, others.length, this.#options.trajectoriesPerSlot);
   }
 
   /** The coordinator has told which leases this host holds: what it left out belongs to others by now. */
@@ -325,6 +322,9 @@ export class Agent {
       state,
       ...(containerId === undefined ? {} : { containerId }),
       onEntry: () => this.#feed.changed(),
+      onForgotten: (ids) => {
+        this.#leases = forget(this.#leases, ids);
+      },
     });
     this.#attempts.set(attemptId, attempt);
     attempt.done.then(

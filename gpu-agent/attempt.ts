@@ -52,6 +52,8 @@ export interface AttemptOptions {
   readonly containerId?: string;
   /** Called after every new entry of the transcript, and after the end. */
   readonly onEntry: () => void;
+  /** Called with attempts that the book has forgotten, because so many have ended since. */
+  readonly onForgotten: (attemptIds: readonly string[]) => void;
 }
 
 /** How long a command that was told to stop may take before it is left alone. */
@@ -218,13 +220,13 @@ export class Attempt {
   }
 
   async #report(command: Extract<Command, { kind: 'reportEnd' }>): Promise<void> {
-    const { ports, onEntry } = this.#options;
+    const { ports, onEntry, onForgotten } = this.#options;
     await this.#performer.removeSandboxes().catch((error: unknown) => {
       this.#log.warn({ error }, 'a sandbox could not be removed; the next start of the daemon does it');
     });
     if (this.#left()) return;
     const event: TrajectoryEvent = { kind: 'reported', elapsedSeconds: this.#time.elapsedSeconds() };
-    ports.book.end(this.order, event, endedEvent(this.order, ports, command), ports.clock.now());
+    onForgotten(ports.book.end(this.order, event, endedEvent(this.order, ports, command), ports.clock.now()));
     [this.#state] = step(this.#state, event);
     const { failureReason, runSeconds } = command.concluded;
     this.#log.info({ failureReason: failureReason ?? null, runSeconds }, 'attempt ended');

@@ -1,6 +1,7 @@
 // An evaluator and a gateway that answer at once, so that what is measured is the coordinator.
 
 import { limits, task as someTask } from '../../coordinator/core/machine.test-support.ts';
+import { noUsage } from '../../shared/core/vocabulary.ts';
 import type { Logger } from '../../shared/log.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { implement } from '../../shared/rpc/handlers.ts';
@@ -50,7 +51,7 @@ export async function startEvaluatorStandIn(listening: Listening): Promise<RpcSe
 export async function startGatewayStandIn(listening: Listening): Promise<RpcServer> {
   const service = implement('doubleblind.gateway.v1.LlmService', {
     openAttempt: async ({ attempt }) => ({ token: `token of ${attempt?.attemptId} ${attempt?.epoch}` }),
-    closeAttempt: async () => ({}),
+    closeAttempt: async () => ({ usage: noUsage }),
     complete: notNeeded,
     getSpend: notNeeded,
     listModels: notNeeded,

@@ -119,7 +119,7 @@ export function endAttempt(state: State, event: AttemptEnded, at: number): Comma
   run.usage = addUsage(run.usage, event.usage);
   release(state, run, attempt);
   const reason = event.failureReason ?? (event.artifacts.submission === undefined ? 'noSubmission' : undefined);
-  const commands: Command[] = [closeAccount(attempt)];
+  const commands: Command[] = event.accountClosed === true ? [] : [closeAccount(attempt)];
   if (reason !== undefined) {
     const message = event.failureMessage ?? '';
     if (hostFailures.has(reason) && requeue(state, run, attempt)) return commands;

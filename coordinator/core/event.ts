@@ -146,6 +146,8 @@ export interface AttemptEnded extends OfAttempt {
   readonly usage: Usage;
   readonly runSeconds: number;
   readonly note: string;
+  /** The gateway has closed the account, or there is none; absent where it is still to be closed. */
+  readonly accountClosed?: true | undefined;
 }
 
 export type AttemptEvent =

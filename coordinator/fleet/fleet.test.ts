@@ -75,6 +75,8 @@ test('a host that lies about dollars and tokens neither ends a budget nor hides 
   const [run] = machine.state.runs.values();
   expect(run?.usage).toMatchObject({ dollars: 2, inputTokens: 300, outputTokens: 40, wallSeconds: 7, turns: 3 });
   expect(run?.spentBudget).toBeUndefined();
+  // To have asked has closed it.
+  expect(machine.commands.map(({ kind }) => kind)).not.toContain('closeAccount');
   await fleet.take(ended(attemptOf(machine, 2), noUsage));
   expect(run?.usage.dollars).toBe(4);
   fleet.stop();
@@ -107,6 +109,7 @@ test('without an answer of the gateway the host is believed', async () => {
     const { fleet } = fleetWith(machine, answer);
     await fleet.take(ended(attemptOf(machine, 1), { ...noUsage, dollars: 3, outputTokens: 50 }));
     expect(attemptOf(machine, 1).usage).toMatchObject({ dollars: 3, outputTokens: 50 });
+    expect(machine.commands.map(({ kind }) => kind)).toContain('closeAccount');
     fleet.stop();
   }
 });

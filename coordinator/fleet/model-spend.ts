@@ -48,7 +48,7 @@ async function ask(
 }
 
 function spending(event: AttemptEnded, { dollars, inputTokens, outputTokens }: ModelSpend): AttemptEnded {
-  return { ...event, usage: { ...event.usage, dollars, inputTokens, outputTokens } };
+  return { ...event, usage: { ...event.usage, dollars, inputTokens, outputTokens }, accountClosed: true };
 }
 
 /** What is not in the journal yet; never below nothing, where a host was believed too much before. */

@@ -19,7 +19,7 @@ test('a start is new, known, newer or older by its epoch, also after the lease h
   expect(offer(granted, 'a', 3)).toBe('known');
   expect(offer(granted, 'a', 4)).toBe('newer');
   expect(offer(granted, 'a', 2)).toBe('older');
-  expect(offer(forget(granted, 'a'), 'a', 2)).toBe('new');
+  expect(offer(forget(granted, ['a']), 'a', 2)).toBe('new');
 });
 
 test('a renewal under another epoch, or of what is not held, is refused', () => {

@@ -70,11 +70,12 @@ export function release(leases: Leases, attemptId: string, epoch: number): Lease
   return { ...leases, held };
 }
 
-/** The book no longer knows the attempt. */
-export function forget(leases: Leases, attemptId: string): Leases {
-  if (leases.held.has(attemptId) || !leases.epochs.has(attemptId)) return leases;
+/** The book no longer knows these attempts. */
+export function forget(leases: Leases, attemptIds: readonly string[]): Leases {
+  const gone = attemptIds.filter((id) => !leases.held.has(id) && leases.epochs.has(id));
+  if (gone.length === 0) return leases;
   const epochs = new Map(leases.epochs);
-  epochs.delete(attemptId);
+  for (const id of gone) epochs.delete(id);
   return { ...leases, epochs };
 }
 

@@ -3,7 +3,8 @@
 // Owns: what of this host survives a crash.
 // Leaves to core/react.ts: what a transcript means; to outbox.ts: getting events out.
 // Invariants:
-// 1. An entry of a transcript is with the system before anybody acts on it, a start and an end are on disk (docs/decisions/0007).
+// 1. What is written is with the system before anybody acts on it, and on disk after `flush`, which the outbox asks for before an event
+//    leaves the host (docs/decisions/0007).
 // 2. The end of an attempt and its event in the outbox are one transaction: an ended attempt is always reported.
 // 3. A sequence number is never used twice, also after the event has left (AUTOINCREMENT).
 // 4. The file holds gateway tokens, which are secrets: mode 0600 in a directory of mode 0700.
@@ -52,8 +53,8 @@ export interface HostBook {
   /** Records a new attempt, or a newer epoch of one, with its first entry and, where it is to be told, its event. */
   open(order: AttemptOrder, first: TrajectoryEvent, started: Unnumbered | undefined, at: Date): void;
   append(order: AttemptOrder, entry: TrajectoryEvent, at: Date): void;
-  /** Last entry, end of the attempt and event in one transaction. */
-  end(order: AttemptOrder, entry: TrajectoryEvent, ended: Unnumbered, at: Date): void;
+  /** Last entry, end of the attempt and event in one transaction. Returns attempts that the book has forgotten for it. */
+  end(order: AttemptOrder, entry: TrajectoryEvent, ended: Unnumbered, at: Date): readonly string[];
   attempt(attemptId: string): BookedOrder | undefined;
   attempts(): BookedOrder[];
   /** JSON of the entries of the newest epoch, from an entry on. */
@@ -61,6 +62,8 @@ export interface HostBook {
   transcript(order: AttemptOrder): TrajectoryEvent[];
   pendingEvents(afterSeq: number, limit: number): ResultEvent[];
   pendingCount(): number;
+  /** Resolves when all that was written until now is on the disk. */
+  flush(): Promise<void>;
   /** Whether the attempt's end under this epoch still waits for its receipt. */
   awaitsReceipt(attemptId: string, epoch: number): boolean;
   confirm(sequences: readonly number[]): number;
@@ -78,16 +81,17 @@ export function openHostBook(path: string): HostBook {
       openAttempt(database, order, first, started, at);
       if (started !== undefined) pending += 1;
     },
-    // A machine that loses its power loses the sandboxes too, so what they had come to need not outlive it: the end does.
+    // A machine that loses its power loses the sandboxes too, so what they had come to need not outlive it: what was told of it does.
     append: (order, entry, at) => database.relaxed(() => append(database, order, entry, at)),
     end(order, entry, ended, at) {
-      database.transaction(() => {
+      const forgotten = database.relaxed(() => {
         append(database, order, entry, at);
         database.run('UPDATE attempts SET ended = 1 WHERE attempt_id = ? AND epoch = ?', order.attemptId, order.epoch);
         enqueue(database, ended);
-        prune(database);
+        return prune(database);
       });
       pending += 1;
+      return forgotten;
     },
     attempt(attemptId) {
       const row = database.get<AttemptRow>('SELECT order_json, ended FROM attempts WHERE attempt_id = ?', attemptId);
@@ -109,19 +113,9 @@ export function openHostBook(path: string): HostBook {
           order.epoch,
         )
         .map((row) => JSON.parse(row.json) as TrajectoryEvent),
-    pendingEvents: (afterSeq, limit) =>
-      database
-        .all<{ seq: number; json: string }>(
-          'SELECT seq, json FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?',
-          afterSeq,
-          limit,
-        )
-        .map(({ seq, json }) => {
-          const event = waiting.get(seq) ?? resultEventSchema.parse({ ...(JSON.parse(json) as object), seq });
-          waiting.set(seq, event);
-          return event;
-        }),
+    pendingEvents: (afterSeq, limit) => (pending === 0 ? [] : readOutbox(database, waiting, afterSeq, limit)),
     pendingCount: () => pending,
+    flush: () => database.flush(),
     awaitsReceipt: (attemptId, epoch) =>
       database.get(
         `SELECT seq FROM outbox WHERE json ->> 'attemptId' = ? AND json ->> 'epoch' = ? AND json ->> 'kind' = 'attemptEnded'`,
@@ -141,6 +135,24 @@ export function openHostBook(path: string): HostBook {
   };
 }
 
+function readOutbox(
+  database: Database,
+  read: Map<number, ResultEvent>,
+  afterSeq: number,
+  limit: number,
+): ResultEvent[] {
+  const rows = database.all<{ seq: number; json: string }>(
+    'SELECT seq, json FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?',
+    afterSeq,
+    limit,
+  );
+  return rows.map(({ seq, json }) => {
+    const event = read.get(seq) ?? resultEventSchema.parse({ ...(JSON.parse(json) as object), seq });
+    read.set(seq, event);
+    return event;
+  });
+}
+
 interface AttemptRow {
   readonly order_json: string;
   readonly ended: number;
@@ -158,9 +170,8 @@ function openAttempt(
   at: Date,
 ): void {
   // An attempt that a loss of power takes from the book has lost its sandbox with it, and the coordinator hears that it is not
-  // known here. An event that is to be told must not be lost.
-  const record = started === undefined ? database.relaxed : database.transaction;
-  record(() => {
+  // known here.
+  database.relaxed(() => {
     // A newer epoch makes the older one void: its transcript goes, its events stay for the coordinator to refuse.
     database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', order.attemptId);
     database.run('DELETE FROM attempts WHERE attempt_id = ?', order.attemptId);
@@ -189,8 +200,8 @@ function enqueue(database: Database, event: Unnumbered): void {
   database.run('INSERT INTO outbox (json) VALUES (?)', JSON.stringify(event));
 }
 
-/** Forgets the oldest ended attempts. */
-function prune(database: Database): void {
+/** Forgets the oldest ended attempts; returns them. */
+function prune(database: Database): string[] {
   const old = database.all<{ attempt_id: string }>(
     'SELECT attempt_id FROM attempts WHERE ended = 1 ORDER BY rowid DESC LIMIT -1 OFFSET ?',
     keptEndedAttempts,
@@ -199,4 +210,5 @@ function prune(database: Database): void {
     database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', attempt_id);
     database.run('DELETE FROM attempts WHERE attempt_id = ?', attempt_id);
   }
+  return old.map(({ attempt_id }) => attempt_id);
 }

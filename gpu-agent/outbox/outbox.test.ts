@@ -37,6 +37,7 @@ function manualClock(): Clock & { advance(ms: number): Promise<void> } {
 
 function memoryBook(count: number): OutboxBook & { pending: number[] } {
   const book = {
+    flush: () => Promise.resolve(),
     pending: Array.from({ length: count }, (_, index) => index + 1),
     pendingEvents: (after: number, limit: number) =>
       book.pending
@@ -57,11 +58,13 @@ function rig(count: number) {
   const published: number[] = [];
   const repeats: string[] = [];
   let [away, running, most] = [false, 0, 0];
+  const failures: unknown[] = [];
   const outbox = startOutbox({
     book,
     clock,
     log: silentLogger,
     random: () => 1,
+    broken: (error) => failures.push(error),
     redeliverMs: 1000,
     maxInFlight: 4,
     publish: async ({ seq }, repeat) => {
@@ -74,7 +77,16 @@ function rig(count: number) {
       if (repeat > 0) repeats.push(`${seq}:${repeat}`);
     },
   });
-  return { clock, book, outbox, published, repeats, setAway: (value: boolean) => (away = value), most: () => most };
+  return {
+    clock,
+    book,
+    outbox,
+    published,
+    repeats,
+    failures,
+    setAway: (value: boolean) => (away = value),
+    most: () => most,
+  };
 }
 
 test('every event is published, a few at a time, and once until the receipt is overdue', async () => {
@@ -135,4 +147,23 @@ test('nothing is published after the stop', async () => {
   outbox.wake();
   await clock.advance(5000);
   expect(published).toEqual([]);
+});
+
+test('nobody hears of an event before it is on the disk, and of none after the disk has failed', async () => {
+  const { clock, outbox, published, failures, book } = rig(2);
+  const disk = Promise.withResolvers<void>();
+  book.flush = () => disk.promise;
+  outbox.wake();
+  await clock.advance(60_000);
+  expect(published).toEqual([]);
+  disk.resolve();
+  await clock.advance(1);
+  expect(published).toEqual([1, 2]);
+  const failure = new Error('EIO');
+  book.flush = () => Promise.reject(failure);
+  book.pending.push(3);
+  outbox.wake();
+  await clock.advance(60_000);
+  expect(published).toEqual([1, 2]);
+  expect(failures).toEqual([failure]);
 });

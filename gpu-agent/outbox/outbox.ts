@@ -3,7 +3,8 @@
 // Owns: when which event is published, and how often again.
 // Leaves to the book: that no event is lost; to the bus: that a repeat within minutes is recognised.
 // Invariants: 1. an event leaves the book only through `confirm`; 2. at most `maxInFlight` publications run at once;
-// 3. one timer; 4. after a failure the next try waits, longer each time, unless the bus says that it is back.
+// 3. one timer; 4. after a failure the next try waits, longer each time, unless the bus says that it is back; 5. nobody hears of an
+// event that a loss of power could still undo: its number would be given to another one, which would be taken for a repeat.
 
 import type { ResultEvent } from '../../shared/bus/messages.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -12,6 +13,8 @@ import type { Logger } from '../../shared/log.ts';
 
 export interface OutboxBook {
   pendingEvents(afterSeq: number, limit: number): ResultEvent[];
+  /** Resolves when all events so far are on the disk. */
+  flush(): Promise<void>;
   confirm(sequences: readonly number[]): number;
 }
 
@@ -19,6 +22,8 @@ export interface OutboxOptions {
   readonly book: OutboxBook;
   /** Resolves when the stream has the event; `repeat` counts how often it had it before, without a receipt in time. */
   readonly publish: (event: ResultEvent, repeat: number) => Promise<void>;
+  /** The disk failed: nothing more can be published by this process. */
+  readonly broken: (error: unknown) => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -42,13 +47,21 @@ const pauses = { baseMs: 200, capMs: 10_000 };
 /** A coordinator that is away for days must not find its stream full of repeats: at most 2^4 times the first pause. */
 const mostDoublings = 4;
 
+interface Publication {
+  readonly atMs: number;
+  readonly times: number;
+}
+
+function dueAgainMs(last: Publication | undefined, redeliverMs: number): number {
+  if (last === undefined) return Number.NEGATIVE_INFINITY;
+  return last.atMs + redeliverMs * 2 ** Math.min(last.times - 1, mostDoublings);
+}
+
 export function startOutbox(options: OutboxOptions): Outbox {
-  const { book, clock, log } = options;
-  const redeliverMs = options.redeliverMs ?? 30_000;
-  const maxInFlight = options.maxInFlight ?? 16;
+  const { book, clock, log, redeliverMs = 30_000, maxInFlight = 16 } = options;
   const inFlight = new Set<number>();
   /** When the stream last took an event, and how often it did. */
-  const published = new Map<number, { readonly atMs: number; readonly times: number }>();
+  const published = new Map<number, Publication>();
   let failures = 0;
   let notBeforeMs = 0;
   let timer: { cancel(): void } | undefined;
@@ -66,21 +79,17 @@ export function startOutbox(options: OutboxOptions): Outbox {
     let nextMs: number | null = null;
     for (const event of book.pendingEvents(0, roundLimit)) {
       if (inFlight.has(event.seq)) continue;
-      const dueMs = dueAgainMs(event.seq);
+      const dueMs = dueAgainMs(published.get(event.seq), redeliverMs);
       if (dueMs > nowMs) nextMs = Math.min(nextMs ?? dueMs, dueMs);
       else if (inFlight.size < maxInFlight) void publish(event);
     }
     if (nextMs !== null) wait(nextMs - nowMs);
   }
 
-  function dueAgainMs(seq: number): number {
-    const last = published.get(seq);
-    if (last === undefined) return Number.NEGATIVE_INFINITY;
-    return last.atMs + redeliverMs * 2 ** Math.min(last.times - 1, mostDoublings);
-  }
-
   async function publish(event: ResultEvent): Promise<void> {
     inFlight.add(event.seq);
+    await book.flush().catch(breakDown);
+    if (stopped) return;
     const repeat = published.get(event.seq)?.times ?? 0;
     try {
       await options.publish(event, repeat);
@@ -101,6 +110,11 @@ export function startOutbox(options: OutboxOptions): Outbox {
       inFlight.delete(event.seq);
       round();
     }
+  }
+
+  function breakDown(error: unknown): void {
+    if (!stopped) options.broken(error);
+    stopped = true;
   }
 
   function wait(ms: number): void {

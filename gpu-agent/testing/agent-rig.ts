@@ -210,7 +210,7 @@ async function startRigAgent({ directory, root, artifacts, bus, model, clock, ..
   return agent;
 }
 
-function sampleOrder(bundleDigest: Digest): AttemptOrder {
+export function sampleOrder(bundleDigest: Digest): AttemptOrder {
   return {
     runId: runId('run-1'),
     attemptId: attemptId('attempt-1'),

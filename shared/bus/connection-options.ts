@@ -39,6 +39,8 @@ export function connectionOptionsOf({ servers, tls, name }: Connecting): Connect
     pingInterval: 5000,
     maxPingOut: 2,
     ignoreClusterUpdates: true,
+    // Each publication would otherwise make two errors beforehand, for the stack of a failure that bus.ts tells of anyway.
+    noAsyncTraces: true,
   };
 }
 

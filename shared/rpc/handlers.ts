@@ -92,7 +92,7 @@ interface Bound {
 /** Unary and client-streaming methods: one answer, within the ceiling whatever the handler does. */
 function single({ handler, method, log }: Bound, longestCallMs: number): UntypedHandleCall {
   return (call: AnyCall, callback: sendUnaryData<unknown>) => {
-    const { context, abort } = openContext(call, method);
+    const { context, abort, end } = openContext(call, method);
     const { promise: tooLong, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       const fault = tooLongFault(longestCallMs);
@@ -108,6 +108,7 @@ function single({ handler, method, log }: Bound, longestCallMs: number): Untyped
         callback(faultToStatus(toFault(error, context, log)));
       } finally {
         clearTimeout(timer);
+        end();
       }
     };
     void answer();
@@ -190,14 +191,27 @@ async function* readMessages(
   }
 }
 
-function openContext(call: AnyCall, method: string): { context: CallContext; abort(reason: RpcFault): void } {
+interface Opened {
+  readonly context: CallContext;
+  abort(reason: RpcFault): void;
+  /** The call has its answer: grpc-js says `cancelled` of every call in the end, and nobody is to make a fault of it. */
+  end(): void;
+}
+
+function openContext(call: AnyCall, method: string): Opened {
   const controller = new AbortController();
   const emitter: EventEmitter = call;
-  emitter.on('cancelled', () => controller.abort(cancelledFault()));
+  const cancel = (): void => controller.abort(cancelledFault());
+  emitter.on('cancelled', cancel);
   const identity = identityOfAlternativeNames(call.getAuthContext().sslPeerCertificate?.subjectaltname);
   // The interceptor of server.ts has refused callers without an identity already.
   if (identity === undefined) throw new Error('invariant broken: a call without an identity reached a handler');
-  return { context: { identity, signal: controller.signal, method }, abort: (reason) => controller.abort(reason) };
+  const context = { identity, signal: controller.signal, method };
+  return {
+    context,
+    abort: (reason) => controller.abort(reason),
+    end: () => void emitter.off('cancelled', cancel),
+  };
 }
 
 function cancelledFault(): RpcFault {

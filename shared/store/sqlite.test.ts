@@ -34,13 +34,38 @@ test('a relaxed transaction is whole, and what follows waits for the disk again'
     }),
   ).toThrow('stop');
   first.relaxed(() => first.run('INSERT INTO book (text) VALUES (?)', 'kept'));
-  expect(first.get<{ synchronous: number }>('PRAGMA synchronous')?.synchronous).toBe(2);
+  const synchronous = (): unknown => first.get('PRAGMA synchronous')?.['synchronous'];
+  expect(first.transaction(synchronous)).toBe(2);
+  first.relaxed(() => first.run('INSERT INTO book (text) VALUES (?)', 'relaxed'));
+  first.run('INSERT INTO book (text) VALUES (?)', 'alone');
+  expect(synchronous()).toBe(2);
   // A transaction that waits for the disk does so with all that it holds.
   first.transaction(() => first.relaxed(() => first.run('INSERT INTO book (text) VALUES (?)', 'inside')));
   const second = openDatabase({ path, migrations });
-  expect(second.all<{ text: string }>('SELECT text FROM book').map(({ text }) => text)).toEqual(['kept', 'inside']);
+  const texts = second.all<{ text: string }>('SELECT text FROM book').map(({ text }) => text);
+  expect(texts).toEqual(['kept', 'relaxed', 'alone', 'inside']);
   second.close();
   first.close();
+});
+
+test('what was written can be waited for without stopping the thread, by many at once, also after a reopen', async () => {
+  const path = freshPath();
+  openDatabase({ path, migrations }).close();
+  const database = openDatabase({ path, migrations });
+  await database.flush();
+  database.relaxed(() => database.run('INSERT INTO book (text) VALUES (?)', 'one'));
+  const waiting = [database.flush(), database.flush(), database.flush()];
+  // One runs, and those that came while it ran share the next.
+  expect(new Set(waiting).size).toBe(2);
+  await Promise.all(waiting);
+  await database.flush();
+  // Who closes it does not wait, and nothing is left open.
+  const last = database.flush();
+  database.close();
+  await last;
+  const inMemory = openDatabase({ path: ':memory:', migrations });
+  await inMemory.flush();
+  inMemory.close();
 });
 
 test('a transaction that throws leaves nothing behind, its inner one included', () => {

@@ -1,11 +1,12 @@
 // The only door to node:sqlite. Every durable book of every daemon is opened here, so that all have the same guarantees.
 // Invariants:
 // 1. A transaction that returned is on disk (WAL with synchronous=FULL). One that was asked for as `relaxed` is with the
-//    operating system: it survives the end of the process, and it is on disk with the next one that is not relaxed.
+//    operating system: it survives the end of the process, and it is on disk with the next one that is not relaxed, or after `flush`.
 // 2. Migration n of a database runs once, in order, in one transaction with its version number (user_version).
 // 3. A database of a newer program than this one is refused, not guessed at.
 
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -30,6 +31,11 @@ export interface Database {
    * written later is remembered either.
    */
   relaxed<Value>(fn: () => Value): Value;
+  /**
+   * Resolves when all that was written until now is on disk; the thread goes on meanwhile, and callers share what they wait for. After a
+   * rejection the disk cannot be trusted: what it was to hold may be lost, and asking again would not tell.
+   */
+  flush(): Promise<void>;
   close(): void;
 }
 
@@ -60,7 +66,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     connection.close();
     throw new Error(`cannot open the database ${options.path}`, { cause: error });
   }
-  return wrap(connection);
+  return wrap(connection, inMemory ? undefined : options.path);
 }
 
 function openForReading({ path, migrations }: DatabaseOptions): Database {
@@ -98,7 +104,16 @@ function migrate(connection: DatabaseSync, options: DatabaseOptions): void {
   });
 }
 
-function wrap(connection: DatabaseSync): Database {
+/** `written` is the file of a database that is not only read. */
+function wrap(connection: DatabaseSync, written?: string): Database {
+  const log = written === undefined ? undefined : writeAheadLog(written);
+  // Said again only when it changes: most writes of a host are relaxed, and saying it costs as much as one.
+  let waits = true;
+  const waitForDisk = (wanted: boolean): void => {
+    if (wanted === waits || connection.isTransaction) return;
+    connection.exec(`PRAGMA synchronous = ${wanted ? 'FULL' : 'NORMAL'}`);
+    waits = wanted;
+  };
   const prepared = new Map<string, StatementSync>();
   const statement = (sql: string): StatementSync => {
     let found = prepared.get(sql);
@@ -109,8 +124,25 @@ function wrap(connection: DatabaseSync): Database {
     }
     return found;
   };
+  const begin = connection.prepare('BEGIN IMMEDIATE');
+  const commit = connection.prepare('COMMIT');
+  const transaction = <Value>(fn: () => Value): Value => {
+    if (connection.isTransaction) return fn();
+    begin.run();
+    try {
+      const value = fn();
+      if (value instanceof Promise)
+        throw new TypeError('a transaction is synchronous: its function returned a promise');
+      commit.run();
+      return value;
+    } catch (error) {
+      if (connection.isTransaction) connection.exec('ROLLBACK');
+      throw error;
+    }
+  };
   return {
     run(sql, ...params) {
+      waitForDisk(true);
       const { changes, lastInsertRowid } = statement(sql).run(...params);
       return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) };
     },
@@ -119,33 +151,58 @@ function wrap(connection: DatabaseSync): Database {
     // A prepared statement of its own: two loops over the same SQL would otherwise share one cursor.
     iterate: <Shape>(sql: string, ...params: SqlValue[]) =>
       connection.prepare(sql).iterate(...params) as IterableIterator<Shape>,
-    transaction: (fn) => transaction(connection, fn),
-    relaxed(fn) {
-      if (connection.isTransaction) return fn();
-      connection.exec('PRAGMA synchronous = NORMAL');
-      try {
-        return transaction(connection, fn);
-      } finally {
-        connection.exec('PRAGMA synchronous = FULL');
-      }
+    transaction(fn) {
+      waitForDisk(true);
+      return transaction(fn);
     },
+    relaxed(fn) {
+      waitForDisk(false);
+      return transaction(fn);
+    },
+    flush: () => log?.flush() ?? Promise.resolve(),
     close() {
       prepared.clear();
+      log?.close();
       connection.close();
     },
   };
 }
 
-function transaction<Value>(connection: DatabaseSync, fn: () => Value): Value {
-  if (connection.isTransaction) return fn();
-  connection.exec('BEGIN IMMEDIATE');
-  try {
-    const value = fn();
-    if (value instanceof Promise) throw new TypeError('a transaction is synchronous: its function returned a promise');
-    connection.exec('COMMIT');
-    return value;
-  } catch (error) {
-    if (connection.isTransaction) connection.exec('ROLLBACK');
-    throw error;
-  }
+/** The file that holds what was committed last (`-wal`); it is there from the first write until the last connection closes. */
+function writeAheadLog(path: string): { flush(): Promise<void>; close(): void } {
+  let file: Promise<FileHandle> | undefined;
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const sync = async (): Promise<void> => {
+    file ??= openLog(path);
+    await (await file).datasync();
+  };
+  const flush = (): Promise<void> => {
+    if (running === undefined) {
+      running = sync().finally(() => {
+        running = undefined;
+      });
+      return running;
+    }
+    // It may have begun before the caller's write was there, so the caller waits for the one after.
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        return flush();
+      });
+    return next;
+  };
+  const close = async (): Promise<void> => {
+    await running?.catch(() => undefined);
+    await (await file)?.close();
+  };
+  return { flush, close: () => void close().catch(() => undefined) };
+}
+
+/** A log that was just made has a name only when its directory is on disk. */
+async function openLog(path: string): Promise<FileHandle> {
+  const directory = await open(dirname(path));
+  await directory.sync().finally(() => directory.close());
+  return await open(`${path}-wal`);
 }
