@@ -1,7 +1,8 @@
 // `npm run bench -- fleet`: a coordinator with a thousand hosts on one machine.
 //
 // The coordinator and the nats-server are the real processes; the hosts are the real agents over work that is nothing but time, in
-// one process (main-fleet-hosts.ts) with a certificate, a gRPC server and a connection to NATS each. Measured at a run that has just
+// one process (main-fleet-hosts.ts) with a certificate, a gRPC server and a connection to NATS each; the stand-ins of evaluator and
+// gateway are in another. Measured at a run that has just
 // begun and at one with 10⁵ candidates: the coordinator's share of a processor, its memory, and how long a slot that becomes free waits
 // for its next attempt. Beside it what one event costs at 10², 10³, 10⁴ and 10⁵ candidates (fleet/growth.ts).
 
@@ -139,7 +140,11 @@ function report(plan: Plan, costs: readonly Cost[], lives: readonly Live[]): Ben
     row('start to serving', ({ startMs }) => `${(startMs / 1000).toFixed(1)} s`),
     row('all hosts joined', ({ joinMs }) => `${(joinMs / 1000).toFixed(1)} s`),
     row('all slots filled', ({ fillMs }) => `${(fillMs / 1000).toFixed(1)} s`),
-    row('nats-server, hosts', ({ natsCores, hostsCores }) => `${natsCores.toFixed(2)}, ${core(hostsCores)}`),
+    row(
+      'nats-server, hosts, stand-ins',
+      ({ natsCores, hostsCores, standInsCores }) =>
+        `${natsCores.toFixed(2)}, ${hostsCores.toFixed(2)}, ${core(standInsCores)}`,
+    ),
   ]);
   const costTable = textTable([
     ['candidates', 'events', 'of the processor per event'],

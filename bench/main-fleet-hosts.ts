@@ -1,4 +1,4 @@
-// The process of `npm run bench -- fleet` that holds every simulated host, and the stand-ins of evaluator and gateway. Started by
+// A process of `npm run bench -- fleet`: it holds every simulated host, or the stand-ins of evaluator and gateway. Started by
 // bench/fleet.ts with a channel: it is told what to be, and asked for what it has measured.
 
 import { join } from 'node:path';

@@ -33,6 +33,7 @@ export interface Live {
   readonly coordinatorBytes: number;
   readonly natsCores: number;
   readonly hostsCores: number;
+  readonly standInsCores: number;
   readonly eventsPerSecond: number;
   readonly commitsPerSecond: number;
   /** Of the disk, on average. */
@@ -78,8 +79,10 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const base = await freePortBase();
   const at = (offset: number): string => `127.0.0.1:${base + offset}`;
   const names = hostNames(options.hosts);
+  // A process of their own, as in a real fleet: an answer of theirs does not wait until a thousand hosts have had their turn.
+  const standIns = stack.adopt(startHostsProcess(), (it) => it.stop());
+  const { evaluator, gateway } = await standIns.ask({ kind: 'serve', pki }, 'serving');
   const hosts = stack.adopt(startHostsProcess(), (it) => it.stop());
-  const { evaluator, gateway } = await hosts.ask({ kind: 'serve', pki }, 'serving');
   const nats = startNats(options, at(1), names, stack);
   const startedMs = performance.now();
   const coordinator = startCoordinator(
@@ -114,18 +117,19 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   );
   const fillMs = performance.now() - filledFromMs;
   await passing(options.settleSeconds);
-  const before = await reading({ page: page.url, coordinator, nats, hosts });
+  const before = await reading({ page: page.url, coordinator, nats, hosts, standIns });
   await passing(options.seconds);
-  const after = await reading({ page: page.url, coordinator, nats, hosts });
+  const after = await reading({ page: page.url, coordinator, nats, hosts, standIns });
   const seconds = (after.atMs - before.atMs) / 1000;
-  const rate = (name: 'coordinator' | 'nats' | 'hosts' | 'events' | 'commits' | 'commitSeconds'): number =>
-    (after[name] - before[name]) / seconds;
+  type Counted = 'coordinator' | 'nats' | 'hosts' | 'standIns' | 'events' | 'commits' | 'commitSeconds';
+  const rate = (name: Counted): number => (after[name] - before[name]) / seconds;
   return {
     candidates: options.candidates,
     coordinatorCores: rate('coordinator'),
     coordinatorBytes: memoryOf(coordinator, 'VmHWM'),
     natsCores: rate('nats'),
     hostsCores: rate('hosts'),
+    standInsCores: rate('standIns'),
     eventsPerSecond: rate('events'),
     commitsPerSecond: rate('commits'),
     commitMs: (1000 * rate('commitSeconds')) / rate('commits'),
@@ -147,13 +151,16 @@ async function reading(of: {
   readonly coordinator: ChildProcess;
   readonly nats: ChildProcess;
   readonly hosts: HostsProcess;
+  readonly standIns: HostsProcess;
 }) {
   const { refills, ended, running, cpuSeconds: hosts } = await of.hosts.ask({ kind: 'measure' }, 'measured');
+  const { cpuSeconds: standIns } = await of.standIns.ask({ kind: 'measure' }, 'measured');
   const events = await gauge(of.page, 'journal_sequence');
   const commits = await gauge(of.page, 'commit_seconds_count');
   const commitSeconds = await gauge(of.page, 'commit_seconds_sum');
   const [coordinator, nats] = [cpuSecondsOf(of.coordinator), cpuSecondsOf(of.nats)];
-  return { atMs: performance.now(), refills, ended, running, hosts, events, commits, commitSeconds, coordinator, nats };
+  const counted = { hosts, standIns, events, commits, commitSeconds, coordinator, nats };
+  return { atMs: performance.now(), refills, ended, running, ...counted };
 }
 
 function spread(values: readonly number[]): Live['refill'] {
