@@ -3,7 +3,8 @@
 // Owns: the order (perform → record → step), stopping, the trajectory's clock, the end's event.
 // Leaves to core/react.ts: every decision; to performer.ts: doing things.
 // Invariants:
-// 1. An event is in the book before the next command starts; the end is on disk (docs/decisions/0007).
+// 1. An event is in the book before the next command starts; the end is on disk before what was staged for it goes, and before
+//    anybody hears of it (docs/decisions/0007).
 // 2. `stop` ends as an event like any other end; `suspend` leaves sandbox and book as they are, for the next daemon;
 //    `abandon` (a newer epoch) removes the sandboxes and reports nothing.
 // 3. A failing book is not survivable: then `done` rejects and the daemon ends.
@@ -230,6 +231,8 @@ export class Attempt {
     [this.#state] = step(this.#state, event);
     const { failureReason, runSeconds } = command.concluded;
     this.#log.info({ failureReason: failureReason ?? null, runSeconds }, 'attempt ended');
+    // An end that a loss of power undid would be reported once more, without the files that are staged for it.
+    await ports.book.flush();
     await this.#performer.removeStaging();
     onEntry();
   }

@@ -146,6 +146,8 @@ async function openPorts(
   stack.defer(() => stopping.abort(new Error('the daemon stops')));
   const book = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
   const stagingDirectory = join(stateDirectory, 'staging');
+  // The daemon before may have been killed with an end that is not on disk yet.
+  await book.flush();
   await sweepStaging(stagingDirectory, book);
   const gateway = createRpcClient({
     service: 'doubleblind.gateway.v1.LlmService',

@@ -5,7 +5,7 @@
 // Invariants:
 // 1. No decision uses a wall clock: times are monotonic milliseconds that come inside events.
 // 2. A lease is fenced at 0.8 of its term since the last renewal, before the coordinator's 1.0 (blueprint §7).
-// 3. An attempt's epoch never falls; what carries an older one is refused.
+// 3. An attempt's epoch never falls while the book knows it; what carries an older one is refused.
 
 /** Share of the term after which the host stops its own work. */
 export const fenceShare = 0.8;

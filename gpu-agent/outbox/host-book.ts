@@ -62,6 +62,7 @@ export interface HostBook {
   transcript(order: AttemptOrder): TrajectoryEvent[];
   pendingEvents(afterSeq: number, limit: number): ResultEvent[];
   pendingCount(): number;
+  isPending(seq: number): boolean;
   /** Resolves when all that was written until now is on the disk. */
   flush(): Promise<void>;
   /** Whether the attempt's end under this epoch still waits for its receipt. */
@@ -86,7 +87,7 @@ export function openHostBook(path: string): HostBook {
     end(order, entry, ended, at) {
       const forgotten = database.relaxed(() => {
         append(database, order, entry, at);
-        database.run('UPDATE attempts SET ended = 1 WHERE attempt_id = ? AND epoch = ?', order.attemptId, order.epoch);
+        markEnded(database, order);
         enqueue(database, ended);
         return prune(database);
       });
@@ -115,6 +116,7 @@ export function openHostBook(path: string): HostBook {
         .map((row) => JSON.parse(row.json) as TrajectoryEvent),
     pendingEvents: (afterSeq, limit) => (pending === 0 ? [] : readOutbox(database, waiting, afterSeq, limit)),
     pendingCount: () => pending,
+    isPending: (seq) => waiting.has(seq),
     flush: () => database.flush(),
     awaitsReceipt: (attemptId, epoch) =>
       database.get(
@@ -200,7 +202,16 @@ function enqueue(database: Database, event: Unnumbered): void {
   database.run('INSERT INTO outbox (json) VALUES (?)', JSON.stringify(event));
 }
 
-/** Forgets the oldest ended attempts; returns them. */
+/** The row moves to the end, so that those that have ended stand in the order of their ends. */
+function markEnded(database: Database, { attemptId, epoch }: AttemptOrder): void {
+  database.run(
+    `UPDATE attempts SET ended = 1, rowid = (SELECT max(rowid) + 1 FROM attempts) WHERE attempt_id = ? AND epoch = ?`,
+    attemptId,
+    epoch,
+  );
+}
+
+/** Forgets the attempts that ended first; returns them. */
 function prune(database: Database): string[] {
   const old = database.all<{ attempt_id: string }>(
     'SELECT attempt_id FROM attempts WHERE ended = 1 ORDER BY rowid DESC LIMIT -1 OFFSET ?',

@@ -38,6 +38,7 @@ function manualClock(): Clock & { advance(ms: number): Promise<void> } {
 function memoryBook(count: number): OutboxBook & { pending: number[] } {
   const book = {
     flush: () => Promise.resolve(),
+    isPending: (seq: number) => book.pending.includes(seq),
     pending: Array.from({ length: count }, (_, index) => index + 1),
     pendingEvents: (after: number, limit: number) =>
       book.pending
@@ -166,4 +167,17 @@ test('nobody hears of an event before it is on the disk, and of none after the d
   await clock.advance(60_000);
   expect(published).toEqual([1, 2]);
   expect(failures).toEqual([failure]);
+});
+
+test('what is confirmed while it waits for the disk is not published once more', async () => {
+  const { clock, outbox, published, book } = rig(1);
+  outbox.wake();
+  await clock.advance(1);
+  const disk = Promise.withResolvers<void>();
+  book.flush = () => disk.promise;
+  await clock.advance(1000);
+  outbox.confirm([1]);
+  disk.resolve();
+  await clock.advance(60_000);
+  expect(published).toEqual([1]);
 });

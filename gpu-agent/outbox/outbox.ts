@@ -13,6 +13,8 @@ import type { Logger } from '../../shared/log.ts';
 
 export interface OutboxBook {
   pendingEvents(afterSeq: number, limit: number): ResultEvent[];
+  /** False once it is confirmed; asked only for events that `pendingEvents` gave. */
+  isPending(seq: number): boolean;
   /** Resolves when all events so far are on the disk. */
   flush(): Promise<void>;
   confirm(sequences: readonly number[]): number;
@@ -57,13 +59,34 @@ function dueAgainMs(last: Publication | undefined, redeliverMs: number): number 
   return last.atMs + redeliverMs * 2 ** Math.min(last.times - 1, mostDoublings);
 }
 
-export function startOutbox(options: OutboxOptions): Outbox {
-  const { book, clock, log, redeliverMs = 30_000, maxInFlight = 16 } = options;
-  const inFlight = new Set<number>();
-  /** When the stream last took an event, and how often it did. */
-  const published = new Map<number, Publication>();
+/** How long it waits after failures: longer each time, and not at all when the bus is back. */
+function newPatience({ clock, random, log }: OutboxOptions) {
   let failures = 0;
   let notBeforeMs = 0;
+  return {
+    leftMs: () => notBeforeMs - clock.monotonicMs(),
+    over() {
+      failures = 0;
+      notBeforeMs = 0;
+    },
+    failed(error: unknown, seq: number) {
+      // Told once an outage: every event fails the same way until the bus is back.
+      if (failures === 0) log.warn({ error, seq }, 'an event could not be published; it stays in the outbox');
+      const nowMs = clock.monotonicMs();
+      // Publications that were under way together fail together, and count as one failure.
+      if (nowMs < notBeforeMs) return;
+      notBeforeMs = nowMs + backoffMs(failures, pauses, random());
+      failures += 1;
+    },
+  };
+}
+
+export function startOutbox(options: OutboxOptions): Outbox {
+  const { book, clock, redeliverMs = 30_000, maxInFlight = 16 } = options;
+  const patience = newPatience(options);
+  const inFlight = new Set<number>();
+  /** When the stream last took an event that is not confirmed, and how often it did. */
+  const published = new Map<number, Publication>();
   let timer: { cancel(): void } | undefined;
   let stopped = false;
 
@@ -71,11 +94,11 @@ export function startOutbox(options: OutboxOptions): Outbox {
     if (stopped) return;
     timer?.cancel();
     timer = undefined;
-    const nowMs = clock.monotonicMs();
-    if (nowMs < notBeforeMs) {
-      wait(notBeforeMs - nowMs);
+    if (patience.leftMs() > 0) {
+      wait(patience.leftMs());
       return;
     }
+    const nowMs = clock.monotonicMs();
     let nextMs: number | null = null;
     for (const event of book.pendingEvents(0, roundLimit)) {
       if (inFlight.has(event.seq)) continue;
@@ -88,24 +111,15 @@ export function startOutbox(options: OutboxOptions): Outbox {
 
   async function publish(event: ResultEvent): Promise<void> {
     inFlight.add(event.seq);
+    const repeat = published.get(event.seq)?.times ?? 0;
     await book.flush().catch(breakDown);
     if (stopped) return;
-    const repeat = published.get(event.seq)?.times ?? 0;
     try {
-      await options.publish(event, repeat);
-      published.set(event.seq, { atMs: clock.monotonicMs(), times: repeat + 1 });
-      failures = 0;
-      notBeforeMs = 0;
+      if (book.isPending(event.seq)) await options.publish(event, repeat);
+      if (book.isPending(event.seq)) published.set(event.seq, { atMs: clock.monotonicMs(), times: repeat + 1 });
+      patience.over();
     } catch (error) {
-      // Told once an outage: every event fails the same way until the bus is back.
-      if (failures === 0)
-        log.warn({ error, seq: event.seq }, 'an event could not be published; it stays in the outbox');
-      const nowMs = clock.monotonicMs();
-      // Publications that were under way together fail together, and count as one failure.
-      if (nowMs >= notBeforeMs) {
-        notBeforeMs = nowMs + backoffMs(failures, pauses, options.random());
-        failures += 1;
-      }
+      patience.failed(error, event.seq);
     } finally {
       inFlight.delete(event.seq);
       round();
@@ -125,8 +139,7 @@ export function startOutbox(options: OutboxOptions): Outbox {
   return {
     wake: round,
     busIsBack() {
-      failures = 0;
-      notBeforeMs = 0;
+      patience.over();
       round();
     },
     confirm(sequences) {

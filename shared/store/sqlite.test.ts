@@ -63,6 +63,11 @@ test('what was written can be waited for without stopping the thread, by many at
   const last = database.flush();
   database.close();
   await last;
+  // What could not be written is not said to be on disk when one asks again.
+  const gone = openDatabase({ path: freshPath(), migrations });
+  gone.close();
+  await expect(gone.flush()).rejects.toThrow('ENOENT');
+  await expect(gone.flush()).rejects.toThrow('ENOENT');
   const inMemory = openDatabase({ path: ':memory:', migrations });
   await inMemory.flush();
   inMemory.close();

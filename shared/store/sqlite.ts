@@ -1,7 +1,7 @@
 // The only door to node:sqlite. Every durable book of every daemon is opened here, so that all have the same guarantees.
 // Invariants:
 // 1. A transaction that returned is on disk (WAL with synchronous=FULL). One that was asked for as `relaxed` is with the
-//    operating system: it survives the end of the process, and it is on disk with the next one that is not relaxed, or after `flush`.
+//    operating system: it survives the end of the process, and it is on disk with the next one that writes and is not relaxed, or after `flush`.
 // 2. Migration n of a database runs once, in order, in one transaction with its version number (user_version).
 // 3. A database of a newer program than this one is refused, not guessed at.
 
@@ -173,11 +173,19 @@ function writeAheadLog(path: string): { flush(): Promise<void>; close(): void } 
   let file: Promise<FileHandle> | undefined;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
+  let failure: { readonly error: unknown } | undefined;
   const sync = async (): Promise<void> => {
-    file ??= openLog(path);
-    await (await file).datasync();
+    try {
+      file ??= openLog(path);
+      await (await file).datasync();
+    } catch (error) {
+      failure ??= { error };
+      throw error;
+    }
   };
   const flush = (): Promise<void> => {
+    // The system tells of pages that it could not write once, and then takes them for written.
+    if (failure !== undefined) return Promise.reject(failure.error);
     if (running === undefined) {
       running = sync().finally(() => {
         running = undefined;

@@ -1,0 +1,104 @@
+import { expect, test, vi } from 'vitest';
+import type { ResultEvent } from '../shared/bus/messages.ts';
+import { systemClock } from '../shared/clock.ts';
+import { attemptId } from '../shared/core/ids.ts';
+import { silentLogger } from '../shared/log.ts';
+import { sha256 } from '../shared/store/digest.ts';
+import { type Agent, startAgent } from './agent.ts';
+import type { AgentPorts } from './agent-options.ts';
+import type { AttemptOrder } from './attempt-order.ts';
+import { openHostBook, type Unnumbered } from './outbox/host-book.ts';
+import type { Performer } from './performer.ts';
+import { cpuSlots } from './slots.ts';
+import { sampleOrder } from './testing/agent-rig.ts';
+
+/** Every attempt fails at once. */
+const performer: Performer = {
+  perform: ({ kind }) =>
+    kind === 'storeArtifacts'
+      ? Promise.resolve({ kind: 'artifactsStored', artifacts: {}, elapsedSeconds: 0 })
+      : Promise.reject(new Error('no engine')),
+  adopt: () => Promise.resolve(),
+  removeSandboxes: () => Promise.resolve(),
+  removeStaging: () => Promise.resolve(),
+};
+
+function startOf({ runId, attemptId: id, epoch, slotId }: AttemptOrder): Unnumbered {
+  const name = { runId, attemptId: id, epoch };
+  return { v: 1, host: 'host-1', bootId: 'boot', ...name, kind: 'attemptStarted', body: { slotId } };
+}
+
+async function hostThatFails(
+  ended: string[],
+  { book = openHostBook(':memory:'), openPerformer = () => performer }: Partial<AgentPorts> = {},
+): Promise<Agent> {
+  return await startAgent({
+    ports: {
+      ...{ host: 'host-1', bootId: 'boot', book, clock: systemClock, log: silentLogger, openPerformer },
+      engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve() },
+    },
+    bus: {
+      publishHeartbeat: () => undefined,
+      publishResult: (event: ResultEvent) => {
+        if (event.kind === 'attemptEnded') ended.push(event.attemptId);
+        return Promise.resolve();
+      },
+    },
+    ...{ version: 'test', imageDigest: 'none', trajectoriesPerSlot: 1, contextCharacters: 1000, heartbeatMs: 1000 },
+    slots: () => cpuSlots(1),
+    random: () => 0.5,
+  });
+}
+
+test('a host forgets an attempt when 200 later ones have ended, so that weeks of them cost it no more than a day', async () => {
+  const ended: string[] = [];
+  const agent = await hostThatFails(ended);
+  const order = { ...sampleOrder(sha256('a bundle')), answerIsStart: true };
+  for (let number = 1; number <= 201; number += 1) {
+    expect(agent.start({ ...order, attemptId: attemptId(`attempt-${number}`) })).toEqual({ alreadyKnown: false });
+    await vi.waitFor(() => expect(ended).toContain(`attempt-${number}`), { interval: 1 });
+    agent.confirm([number]);
+  }
+  expect(agent.start({ ...order, attemptId: attemptId('attempt-2') })).toEqual({ alreadyKnown: true });
+  expect(agent.start({ ...order, attemptId: attemptId('attempt-1') })).toEqual({ alreadyKnown: false });
+  await agent.stop();
+});
+
+test('the book forgets in the order of ends: an attempt that took long is known when it has just ended', () => {
+  const book = openHostBook(':memory:');
+  const [order, at] = [sampleOrder(sha256('a bundle')), systemClock.now()];
+  const entry = { kind: 'reported', elapsedSeconds: 1 } as const;
+  const named = (name: string): AttemptOrder => ({ ...order, attemptId: attemptId(name) });
+  const end = (one: AttemptOrder): readonly string[] => book.end(one, entry, startOf(one), at);
+  book.open(named('long'), entry, undefined, at);
+  for (let number = 1; number <= 200; number += 1) {
+    book.open(named(`short-${number}`), entry, undefined, at);
+    expect(end(named(`short-${number}`))).toEqual([]);
+  }
+  expect(end(named('long'))).toEqual(['short-1']);
+  expect(book.attempt('long')?.ended).toBe(true);
+  book.close();
+});
+
+test('an end is on the disk before its staged files go and before anybody hears of it', async () => {
+  const disk = Promise.withResolvers<void>();
+  const book = openHostBook(':memory:');
+  const ended: string[] = [];
+  let isStaged = true;
+  const removeStaging = (): Promise<void> => {
+    isStaged = false;
+    return Promise.resolve();
+  };
+  const agent = await hostThatFails(ended, {
+    book: { ...book, flush: () => disk.promise },
+    openPerformer: () => ({ ...performer, removeStaging }),
+  });
+  agent.start({ ...sampleOrder(sha256('a bundle')), answerIsStart: true });
+  await vi.waitFor(() => expect(book.attempt('attempt-1')?.ended).toBe(true), { interval: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([isStaged, ended]).toEqual([true, []]);
+  disk.resolve();
+  await vi.waitFor(() => expect(ended).toEqual(['attempt-1']), { interval: 1 });
+  expect(isStaged).toBe(false);
+  await agent.stop();
+});
