@@ -4,7 +4,7 @@
 // Leaves to the book: that no event is lost; to the bus: that a repeat within minutes is recognised.
 // Invariants: 1. an event leaves the book only through `confirm`; 2. at most `maxInFlight` publications run at once;
 // 3. one timer; 4. after a failure the next try waits, longer each time, unless the bus says that it is back; 5. nobody hears of an
-// event that a loss of power could still undo: its number would be given to another one, which would be taken for a repeat.
+// event that a loss of power could still undo: its number would be given to another one, which its receipt would then take away.
 
 import type { ResultEvent } from '../../shared/bus/messages.ts';
 import type { Clock } from '../../shared/clock.ts';

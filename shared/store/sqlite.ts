@@ -173,19 +173,19 @@ function writeAheadLog(path: string): { flush(): Promise<void>; close(): void } 
   let file: Promise<FileHandle> | undefined;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
-  let failure: { readonly error: unknown } | undefined;
+  let failure: Error | undefined;
   const sync = async (): Promise<void> => {
     try {
       file ??= openLog(path);
       await (await file).datasync();
-    } catch (error) {
-      failure ??= { error };
-      throw error;
+    } catch (cause) {
+      failure ??= new Error(`what was written to the database ${path} may not be on the disk, which failed`, { cause });
+      throw failure;
     }
   };
   const flush = (): Promise<void> => {
     // The system tells of pages that it could not write once, and then takes them for written.
-    if (failure !== undefined) return Promise.reject(failure.error);
+    if (failure !== undefined) return Promise.reject(failure);
     if (running === undefined) {
       running = sync().finally(() => {
         running = undefined;

@@ -1,11 +1,11 @@
-// A simulated host: the real agent with its real book, over containers that are entries of a table.
+// A simulated host: the real agent with its real book on a disk of its own, over containers that are entries of a table.
 
 import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
-import { type HostBook, openHostBook } from '../../gpu-agent/outbox/host-book.ts';
 import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
 import { cpuSlots } from '../../gpu-agent/slots.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
 import type { CallContext } from '../../shared/rpc/handlers.ts';
+import { HostDisk } from './host-disk.ts';
 import type { Node } from './network.ts';
 import { type Container, type Surroundings, simPerformer } from './performer.ts';
 import { SimProcess } from './process.ts';
@@ -15,7 +15,7 @@ const version = 'sim';
 
 export class SimHost {
   readonly name: Node;
-  readonly book: HostBook;
+  readonly disk: HostDisk;
   readonly containers = new Map<string, Container>();
   readonly slots: number;
   readonly capacity: number;
@@ -31,13 +31,13 @@ export class SimHost {
     this.name = name;
     this.slots = slots;
     this.capacity = capacity;
-    this.book = openHostBook(':memory:');
+    this.disk = new HostDisk(world.rng);
   }
 
   /** Starts the daemon where it does not run; a machine that was off comes up first, without its containers. */
   async start(): Promise<void> {
     if (this.process !== undefined) return;
-    const { world, name, book, containers } = this;
+    const { world, name, disk, containers } = this;
     if (!this.powered) containers.clear();
     this.powered = true;
     const process = new SimProcess(world.timeline);
@@ -55,7 +55,7 @@ export class SimHost {
       ports: {
         host: name,
         bootId: `boot-${this.boots}`,
-        book,
+        book: disk.openBook(process.clock),
         engine: {
           list: () => Promise.resolve([...containers.values()].map((container) => ({ ...container }))),
           remove: (id) => Promise.resolve(void containers.delete(id)),
@@ -103,10 +103,11 @@ export class SimHost {
     this.handlers = undefined;
   }
 
-  /** The machine loses its power; the disk survives. */
+  /** The machine loses its power; the disk survives, with what was written to it for certain. */
   lose(): void {
     this.kill();
     this.powered = false;
+    this.disk.losePower();
     for (const container of this.containers.values()) container.running = false;
   }
 }

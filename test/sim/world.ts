@@ -82,7 +82,7 @@ export class World {
     this.coordinator.kill();
     for (const host of this.hosts) {
       host.kill();
-      host.book.close();
+      host.disk.close();
     }
   }
 
@@ -117,8 +117,8 @@ export class World {
 
   /** What hosts still hold; empty where every sandbox is gone and every report has its receipt. */
   leftOvers(): string[] {
-    return this.hosts.flatMap(({ name, containers, book }) => {
-      const [sandboxes, reports] = [containers.size, book.pendingCount()];
+    return this.hosts.flatMap(({ name, containers, disk }) => {
+      const [sandboxes, reports] = [containers.size, disk.pendingCount()];
       return sandboxes + reports === 0 ? [] : [`${name} holds ${sandboxes} sandboxes and ${reports} reports`];
     });
   }
@@ -164,7 +164,7 @@ export class World {
 
   /** A receipt arrives at a host. */
   receive(host: SimHost, { sequences }: { readonly sequences: readonly number[] }): void {
-    for (const event of host.book.pendingEvents(0, 10_000)) {
+    for (const event of host.disk.pendingEvents()) {
       if (sequences.includes(event.seq)) this.history.receipt(event);
     }
   }
