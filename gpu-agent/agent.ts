@@ -9,6 +9,7 @@
 //    on only when the coordinator has renewed its lease: how long this daemon was away nobody can tell by its own clock.
 // 4. A slot never holds more attempts than its capacity.
 
+import { onBeat } from '../shared/clock.ts';
 import type { SlotId } from '../shared/core/ids.ts';
 import type { AgentOptions } from './agent-options.ts';
 import { AgentRefusal, checkRoom } from './agent-refusal.ts';
@@ -69,7 +70,7 @@ export class Agent {
   #fenceTimer: { cancel(): void } | undefined;
   #heartbeatTimer: { cancel(): void } | undefined;
   #heartbeats = 0;
-  /** When the newest heartbeat was due and was sent. */
+  /** When the newest heartbeat was sent. */
   #beatMs: number | undefined;
   #address: string | null = null;
   #mode: Mode = 'running';
@@ -114,7 +115,7 @@ export class Agent {
   /** Starts heartbeats. `address` is the host:port at which the coordinator reaches this agent. */
   announce(address: string): void {
     this.#address = address;
-    this.#beat();
+    this.#heartbeatTimer = onBeat(this.#options.ports.clock, this.#options.heartbeatMs, () => this.#beat());
   }
 
   /** Records and starts an attempt. Throws AgentRefusal. */
@@ -382,7 +383,6 @@ export class Agent {
     if (this.#mode === 'stopped') return;
     this.#beatMs = this.#options.ports.clock.monotonicMs();
     this.#publishHeartbeat();
-    this.#heartbeatTimer = this.#options.ports.clock.after(this.#options.heartbeatMs, () => this.#beat());
   }
 
   #publishHeartbeat(): void {

@@ -23,6 +23,39 @@ export const systemClock: Clock = {
   },
 };
 
+/** A timer may fire so many milliseconds before its time. */
+const earlyMs = 1;
+
+/**
+ * When to beat next, where the beat of `dueMs` may have come. However late it was noticed, the phase stays: timers that count from when they fire
+ * fall together whenever a process is busy, and never apart again. What was missed is not made up for.
+ */
+export function nextBeatMs(dueMs: number, periodMs: number, nowMs: number): number {
+  const lateMs = nowMs + earlyMs - dueMs;
+  return lateMs < 0 ? dueMs : dueMs + periodMs * (Math.floor(lateMs / periodMs) + 1);
+}
+
+/** Calls `fn` now, and with every beat from now on. */
+export function onBeat(clock: Clock, periodMs: number, fn: () => void): { cancel(): void } {
+  let dueMs = clock.monotonicMs();
+  let timer: { cancel(): void } | undefined;
+  let cancelled = false;
+  const beat = (): void => {
+    fn();
+    if (cancelled) return;
+    const nowMs = clock.monotonicMs();
+    dueMs = nextBeatMs(dueMs, periodMs, nowMs);
+    timer = clock.after(dueMs - nowMs, beat);
+  };
+  beat();
+  return {
+    cancel() {
+      cancelled = true;
+      timer?.cancel();
+    },
+  };
+}
+
 /** Resolves after `ms` milliseconds, or at once when the signal aborts; tells which with `true` for the full time. */
 export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {

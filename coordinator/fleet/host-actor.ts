@@ -13,7 +13,7 @@
 // also where the answer to that renewal was lost. 5. All waiting is measured on the monotonic clock.
 
 import type { Heartbeat } from '../../shared/bus/messages.ts';
-import type { Clock } from '../../shared/clock.ts';
+import { type Clock, nextBeatMs } from '../../shared/clock.ts';
 import type { HostName } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RpcClient } from '../../shared/rpc/client.ts';
@@ -104,6 +104,8 @@ class LiveHostActor implements HostActor {
   /** True where the next renewal is not to wait for its time. */
   private hurried: boolean = false;
   private stopped: boolean = false;
+  /** When it is looked after next. Hosts keep the phases at which they came, so that a thousand are not renewed in one moment. */
+  private lookDueMs: number;
   private timer: { cancel(): void } | undefined;
   private readonly acknowledged = new Set<string>();
   private readonly receipts: Receipts;
@@ -124,6 +126,7 @@ class LiveHostActor implements HostActor {
     this.answeredMs = now;
     this.renewedMs = now - options.leaseTtlMs;
     this.grantedMs = this.renewedMs;
+    this.lookDueMs = now;
     this.look();
   }
 
@@ -246,9 +249,10 @@ class LiveHostActor implements HostActor {
     if (this.stopped) return;
     if (this.failing && this.untilLostMs() <= 0) this.lose();
     const { clock, leaseTtlMs } = this.options;
-    const lookMs = leaseTtlMs * lookPart;
-    const untilMs = this.failing && this.isMember() ? Math.max(1, this.untilLostMs()) : lookMs;
-    this.timer = clock.after(Math.min(lookMs, untilMs), () => this.look());
+    const nowMs = clock.monotonicMs();
+    this.lookDueMs = nextBeatMs(this.lookDueMs, leaseTtlMs * lookPart, nowMs);
+    const untilLostMs = this.failing && this.isMember() ? Math.max(1, this.untilLostMs()) : Number.POSITIVE_INFINITY;
+    this.timer = clock.after(Math.min(this.lookDueMs - nowMs, untilLostMs), () => this.look());
     if (this.isMember()) this.attend();
     void this.receipts.send();
   }
