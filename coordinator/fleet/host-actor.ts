@@ -39,7 +39,7 @@ const recordMs = 10_000;
  */
 const describeEveryMs = 3000;
 
-/** Fractions of the lease's term. With 10 s: looks each second, renews each 3.3 s, suspects after 3 s, gives up after 11 s. */
+/** Fractions of the lease's term. With 10 s: looks each second, renews at the first look after 3.3 s, suspects after 3 s, gives up after 11 s. */
 const [lookPart, renewPart, silencePart, answerPart, lossPart] = [0.1, 1 / 3, 0.3, 0.2, 1.1];
 /** A host that missed a heartbeat is asked who is there before it gets a start or a renewal: that might be the last one. */
 const doubtPart = 0.15;
