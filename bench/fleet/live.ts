@@ -50,6 +50,15 @@ export interface Live {
   readonly startMs: number;
   readonly joinMs: number;
   readonly fillMs: number;
+  /** The coordinator was killed with all slots at work, and started again at once. */
+  readonly killed: {
+    readonly servesAfterMs: number;
+    /** From then on, until the end. */
+    readonly leasesLost: number;
+    readonly hostsLost: number;
+    readonly ended: number;
+    readonly slotsAtWork: number;
+  };
 }
 
 const root = join(import.meta.dirname, '..', '..');
@@ -85,11 +94,8 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const hosts = stack.adopt(startHostsProcess(), (it) => it.stop());
   const nats = startNats(options, at(1), names, stack);
   const startedMs = performance.now();
-  const coordinator = startCoordinator(
-    options,
-    { nats: at(1), own: at(2), metrics: base + 3, evaluator, gateway },
-    stack,
-  );
+  const addresses = { nats: at(1), own: at(2), metrics: base + 3, evaluator, gateway };
+  const coordinator = startCoordinator(options, addresses, stack);
   const operator = connectCoordinator({ stateDirectory, pkiDirectory: pki, coordinator: at(2), gateway: '' });
   stack.defer(() => operator.close());
   await waitFor('the coordinator to serve', () => operator.listHosts(), { ...patience, everyMs: 50 });
@@ -123,10 +129,15 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   const seconds = (after.atMs - before.atMs) / 1000;
   type Counted = 'coordinator' | 'nats' | 'hosts' | 'standIns' | 'events' | 'commits' | 'commitSeconds';
   const rate = (name: Counted): number => (after[name] - before[name]) / seconds;
+  const coordinatorBytes = memoryOf(coordinator, 'VmHWM');
+  tell('the coordinator is killed');
+  await endProcess(coordinator, 'SIGKILL');
+  const again = (): ChildProcess => startCoordinator(options, addresses, stack);
+  const killed = await bearKill({ again, operator, page: page.url, hosts });
   return {
     candidates: options.candidates,
     coordinatorCores: rate('coordinator'),
-    coordinatorBytes: memoryOf(coordinator, 'VmHWM'),
+    coordinatorBytes,
     natsCores: rate('nats'),
     hostsCores: rate('hosts'),
     standInsCores: rate('standIns'),
@@ -136,8 +147,36 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
     slotsAtWork: after.running,
     endedPerSecond: after.ended / seconds,
     refill: spread(after.refills),
-    ...{ startMs, joinMs, fillMs },
+    ...{ startMs, joinMs, fillMs, killed },
   };
+}
+
+/** Longer than a lease lasts without its coordinator, and a second one. */
+const afterKillSeconds = 30;
+
+async function bearKill({
+  again,
+  operator,
+  page,
+  hosts,
+}: {
+  readonly again: () => ChildProcess;
+  readonly operator: Coordinator;
+  readonly page: string;
+  readonly hosts: HostsProcess;
+}): Promise<Live['killed']> {
+  const killedMs = performance.now();
+  again();
+  await waitFor('the coordinator to serve again', () => operator.listHosts(), { ...patience, everyMs: 50 });
+  const servesAfterMs = performance.now() - killedMs;
+  await passing(afterKillSeconds);
+  const { running, ended } = await hosts.ask({ kind: 'measure' }, 'measured');
+  // Counted by the new process, so from its start on.
+  const [leasesLost, hostsLost] = await Promise.all([
+    gauge(page, 'events_total', 'attemptLost'),
+    gauge(page, 'events_total', 'hostLost'),
+  ]);
+  return { servesAfterMs, leasesLost, hostsLost, ended, slotsAtWork: running };
 }
 
 async function beginRun(operator: Coordinator, { candidates }: LiveOptions): Promise<void> {
@@ -170,10 +209,11 @@ function spread(values: readonly number[]): Live['refill'] {
   return { count: sorted.length, medianMs: at(0.5), p99Ms: at(0.99), worstMs: sorted.at(-1) ?? Number.NaN };
 }
 
-/** A sum over all labels of one of the coordinator's own metrics. */
-async function gauge(url: string, name: string): Promise<number> {
+/** A sum over all labels of one of the coordinator's own metrics, or over those with this word in them. */
+async function gauge(url: string, name: string, word = ''): Promise<number> {
   const text = await (await fetch(url)).text();
-  const lines = [...text.matchAll(new RegExp(`^doubleblind_coordinator_${name}(?:{[^}]*})? (\\S+)$`, 'gm'))];
+  const labels = word === '' ? '(?:{[^}]*})?' : `{[^}]*"${word}"[^}]*}`;
+  const lines = [...text.matchAll(new RegExp(`^doubleblind_coordinator_${name}${labels} (\\S+)$`, 'gm'))];
   return lines.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
