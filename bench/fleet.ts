@@ -141,7 +141,10 @@ function report(plan: Plan, costs: readonly Cost[], lives: readonly Live[]): Ben
     row('all hosts joined', ({ joinMs }) => `${(joinMs / 1000).toFixed(1)} s`),
     row('all slots filled', ({ fillMs }) => `${(fillMs / 1000).toFixed(1)} s`),
     row('killed: serves again after', ({ killed }) => `${(killed.servesAfterMs / 1000).toFixed(1)} s`),
-    row('killed: leases and hosts lost until 30 s later', ({ killed }) => `${killed.leasesLost}, ${killed.hostsLost}`),
+    row(
+      'killed: leases lost, hosts lost, attempts stopped by their host, until 30 s later',
+      ({ killed }) => `${killed.leasesLost}, ${killed.hostsLost}, ${killed.fenced}`,
+    ),
     row(
       'killed: attempts ended since, slots at work then',
       ({ killed }) => `${killed.ended.toLocaleString('en')}, ${killed.slotsAtWork.toLocaleString('en')}`,

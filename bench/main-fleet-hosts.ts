@@ -55,8 +55,8 @@ async function obey(message: ToHosts): Promise<void> {
     tell({ kind: 'joined' });
   } else {
     const { user, system } = process.cpuUsage();
-    const [refills, ended] = [hosts?.takeRefills() ?? [], hosts?.takeEnded() ?? 0];
-    tell({ kind: 'measured', refills, ended, running: hosts?.running() ?? 0, cpuSeconds: (user + system) / 1e6 });
+    const [refills, took] = [hosts?.takeRefills() ?? [], hosts?.takeEnded() ?? { ended: 0, fenced: 0 }];
+    tell({ kind: 'measured', refills, ...took, running: hosts?.running() ?? 0, cpuSeconds: (user + system) / 1e6 });
   }
 }
 

@@ -22,6 +22,8 @@ export type FromHosts =
       /** Milliseconds each. */
       readonly refills: readonly number[];
       readonly ended: number;
+      /** Of those that ended: stopped by their host, because no renewal came. */
+      readonly fenced: number;
       /** Attempts at work now. */
       readonly running: number;
       readonly cpuSeconds: number;

@@ -30,8 +30,8 @@ export interface HostsOptions {
 export interface Hosts {
   /** Milliseconds from the report of an end to the next start on the same slot, since the last call. */
   takeRefills(): number[];
-  /** Attempts that ended, since the last call. */
-  takeEnded(): number;
+  /** Attempts that ended, and those of them that their host stopped for want of a renewal, since the last call. */
+  takeEnded(): { readonly ended: number; readonly fenced: number };
   /** Attempts that are at work now. */
   running(): number;
 }
@@ -45,14 +45,15 @@ export async function startHosts(options: HostsOptions): Promise<Hosts> {
   const freedMs = new Map<string, number>();
   const slotOf = new Map<string, string>();
   let refills: number[] = [];
-  let ended = 0;
+  let [ended, fenced] = [0, 0];
   const freed: Freed = {
-    ends(attemptId) {
+    ends(attemptId, leaseLost) {
       const place = slotOf.get(attemptId);
       if (place === undefined) return;
       slotOf.delete(attemptId);
       freedMs.set(place, performance.now());
       ended += 1;
+      if (leaseLost) fenced += 1;
     },
     begins(attemptId, place) {
       const sinceMs = freedMs.get(place);
@@ -73,8 +74,8 @@ export async function startHosts(options: HostsOptions): Promise<Hosts> {
       return taken;
     },
     takeEnded() {
-      const taken = ended;
-      ended = 0;
+      const taken = { ended, fenced };
+      [ended, fenced] = [0, 0];
       return taken;
     },
     running: () => slotOf.size,
@@ -82,7 +83,7 @@ export async function startHosts(options: HostsOptions): Promise<Hosts> {
 }
 
 interface Freed {
-  ends(attemptId: string): void;
+  ends(attemptId: string, leaseLost: boolean): void;
   begins(attemptId: string, place: string): void;
 }
 
@@ -136,7 +137,7 @@ function watched(bus: Bus, freed: Freed): Pick<Bus, 'publishHeartbeat' | 'publis
   return {
     publishHeartbeat: (heartbeat) => bus.publishHeartbeat(heartbeat),
     publishResult(event, repeat) {
-      if (event.kind === 'attemptEnded') freed.ends(event.attemptId);
+      if (event.kind === 'attemptEnded') freed.ends(event.attemptId, event.body.failureReason === 'leaseLost');
       return bus.publishResult(event, repeat);
     },
   };

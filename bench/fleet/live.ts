@@ -56,6 +56,8 @@ export interface Live {
     /** From then on, until the end. */
     readonly leasesLost: number;
     readonly hostsLost: number;
+    /** Attempts that their hosts stopped, for want of a renewal. */
+    readonly fenced: number;
     readonly ended: number;
     readonly slotsAtWork: number;
   };
@@ -170,13 +172,13 @@ async function bearKill({
   await waitFor('the coordinator to serve again', () => operator.listHosts(), { ...patience, everyMs: 50 });
   const servesAfterMs = performance.now() - killedMs;
   await passing(afterKillSeconds);
-  const { running, ended } = await hosts.ask({ kind: 'measure' }, 'measured');
+  const { running, ended, fenced } = await hosts.ask({ kind: 'measure' }, 'measured');
   // Counted by the new process, so from its start on.
   const [leasesLost, hostsLost] = await Promise.all([
     gauge(page, 'events_total', 'attemptLost'),
     gauge(page, 'events_total', 'hostLost'),
   ]);
-  return { servesAfterMs, leasesLost, hostsLost, ended, slotsAtWork: running };
+  return { servesAfterMs, leasesLost, hostsLost, fenced, ended, slotsAtWork: running };
 }
 
 async function beginRun(operator: Coordinator, { candidates }: LiveOptions): Promise<void> {

@@ -113,3 +113,93 @@ test('a host that describes itself anew with each heartbeat is journaled once in
   clock.advance(3000);
   expect(told()).toEqual(['1', '29', '31']);
 });
+
+interface Asked {
+  readonly what: 'describe' | 'renew';
+  readonly deadlineMs: number;
+  answer(): void;
+  fail(): void;
+}
+
+/** A host with one lease and no heartbeats yet, as a coordinator meets it that was started again. */
+function meetHost() {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine);
+  const posted: Event[] = [];
+  const asked: Asked[] = [];
+  const clock = handClock();
+  const pending = <Answer>(what: Asked['what'], value: Answer, { deadlineMs }: { deadlineMs: number }) =>
+    new Promise<Answer>((resolve, reject) => {
+      asked.push({ what, deadlineMs, answer: () => resolve(value), fail: () => reject(new Error('no answer')) });
+    });
+  const agent = {
+    describeHost: (_: unknown, call: { deadlineMs: number }) => pending('describe', { host: 'alpha' }, call),
+    renewLeases: (_: unknown, call: { deadlineMs: number }) => pending('renew', { unknown: [], bootId: 'boot' }, call),
+    close: () => undefined,
+  };
+  const host = startHostActor({
+    ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state },
+    post: (event) => {
+      posted.push(event);
+      machine.take(event);
+      return Promise.resolve(true);
+    },
+    connect: () => agent as unknown as AgentClient,
+    ...{ leaseTtlMs: 10_000, clock, log: silentLogger },
+  });
+  const hear = (address: string) =>
+    host.hear({
+      ...{ v: 1, host: 'alpha', bootId: 'boot', seq: 1, address, version: '1', draining: false },
+      ...{ slots: [], outboxEvents: 0 },
+    });
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  return {
+    ...{ host, clock, asked, hear, settle },
+    kinds: () => posted.map(({ kind }) => kind).filter((kind) => kind !== 'hostChanged'),
+    last(): Asked {
+      const newest = asked.at(-1);
+      if (newest === undefined) throw new Error('nothing was asked');
+      return newest;
+    },
+  };
+}
+
+test('until a host has answered over a connection its answers may take longer, as long as the connection needs', async () => {
+  const { host, clock, asked, hear, settle, last, kinds } = meetHost();
+  expect(last()).toMatchObject({ what: 'renew', deadlineMs: 5000 });
+  last().answer();
+  await settle();
+  hear('127.0.0.1:1');
+  clock.advance(4000);
+  await settle();
+  hear('127.0.0.1:1');
+  expect(asked).toHaveLength(2);
+  expect(last().deadlineMs).toBe(2000);
+  last().answer();
+  await settle();
+  hear('127.0.0.1:2');
+  clock.advance(4000);
+  await settle();
+  expect(last()).toMatchObject({ deadlineMs: 5000 });
+  expect(kinds()).toEqual([]);
+  host.stop();
+});
+
+test('a host whose first renewal was not answered is lost only when it has stopped what that may have given it', async () => {
+  const { host, clock, asked, settle, last, kinds } = meetHost();
+  // It may have arrived at the last moment before its deadline, after 5 s; the host stops 8 s later.
+  clock.advance(4999);
+  last().fail();
+  await settle();
+  expect(kinds()).toEqual(['hostSuspected']);
+  for (let ms = 5000; ms < 13_000; ms += 250) {
+    clock.advance(250);
+    if (asked.length > 1) last().fail();
+    await settle();
+    expect(kinds(), `after ${ms} ms`).toEqual(['hostSuspected']);
+  }
+  clock.advance(500);
+  expect(kinds()).toEqual(['hostSuspected', 'hostLost']);
+  host.stop();
+});

@@ -9,8 +9,8 @@
 // Invariants: 1. Silence of NATS alone never loses a host: only gRPC that does not answer for a whole term does.
 // 2. After a renewal that failed, the next one is sent only when the host has answered a question: a host whose answers
 // are lost is not kept alive by renewals that arrive. 3. A lease that the host denies is lost only if its start had been
-// acknowledged before the question was asked. 4. A host is lost only when its agent has fenced whatever it was told last,
-// also where the answer to that renewal was lost. 5. All waiting is measured on the monotonic clock.
+// acknowledged before the question was asked. 4. A host is lost only when its agent has fenced whatever it was told last
+// (patience.ts). 5. All waiting is measured on the monotonic clock.
 
 import type { Heartbeat } from '../../shared/bus/messages.ts';
 import { type Clock, nextBeatMs } from '../../shared/clock.ts';
@@ -23,6 +23,7 @@ import { addedGuidance } from '../core/guidance.ts';
 import { type HeldLease, leasesOf } from '../core/outstanding.ts';
 import type { State } from '../core/state.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
+import { Patience } from './patience.ts';
 import { Receipts } from './receipts.ts';
 
 /** The agent as the coordinator calls it. */
@@ -39,14 +40,10 @@ const recordMs = 10_000;
  */
 const describeEveryMs = 3000;
 
-/** Fractions of the lease's term. With 10 s: looks each second, renews at the first look after 3.3 s, suspects after 3 s, gives up after 11 s. */
-const [lookPart, renewPart, silencePart, answerPart, lossPart] = [0.1, 1 / 3, 0.3, 0.2, 1.1];
+/** Fractions of the lease's term. With 10 s: looks each second, renews at the first look after 3.3 s, suspects after 3 s. */
+const [lookPart, renewPart, silencePart] = [0.1, 1 / 3, 0.3];
 /** A host that missed a heartbeat is asked who is there before it gets a start or a renewal: that might be the last one. */
 const doubtPart = 0.15;
-/** The agent fences at 0.8 of the term after the last start or renewal that reached it; the answer may have been lost. */
-const fencedPart = 0.8 + answerPart + 0.02;
-/** Below this a busy machine looks like a dead one. */
-const leastAnswerMs = 500;
 
 export interface HostActorOptions {
   readonly name: HostName;
@@ -87,10 +84,8 @@ class LiveHostActor implements HostActor {
   private describing: { cancel(): void } | undefined;
   private lastHeartbeat: Heartbeat | undefined;
   private heartbeatMs: number;
-  private answeredMs: number;
+  private readonly patience: Patience;
   private renewedMs: number;
-  /** When the newest start or renewal was sent. */
-  private grantedMs: number;
   private failing: boolean = false;
   /** True where a heartbeat of another daemon than before was heard, until that one was asked. */
   private rebooted: boolean = false;
@@ -123,9 +118,8 @@ class LiveHostActor implements HostActor {
     });
     const now = options.clock.monotonicMs();
     this.heartbeatMs = now;
-    this.answeredMs = now;
+    this.patience = new Patience(options.leaseTtlMs, now);
     this.renewedMs = now - options.leaseTtlMs;
-    this.grantedMs = this.renewedMs;
     this.lookDueMs = now;
     this.look();
   }
@@ -141,6 +135,7 @@ class LiveHostActor implements HostActor {
       this.address = heartbeat.address;
       this.agent.close();
       this.agent = this.connect();
+      this.patience.reconnecting();
     }
     if (!this.isMember()) {
       this.attend();
@@ -177,9 +172,10 @@ class LiveHostActor implements HostActor {
       // Meanwhile the host may have been given up, its leases given to others, and it may have joined again.
       this.refuseUnlessStartable(order);
     }
-    this.grantedMs = this.options.clock.monotonicMs();
+    const deadlineMs = this.patience.answerMs();
+    this.patience.grant(this.options.clock.monotonicMs(), deadlineMs);
     try {
-      await this.agent.startAttempt(toStartRequest(order), { deadlineMs: this.answerMs(), signal });
+      await this.agent.startAttempt(toStartRequest(order), { deadlineMs, signal });
     } catch (error) {
       if (error instanceof RpcFault && error.reason === 'draining') this.noteDraining();
       throw error;
@@ -235,11 +231,6 @@ class LiveHostActor implements HostActor {
     return this.heartbeatAgeMs() > this.options.leaseTtlMs * doubtPart;
   }
 
-  /** An agent records a start, and answers everything else from memory. */
-  private answerMs(): number {
-    return Math.max(leastAnswerMs, this.options.leaseTtlMs * answerPart);
-  }
-
   /** False from the moment that it is given up, which is before the journal says so. */
   private isMember(): boolean {
     return !this.givenUp && this.options.state.hosts.get(this.options.name)?.lost === false;
@@ -289,9 +280,9 @@ class LiveHostActor implements HostActor {
   /** Asks who is there; takes a host in that is not, or no longer, a member. */
   private async probe(): Promise<void> {
     const { name, clock } = this.options;
-    const host = await this.agent.describeHost({}, { deadlineMs: this.answerMs() });
+    const host = await this.agent.describeHost({}, { deadlineMs: this.patience.answerMs() });
     if (host.host !== name) throw new RpcFault('failedPrecondition', `the agent at ${this.address} is ${host.host}`);
-    this.answeredMs = clock.monotonicMs();
+    this.patience.answered(clock.monotonicMs());
     const heartbeat = this.lastHeartbeat;
     if (this.isMember() || heartbeat === undefined) return;
     const description = descriptionOfHeartbeat(heartbeat);
@@ -309,11 +300,12 @@ class LiveHostActor implements HostActor {
     const leases = leasesOf(state, name);
     const mayBeDenied = leases.filter((lease) => this.wasAcknowledged(lease));
     this.renewedMs = clock.monotonicMs();
-    this.grantedMs = this.renewedMs;
+    const deadlineMs = this.patience.answerMs();
+    this.patience.grant(this.renewedMs, deadlineMs);
     const attempts = leases.map(({ runId, attemptId, epoch }) => ({ runId, attemptId, epoch }));
     const guidance = addedGuidance(state, leases);
-    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs: this.answerMs() });
-    this.answeredMs = clock.monotonicMs();
+    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs });
+    this.patience.answered(clock.monotonicMs());
     const denied = new Set(answer.unknown.map(leaseKey));
     const lost = mayBeDenied.filter((lease) => denied.has(leaseKey(lease)));
     for (const { runId, attemptId, epoch } of lost) {
@@ -345,22 +337,22 @@ class LiveHostActor implements HostActor {
   private weigh(error: unknown): void {
     const { name, state } = this.options;
     const host = state.hosts.get(name);
+    // Without its stack, which says where we waited: a thousand hosts may fall silent in one moment.
+    const reason = error instanceof Error ? error.message : String(error);
     if (host === undefined || host.lost) {
-      if (!this.refused) this.log.warn({ error, address: this.address }, 'a host is heard but cannot be reached');
+      if (!this.refused) this.log.warn({ reason, address: this.address }, 'a host is heard but cannot be reached');
       this.refused = true;
       return;
     }
-    this.why = error instanceof Error ? error.message : String(error);
+    this.why = reason;
     if (host.suspected) return;
-    this.log.warn({ error }, 'a host does not answer');
-    this.tell({ kind: 'hostSuspected', host: name, reason: this.why });
+    this.log.warn({ reason }, 'a host does not answer');
+    this.tell({ kind: 'hostSuspected', host: name, reason });
   }
 
   /** Milliseconds until the host is lost unless it answers. */
   private untilLostMs(): number {
-    const { clock, leaseTtlMs } = this.options;
-    const lostAtMs = Math.max(this.answeredMs + leaseTtlMs * lossPart, this.grantedMs + leaseTtlMs * fencedPart);
-    return lostAtMs - clock.monotonicMs();
+    return this.patience.lostAtMs() - this.options.clock.monotonicMs();
   }
 
   private lose(): void {
