@@ -6,8 +6,8 @@
 /** Fractions of the lease's term. With 10 s: an answer within 2 s, a host without any for 11 s is lost. */
 const [answerPart, lossPart] = [0.2, 1.1];
 /**
- * Until a host has answered for the first time, a call waits for its connection too. A coordinator that was started again makes a
- * thousand of them in one moment: with a shorter deadline all calls fail together, just before all connections stand.
+ * Until a host has answered for the first time, a question waits for its connection too. A coordinator that was started again makes a
+ * thousand of them in one moment: with a shorter deadline all of them fail together, just before all connections stand.
  */
 const firstAnswerPart = 0.5;
 /** An agent stops at 0.8 of the term after the start or renewal that reached it last (gpu-agent/core/lease.ts), and its clock drifts. */
@@ -20,7 +20,7 @@ export class Patience {
   private answeredMs: number;
   /** When the agent has fenced whatever the newest start or renewal gave it, whether or not it arrived. */
   private fencedMs: number;
-  private acquainted: boolean = false;
+  private answers: boolean = false;
 
   /** As if it had answered now, so that a host of the journal has a whole term to answer. */
   constructor(leaseTtlMs: number, nowMs: number) {
@@ -29,9 +29,17 @@ export class Patience {
     this.fencedMs = nowMs;
   }
 
+  /**
+   * False until it has answered since the start or since its address changed. Until then it is given nothing: a start or a renewal
+   * that waits for its connection might arrive so late that the host could not be given up for long.
+   */
+  isAcquainted(): boolean {
+    return this.answers;
+  }
+
   /** The deadline of a call now. An agent records a start, and answers everything else from memory. */
   answerMs(): number {
-    return Math.max(leastAnswerMs, this.leaseTtlMs * (this.acquainted ? answerPart : firstAnswerPart));
+    return Math.max(leastAnswerMs, this.leaseTtlMs * (this.answers ? answerPart : firstAnswerPart));
   }
 
   /** A start or a renewal leaves now; it may reach the agent until its deadline. */
@@ -41,12 +49,12 @@ export class Patience {
 
   answered(nowMs: number): void {
     this.answeredMs = nowMs;
-    this.acquainted = true;
+    this.answers = true;
   }
 
   /** The next call has a connection to make. */
   reconnecting(): void {
-    this.acquainted = false;
+    this.answers = false;
   }
 
   /** Until then it is not lost, whatever fails. */
