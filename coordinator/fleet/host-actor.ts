@@ -42,7 +42,7 @@ const describeEveryMs = 3000;
 
 /** Fractions of the lease's term. With 10 s: looks each second, renews at the first look after 3.3 s, suspects after 3 s. */
 const [lookPart, renewPart, silencePart] = [0.1, 1 / 3, 0.3];
-/** A host that missed a heartbeat, or has not answered yet, is asked who is there before it gets a start or a renewal: that might be the last one. */
+/** A host that missed a heartbeat is asked who is there before it gets a start or a renewal: that might be the last one. */
 const doubtPart = 0.15;
 
 export interface HostActorOptions {
@@ -167,7 +167,7 @@ class LiveHostActor implements HostActor {
   async startAttempt(order: StartOrder, signal: AbortSignal): Promise<void> {
     // A start is a lease: while its answer might be lost, no more of them must leave, or the host could never be written off.
     this.refuseUnlessStartable(order);
-    if (this.isInDoubt()) {
+    if (this.isInDoubt() || !this.patience.isAcquainted()) {
       await this.probe();
       // Meanwhile the host may have been given up, its leases given to others, and it may have joined again.
       this.refuseUnlessStartable(order);
@@ -228,7 +228,7 @@ class LiveHostActor implements HostActor {
   }
 
   private isInDoubt(): boolean {
-    return !this.patience.isAcquainted() || this.heartbeatAgeMs() > this.options.leaseTtlMs * doubtPart;
+    return this.heartbeatAgeMs() > this.options.leaseTtlMs * doubtPart;
   }
 
   /** False from the moment that it is given up, which is before the journal says so. */

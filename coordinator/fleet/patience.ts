@@ -6,8 +6,8 @@
 /** Fractions of the lease's term. With 10 s: an answer within 2 s, a host without any for 11 s is lost. */
 const [answerPart, lossPart] = [0.2, 1.1];
 /**
- * Until a host has answered for the first time, a question waits for its connection too. A coordinator that was started again makes a
- * thousand of them in one moment: with a shorter deadline all of them fail together, just before all connections stand.
+ * Until a host has answered for the first time, a call waits for its connection too. A coordinator that was started again makes a
+ * thousand of them in one moment: with a shorter deadline all calls fail together, just before all connections stand.
  */
 const firstAnswerPart = 0.5;
 /** An agent stops at 0.8 of the term after the start or renewal that reached it last (gpu-agent/core/lease.ts), and its clock drifts. */
@@ -30,8 +30,8 @@ export class Patience {
   }
 
   /**
-   * False until it has answered since the start or since its address changed. Until then it is given nothing: a start or a renewal
-   * that waits for its connection might arrive so late that the host could not be given up for long.
+   * False until it has answered since the start or since its address changed. Until then it is given nothing new: each start that
+   * waits for its connection would put off the moment at which the host may be given up.
    */
   isAcquainted(): boolean {
     return this.answers;
@@ -44,7 +44,9 @@ export class Patience {
 
   /** A start or a renewal leaves now; it may reach the agent until its deadline. */
   grant(nowMs: number, deadlineMs: number): void {
-    this.fencedMs = Math.max(this.fencedMs, nowMs + deadlineMs + this.leaseTtlMs * fencedPart);
+    // The time that a slow agent needs to read it is within a usual deadline, but not within one that the connection may use up.
+    const readingPart = this.answers ? 0 : answerPart;
+    this.fencedMs = Math.max(this.fencedMs, nowMs + deadlineMs + this.leaseTtlMs * (fencedPart + readingPart));
   }
 
   answered(nowMs: number): void {
