@@ -155,18 +155,29 @@ function meetHost() {
       ...{ slots: [], outboxEvents: 0 },
     });
   const settle = () => new Promise((resolve) => setImmediate(resolve));
+  const kinds = () => posted.map(({ kind }) => kind).filter((kind) => kind !== 'hostChanged');
+  const last = (): Asked => {
+    const newest = asked.at(-1);
+    if (newest === undefined) throw new Error('nothing was asked');
+    return newest;
+  };
   return {
-    ...{ host, clock, asked, hear, settle },
+    ...{ host, clock, asked, hear, settle, kinds, last },
+    /** Whatever is asked fails; it is suspected all the time, and lost right after. */
+    async isLost({ fromMs, untilMs }: { fromMs: number; untilMs: number }) {
+      for (let ms = fromMs; ms < untilMs; ms += 100) {
+        clock.advance(100);
+        last().fail();
+        await settle();
+        expect(kinds(), `after ${ms} ms`).toEqual(['hostSuspected']);
+      }
+      clock.advance(200);
+      expect(kinds()).toEqual(['hostSuspected', 'hostLost']);
+    },
     start() {
       const { id, runId: run, epoch } = attemptOf(machine, 1);
       const order = { runId: run, attemptId: id, epoch, host: hostName('alpha') } as unknown as StartOrder;
       return host.startAttempt(order, new AbortController().signal);
-    },
-    kinds: () => posted.map(({ kind }) => kind).filter((kind) => kind !== 'hostChanged'),
-    last(): Asked {
-      const newest = asked.at(-1);
-      if (newest === undefined) throw new Error('nothing was asked');
-      return newest;
     },
   };
 }
@@ -189,7 +200,7 @@ test('until a host has answered over a connection its answers may take as long a
 });
 
 test('a host that never answers after a start is given nothing new, and is lost when it has stopped what it had', async () => {
-  const { host, clock, asked, settle, last, kinds, start } = meetHost();
+  const { host, clock, asked, settle, last, kinds, start, isLost } = meetHost();
   const starting = expect(start()).rejects.toThrow('no answer');
   expect(last().what).toBe('describe');
   last().fail();
@@ -199,20 +210,13 @@ test('a host that never answers after a start is given nothing new, and is lost 
   await settle();
   expect(kinds()).toEqual(['hostSuspected']);
   // The renewal may have arrived after 5 s and been read 2 s later; the host stops after 8 s more.
-  for (let ms = 5000; ms < 15_100; ms += 100) {
-    clock.advance(100);
-    last().fail();
-    await settle();
-    expect(kinds(), `after ${ms} ms`).toEqual(['hostSuspected']);
-  }
-  clock.advance(200);
-  expect(kinds()).toEqual(['hostSuspected', 'hostLost']);
+  await isLost({ fromMs: 5000, untilMs: 15_100 });
   expect(asked.filter(({ what }) => what === 'renew')).toHaveLength(1);
   host.stop();
 });
 
 test('a host whose renewal was not answered is lost only when it has stopped what that may have given it', async () => {
-  const { host, clock, asked, hear, settle, last, kinds } = meetHost();
+  const { host, clock, asked, hear, settle, last, kinds, isLost } = meetHost();
   last().answer();
   await settle();
   // Its first heartbeat is that of another daemon than before, so leases are renewed at once.
@@ -233,14 +237,7 @@ test('a host whose renewal was not answered is lost only when it has stopped wha
   await settle();
   expect(kinds()).toEqual(['hostSuspected']);
   const renewals = asked.filter(({ what }) => what === 'renew').length;
-  for (let ms = 10_000; ms < 18_100; ms += 100) {
-    clock.advance(100);
-    last().fail();
-    await settle();
-    expect(kinds(), `after ${ms} ms`).toEqual(['hostSuspected']);
-  }
-  clock.advance(200);
-  expect(kinds()).toEqual(['hostSuspected', 'hostLost']);
+  await isLost({ fromMs: 10_000, untilMs: 18_100 });
   expect(asked.filter(({ what }) => what === 'renew')).toHaveLength(renewals);
   host.stop();
 });

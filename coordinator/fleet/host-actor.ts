@@ -172,8 +172,7 @@ class LiveHostActor implements HostActor {
       // Meanwhile the host may have been given up, its leases given to others, and it may have joined again.
       this.refuseUnlessStartable(order);
     }
-    const deadlineMs = this.patience.answerMs();
-    this.patience.grant(this.options.clock.monotonicMs(), deadlineMs);
+    const deadlineMs = this.patience.grant(this.options.clock.monotonicMs());
     try {
       await this.agent.startAttempt(toStartRequest(order), { deadlineMs, signal });
     } catch (error) {
@@ -300,8 +299,7 @@ class LiveHostActor implements HostActor {
     const leases = leasesOf(state, name);
     const mayBeDenied = leases.filter((lease) => this.wasAcknowledged(lease));
     this.renewedMs = clock.monotonicMs();
-    const deadlineMs = this.patience.answerMs();
-    this.patience.grant(this.renewedMs, deadlineMs);
+    const deadlineMs = this.patience.grant(this.renewedMs);
     const attempts = leases.map(({ runId, attemptId, epoch }) => ({ runId, attemptId, epoch }));
     const guidance = addedGuidance(state, leases);
     const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs });

@@ -20,7 +20,7 @@ export class Patience {
   private answeredMs: number;
   /** When the agent has fenced whatever the newest start or renewal gave it, whether or not it arrived. */
   private fencedMs: number;
-  private answers: boolean = false;
+  private acquainted: boolean = false;
 
   /** As if it had answered now, so that a host of the journal has a whole term to answer. */
   constructor(leaseTtlMs: number, nowMs: number) {
@@ -34,29 +34,31 @@ export class Patience {
    * waits for its connection would put off the moment at which the host may be given up.
    */
   isAcquainted(): boolean {
-    return this.answers;
+    return this.acquainted;
   }
 
   /** The deadline of a call now. An agent records a start, and answers everything else from memory. */
   answerMs(): number {
-    return Math.max(leastAnswerMs, this.leaseTtlMs * (this.answers ? answerPart : firstAnswerPart));
+    return Math.max(leastAnswerMs, this.leaseTtlMs * (this.acquainted ? answerPart : firstAnswerPart));
   }
 
-  /** A start or a renewal leaves now; it may reach the agent until its deadline. */
-  grant(nowMs: number, deadlineMs: number): void {
+  /** A start or a renewal leaves now; it may reach the agent until its deadline, which is the answer. */
+  grant(nowMs: number): number {
+    const deadlineMs = this.answerMs();
     // The time that a slow agent needs to read it is within a usual deadline, but not within one that the connection may use up.
-    const readingPart = this.answers ? 0 : answerPart;
+    const readingPart = this.acquainted ? 0 : answerPart;
     this.fencedMs = Math.max(this.fencedMs, nowMs + deadlineMs + this.leaseTtlMs * (fencedPart + readingPart));
+    return deadlineMs;
   }
 
   answered(nowMs: number): void {
     this.answeredMs = nowMs;
-    this.answers = true;
+    this.acquainted = true;
   }
 
   /** The next call has a connection to make. */
   reconnecting(): void {
-    this.answers = false;
+    this.acquainted = false;
   }
 
   /** Until then it is not lost, whatever fails. */
