@@ -3,7 +3,7 @@
 import type { SlotId } from '../shared/core/ids.ts';
 import type { HostSlot } from './slots.ts';
 
-export type RefusalKind = 'staleEpoch' | 'unknownSlot' | 'unusableSlot' | 'slotFull' | 'draining' | 'asleep';
+export type RefusalKind = 'staleEpoch' | 'unknownSlot' | 'unusableSlot' | 'slotFull' | 'draining';
 
 /** An order that is refused; no fault of this daemon. */
 export class AgentRefusal extends Error {

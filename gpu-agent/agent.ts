@@ -38,9 +38,6 @@ import { TranscriptFeed } from './outbox/transcript-feed.ts';
 import { type Left, takeStock } from './recovery.ts';
 import type { AttemptName, HostDescription, HostSlot, SlotReport } from './slots.ts';
 
-/** Share of a term by which a daemon's own timers may be late; the coordinator's margin covers it. */
-const lateShare = 0.1;
-
 /** What was added to a run's guidance since its creation, oldest first. */
 export interface AddedGuidance {
   readonly runId: string;
@@ -70,8 +67,6 @@ export class Agent {
   #fenceTimer: { cancel(): void } | undefined;
   #heartbeatTimer: { cancel(): void } | undefined;
   #heartbeats = 0;
-  /** When the newest heartbeat was sent. */
-  #beatMs: number | undefined;
   #address: string | null = null;
   #mode: Mode = 'running';
   /** Told whenever something has ended or was confirmed. */
@@ -129,7 +124,6 @@ export class Agent {
       throw new AgentRefusal('staleEpoch', `attempt ${order.attemptId} is known here under a later epoch`);
     }
     if (this.#mode !== 'running') throw new AgentRefusal('draining', 'this host takes no new attempts');
-    this.#checkAwake(order.leaseTtlMs);
     // An older execution goes on for a moment, so that it can be abandoned like any other.
     this.#wake(order.attemptId);
     const older = this.#attempts.get(order.attemptId);
@@ -165,7 +159,6 @@ export class Agent {
     ttlMs: number,
     guidance: readonly AddedGuidance[] = [],
   ): Name[] {
-    this.#checkAwake(ttlMs);
     const nowMs = this.#options.ports.clock.monotonicMs();
     this.#wakeAll(names);
     const unknown = names.filter(({ attemptId, epoch }) => {
@@ -257,14 +250,6 @@ export class Agent {
     await Promise.all([...this.#attempts.values()].map((attempt) => attempt.suspend()));
     this.#outbox.stop();
     this.#feed.changed();
-  }
-
-  /** What a daemon reads after it was stopped may be old, and a term would begin now: it is to be said again. */
-  #checkAwake(ttlMs: number): void {
-    const { ports, heartbeatMs } = this.#options;
-    const sinceMs = ports.clock.monotonicMs() - (this.#beatMs ?? ports.clock.monotonicMs());
-    if (sinceMs <= heartbeatMs + lateShare * ttlMs) return;
-    throw new AgentRefusal('asleep', `this daemon did nothing for ${(sinceMs / 1000).toFixed(1)} s; say it again`);
   }
 
   #checkRoom(order: AttemptOrder, older: Attempt | undefined): void {
@@ -381,7 +366,6 @@ export class Agent {
   /** Also when nothing has changed: silence means that the host is gone. */
   #beat(): void {
     if (this.#mode === 'stopped') return;
-    this.#beatMs = this.#options.ports.clock.monotonicMs();
     this.#publishHeartbeat();
   }
 

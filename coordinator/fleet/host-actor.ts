@@ -15,6 +15,7 @@
 import type { Heartbeat } from '../../shared/bus/messages.ts';
 import { type Clock, nextBeatMs } from '../../shared/clock.ts';
 import type { HostName } from '../../shared/core/ids.ts';
+import { nextFloat, seedRng } from '../../shared/core/rng.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
@@ -87,8 +88,8 @@ class LiveHostActor implements HostActor {
   private readonly patience: Patience;
   private renewedMs: number;
   private failing: boolean = false;
-  /** True where a heartbeat of another daemon than before was heard, until that one was asked. */
-  private rebooted: boolean = false;
+  /** The daemon that its leases were renewed with last. */
+  private renewedBoot: string | undefined;
   /** True where the leases that it holds are about to go to others. */
   private givenUp: boolean = false;
   /** Of the newest failure. */
@@ -99,7 +100,7 @@ class LiveHostActor implements HostActor {
   /** True where the next renewal is not to wait for its time. */
   private hurried: boolean = false;
   private stopped: boolean = false;
-  /** When it is looked after next. Hosts keep the phases at which they came, so that a thousand are not renewed in one moment. */
+  /** When it is looked after next. Hosts keep their phases, so that a thousand are not renewed in one moment. */
   private lookDueMs: number;
   private timer: { cancel(): void } | undefined;
   private readonly acknowledged = new Set<string>();
@@ -120,15 +121,16 @@ class LiveHostActor implements HostActor {
     this.heartbeatMs = now;
     this.patience = new Patience(options.leaseTtlMs, now);
     this.renewedMs = now - options.leaseTtlMs;
-    this.lookDueMs = now;
+    // Hosts of the journal are all looked at now, and from then on each in its own time.
+    const phases = seedRng(options.name);
+    this.lookDueMs = now - options.leaseTtlMs * lookPart * nextFloat(phases);
     this.look();
+    this.renewedMs -= options.leaseTtlMs * renewPart * nextFloat(phases);
   }
 
   hear(heartbeat: Heartbeat): void {
     if (this.stopped) return;
     this.heartbeatMs = this.options.clock.monotonicMs();
-    // A daemon that was started again waits for its leases to be renewed before it goes on.
-    if (this.lastHeartbeat?.bootId !== heartbeat.bootId) this.rebooted = true;
     this.lastHeartbeat = heartbeat;
     if (heartbeat.address !== this.address) {
       this.log.info({ from: this.address, to: heartbeat.address }, 'a host has moved');
@@ -141,7 +143,7 @@ class LiveHostActor implements HostActor {
       this.attend();
       return;
     }
-    if (this.rebooted) this.attend();
+    if (this.isRebooted()) this.attend();
     this.describe(heartbeat);
   }
 
@@ -226,6 +228,11 @@ class LiveHostActor implements HostActor {
     return this.options.connect(this.options.name, this.address);
   }
 
+  /** A daemon that was started again waits for its leases to be renewed before it goes on. */
+  private isRebooted(): boolean {
+    return this.lastHeartbeat !== undefined && this.lastHeartbeat.bootId !== this.renewedBoot;
+  }
+
   private isInDoubt(): boolean {
     return this.heartbeatAgeMs() > this.options.leaseTtlMs * doubtPart;
   }
@@ -251,10 +258,9 @@ class LiveHostActor implements HostActor {
   private attend(): void {
     const { clock, leaseTtlMs } = this.options;
     const silent = this.heartbeatAgeMs() > leaseTtlMs * silencePart;
-    const due = this.rebooted || this.hurried || clock.monotonicMs() - this.renewedMs >= leaseTtlMs * renewPart;
+    const due = this.isRebooted() || this.hurried || clock.monotonicMs() - this.renewedMs >= leaseTtlMs * renewPart;
     if (this.busy || !(due || silent || this.failing || !this.isMember())) return;
     this.busy = true;
-    this.rebooted = false;
     this.hurried = false;
     void this.ask(silent).finally(() => {
       this.busy = false;
@@ -304,6 +310,7 @@ class LiveHostActor implements HostActor {
     const guidance = addedGuidance(state, leases);
     const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs });
     this.patience.answered(clock.monotonicMs());
+    this.renewedBoot = answer.bootId;
     const denied = new Set(answer.unknown.map(leaseKey));
     const lost = mayBeDenied.filter((lease) => denied.has(leaseKey(lease)));
     for (const { runId, attemptId, epoch } of lost) {

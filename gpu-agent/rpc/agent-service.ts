@@ -15,7 +15,6 @@ const codes = {
   unusableSlot: 'failedPrecondition',
   slotFull: 'resourceExhausted',
   draining: 'unavailable',
-  asleep: 'unavailable',
 } as const satisfies Record<RefusalKind, string>;
 
 const name = 'doubleblind.agent.v1.AgentService';
@@ -42,12 +41,8 @@ export function agentHandlers(agent: Agent): Handlers<typeof name> {
     },
     renewLeases: async (request) => {
       const { attempts, leaseTtlMs, guidance } = decode(renewSchema, request);
-      try {
-        const unknown = agent.renew(attempts, leaseTtlMs, guidance);
-        return await Promise.resolve({ unknown, bootId: agent.describe().bootId });
-      } catch (error) {
-        throw toFault(error, '');
-      }
+      const unknown = agent.renew(attempts, leaseTtlMs, guidance);
+      return await Promise.resolve({ unknown, bootId: agent.describe().bootId });
     },
     confirmEvents: async (request) => {
       agent.confirm(decode(confirmSchema, request).sequences);
@@ -66,7 +61,7 @@ function toFault(error: unknown, attemptId: string): unknown {
   if (!(error instanceof AgentRefusal)) return error;
   return new RpcFault(codes[error.kind], error.message, {
     reason: error.kind,
-    metadata: attemptId === '' ? {} : { attemptId },
+    metadata: { attemptId },
   });
 }
 

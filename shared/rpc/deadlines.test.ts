@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, expect, test } from 'vitest';
 import { present } from '../core/assert.ts';
@@ -10,6 +11,7 @@ import { silentLogger } from '../log.ts';
 import { createRpcClient, type RpcClient } from './client.ts';
 import { descriptorSet, type ServiceName, serviceDefinition } from './definitions.ts';
 import { implement } from './handlers.ts';
+import type { LateCaller } from './late-caller.ts';
 import { startRpcServer } from './server.ts';
 import { testTls } from './test-peers.ts';
 
@@ -134,4 +136,39 @@ test('a call without a deadline ends at the ceiling of the server, whether its h
     );
     expect([code, details], method).toEqual([4, expect.stringContaining('no call longer than 0.05 s')]);
   }
+});
+
+test('a call that was given up while this process was stopped is not begun when it goes on', async () => {
+  const begun: number[] = [];
+  const unused = (): never => {
+    throw new Error('not called here');
+  };
+  const givenUp = new Int32Array(new SharedArrayBuffer(4));
+  const server = await startRpcServer({
+    listen: '127.0.0.1:0',
+    tls: await testTls('gpu-agent'),
+    log: silentLogger,
+    services: [
+      implement('doubleblind.agent.v1.AgentService', {
+        confirmEvents: async ({ sequences }) => {
+          begun.push(...sequences);
+          return await Promise.resolve({});
+        },
+        describeHost: unused,
+        startAttempt: unused,
+        cancelAttempt: unused,
+        renewLeases: unused,
+        watchTranscript: unused,
+      }),
+    ],
+  });
+  cleanups.push(() => server.stop(100));
+  const workerData: LateCaller = { address: server.address, tls: await testTls('coordinator'), givenUp };
+  const caller = new Worker(new URL('./late-caller.ts', import.meta.url), { workerData });
+  const ended = new Promise((over, failed) => caller.once('exit', over).once('error', failed));
+  await new Promise((connected) => caller.once('message', connected));
+  caller.postMessage('nobody reads from now on');
+  expect(Atomics.wait(givenUp, 0, 0, 20_000)).toBe('ok');
+  expect(await ended).toBe(0);
+  expect(begun).toEqual([0, 2]);
 });

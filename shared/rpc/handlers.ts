@@ -102,6 +102,8 @@ function single({ handler, method, log }: Bound, longestCallMs: number): Untyped
     const input = 'request' in call ? call.request : readMessages(call, context.signal);
     const answer = async (): Promise<void> => {
       try {
+        await sawResets();
+        context.signal.throwIfAborted();
         const work = traced(call, method, () => handler(input, context) as Promise<unknown>);
         callback(null, await Promise.race([work, tooLong]));
       } catch (error) {
@@ -113,6 +115,14 @@ function single({ handler, method, log }: Bound, longestCallMs: number): Untyped
     };
     void answer();
   };
+}
+
+/**
+ * A process that was stopped for a while reads calls that their callers have long given up, for instance a lease that is another
+ * host's by now. The reset lies right behind them in the socket and is read in the same turn of the event loop.
+ */
+function sawResets(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Server-streaming methods: messages as fast as the caller takes them. */

@@ -206,10 +206,10 @@ export class Nemesis {
     world.evaluatorProcess ??= new SimProcess(world.timeline);
     world.gatewayProcess ??= new SimProcess(world.timeline);
     world.coordinator.crashAt = undefined;
-    world.coordinator.process?.goOn();
+    world.coordinator.process?.goOn(nextFloat(this.rng) < 0.5);
     world.coordinator.start();
     for (const host of world.hosts) {
-      host.process?.goOn();
+      host.process?.goOn(nextFloat(this.rng) < 0.5);
       this.start_(host);
       this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
     }
@@ -222,7 +222,7 @@ export class Nemesis {
     process.stop();
     this.later(500, mostMs, () => {
       this.world.tell(`${what} goes on`);
-      process.goOn();
+      process.goOn(nextFloat(this.rng) < 0.5);
     });
   }
 

@@ -55,7 +55,7 @@ export class Network {
     return 0.2 + nextFloat(this.rng) * this.slowestMs;
   }
 
-  /** A unary call with a deadline. What a stopped process gets late it handles late, as from a socket's buffer. */
+  /** A unary call with a deadline. A stopped process reads later what it got, as from a socket's buffer. */
   call<Answer>(call: Call<Answer>): Promise<Answer> {
     const { from, to, deadlineMs, signal } = call;
     return new Promise((resolve, reject) => {
@@ -96,9 +96,9 @@ export class Network {
       if (to.powered?.() === false) return;
       const target = to.process();
       if (target === undefined) return refuse();
-      // A call that its caller gave up was reset, unless it lies in the buffer of a stopped process.
-      if (!isOpen() && !target.stopped) return;
       target.receive(() => {
+        // A call that its caller gave up was reset: of a stopped process the reset lies right behind it (shared/rpc/handlers.ts).
+        if (!isOpen()) return;
         work().then(
           (answer) => target.alive && back(() => resolve(answer)),
           (error: unknown) => target.alive && back(() => reject(asFault(error))),

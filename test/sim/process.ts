@@ -52,10 +52,12 @@ export class SimProcess {
     this.stopped = true;
   }
 
-  /** SIGCONT: what is in the sockets is read before the timers that are overdue, as libuv does after a poll. */
-  goOn(): void {
+  /** SIGCONT: whether sockets are read before overdue timers or after them depends on where the event loop was stopped. */
+  goOn(timersFirst: boolean): void {
     this.stopped = false;
-    for (const work of [...this.messages.splice(0), ...this.timers.splice(0)]) this.run(work, this.messages);
+    const [messages, timers] = [this.messages.splice(0), this.timers.splice(0)];
+    const waiting = timersFirst ? [...timers, ...messages] : [...messages, ...timers];
+    for (const work of waiting) this.run(work, this.messages);
   }
 
   private run(work: () => void, waiting: (() => void)[]): void {
