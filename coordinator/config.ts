@@ -36,7 +36,7 @@ const leaseSchema = z.strictObject({
     .default(10_000)
     .describe(
       'Term of a lease. Agents stop their work at 0.8 of it without renewal, the coordinator gives it to others at 1.1: ' +
-        "with 10 s a lost host's work runs elsewhere within 12 s.",
+        "with 10 s a lost host's work runs elsewhere within 12 s, and within 16 s where the coordinator has just started itself.",
     ),
 });
 
