@@ -3,7 +3,15 @@
 // come, so that it can be stopped and called again.
 
 import { armNames, arms, peerNames } from './ablation/arms.ts';
-import { atEqualCompute, bestSoFar, differencesOf, type Gain, gainOf, isBeyondNoise } from './ablation/compare.ts';
+import {
+  atEqualCompute,
+  bestSoFar,
+  differencesOf,
+  type Gain,
+  gainOf,
+  isBeyondNoise,
+  longestDescent,
+} from './ablation/compare.ts';
 import type { ArmOrPeer, Outcome, Plan } from './ablation/outcomes.ts';
 import { readPlan } from './ablation/plan.ts';
 import { outcomesOf } from './ablation/runs.ts';
@@ -82,7 +90,16 @@ function reportTask(task: TaskName, outcomes: readonly Outcome[], { arms: wanted
   });
   const path = writeResults(`ablation-${task}`, { outcomes: own }, chart);
   const said = `Said to be better than it is on test, median: full ${told('full')}, own-metric ${told('own-metric')}.\n`;
-  return `\n${textTable([header, ...rows])}${said}${path}\n`;
+  return `\n${textTable([header, ...rows])}${said}${descentText(searched, wanted)}${path}\n`;
+}
+
+function descentText(outcomes: readonly Outcome[], wanted: readonly ArmOrPeer[]): string {
+  const means = wanted.flatMap((arm) => {
+    const steps = outcomes.filter((outcome) => outcome.arm === arm).map(longestDescent);
+    if (steps.length === 0) return [];
+    return [`${arm} ${(steps.reduce((sum, one) => sum + one, 0) / steps.length).toFixed(1)}`];
+  });
+  return `Steps in the longest line of descent, mean: ${means.join(', ')}.\n`;
 }
 
 /** Median over the seeds, from when all of them have a candidate; what is found stays. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atEqualCompute, bestSoFar, differencesOf, gainOf, isBeyondNoise } from './compare.ts';
+import { atEqualCompute, bestSoFar, differencesOf, gainOf, isBeyondNoise, longestDescent } from './compare.ts';
 import { missingRuns, type Outcome } from './outcomes.ts';
 import { flattered, ownMetric } from './own-metric-evaluator.ts';
 import { readPlan } from './plan.ts';
@@ -67,4 +67,11 @@ test('own metrics are read from the notes of the offline policy, and a wrong one
   expect(ownMetric('Not cross-validated; it ran in a rehearsal only.')).toBeUndefined();
   expect(flattered(0.4, true)).toBe(0.2);
   expect(flattered(0.8, false)).toBeCloseTo(0.9, 9);
+});
+
+test('the longest line of descent counts the steps from a draft', () => {
+  const parents = [[], [0], [], [1, 2], [2]];
+  const candidates = parents.map((of, number) => ({ ...outcome('full', 1, 0).candidates[0], number, parents: of }));
+  expect(longestDescent({ ...outcome('full', 1, 0), candidates } as Outcome)).toBe(2);
+  expect(longestDescent(outcome('drafts', 1, 0))).toBe(0);
 });

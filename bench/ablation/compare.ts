@@ -67,3 +67,13 @@ export function atEqualCompute(full: Outcome, other: Outcome): [number | undefin
   const most = Math.min(full.slotSeconds, other.slotSeconds);
   return [bestSoFar(full, 'slotSeconds', most), bestSoFar(other, 'slotSeconds', most)];
 }
+
+/** How many times a candidate was made from another in the longest line of descent: 0 where all are drafts. */
+export function longestDescent({ candidates }: Outcome): number {
+  const depths = new Map<number, number>();
+  // A parent has its score before its children begin, so it comes first.
+  for (const { number, parents } of candidates) {
+    depths.set(number, Math.max(0, ...parents.map((parent) => 1 + (depths.get(parent) ?? 0))));
+  }
+  return Math.max(0, ...depths.values());
+}
