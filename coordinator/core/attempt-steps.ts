@@ -204,7 +204,7 @@ export function markDuplicate(state: State, event: Duplicated, at: number): Comm
   remove(run.repeats, attempt.id);
   if (attempt.phase === 'scored') {
     removeRanked(run.population, attempt.id);
-    return [];
+    return sealCommand(run);
   }
   run.evaluating.delete(attempt.id);
   attempt.score = state.attempts.get(event.duplicateOf)?.score;

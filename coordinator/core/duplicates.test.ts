@@ -9,6 +9,7 @@ import {
   digestOf,
   end,
   joinHost,
+  leased,
   type Machine,
   newMachine,
   scored,
@@ -62,6 +63,19 @@ test('a repeat that was evaluated beside the first one leaves the population, so
   const population = machine.state.runs.get(id)?.population;
   expect(population === undefined ? [] : top(population, 10).map((candidate) => candidate.id)).toEqual([second.id]);
   for (const attempt of machine.state.attempts.values()) expect(attempt.parents).not.toContain(first.id);
+});
+
+test('the verdict is asked for when the last repeat is known for one, so that none is a finalist', () => {
+  const machine = started();
+  endWith(machine, 1, { codeDigest: program });
+  machine.take({ kind: 'runPaused', runId: id });
+  endWith(machine, 2, { codeDigest: program });
+  machine.take({ kind: 'runSealing', runId: id, endReason: 'cancelled' });
+  for (const attempt of leased(machine)) end(machine, attempt, 'cancelled');
+  scored(machine, attemptOf(machine, 1), 0.5);
+  const commands = scored(machine, attemptOf(machine, 2), 0.4);
+  expect(attemptOf(machine, 2).duplicate).toEqual({ of: attemptOf(machine, 1).id, by: 'code' });
+  expect(commands.filter(({ kind }) => kind === 'sealRun')).toMatchObject([{ finalists: [attemptOf(machine, 1).id] }]);
 });
 
 test('the next attempts are told in their notes what repeated what', () => {

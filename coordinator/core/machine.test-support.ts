@@ -72,7 +72,10 @@ export function newMachine(): Machine {
     const before = commands.length;
     if (!admits(state, event)) return [];
     apply(event);
-    for (let next = decide(state); next !== undefined; next = decide(state)) apply(next);
+    for (let next = decide(state); next !== undefined; next = decide(state)) {
+      if (!admits(state, next)) throw new Error(`decided on what is not admitted: ${JSON.stringify(next)}`);
+      apply(next);
+    }
     return commands.slice(before);
   };
   return { state, journal, commands, take };

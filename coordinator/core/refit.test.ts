@@ -106,12 +106,17 @@ test('a run that a budget of the model ended is refitted all the same', () => {
 });
 
 test('why nothing is refitted is said', () => {
-  const { run, ids } = judgeable();
+  const { machine, run, ids } = judgeable();
   const verdict = verdictOf(run, ids, true);
-  expect(refitHindrance(run, verdict)).toBeUndefined();
-  expect(refitHindrance(run, { ...verdict, winnerId: '' })).toContain('no candidate won');
-  expect(refitHindrance(run, { ...verdict, hasFinalSubmission: false })).toContain('no official test rows');
-  expect(refitHindrance(run, verdictOf(run, ['elsewhere-1', ...ids], true))).toContain(
+  expect(refitHindrance(machine.state, run, verdict)).toBeUndefined();
+  expect(refitHindrance(machine.state, run, { ...verdict, winnerId: '' })).toContain('no candidate won');
+  expect(refitHindrance(machine.state, run, { ...verdict, hasFinalSubmission: false })).toContain(
+    'no official test rows',
+  );
+  expect(refitHindrance(machine.state, run, verdictOf(run, ['elsewhere-1', ...ids], true))).toContain(
     'elsewhere-1 is not of this run',
   );
+  // As a coordinator of 0.1 could have it sealed.
+  attemptOf(machine, 1).duplicate = { of: attemptOf(machine, 2).id, by: 'code' };
+  expect(refitHindrance(machine.state, run, verdict)).toContain(`${ids[0]} repeats another candidate`);
 });

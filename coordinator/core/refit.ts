@@ -23,13 +23,15 @@ export function handedIn({ winnerId, ensemble }: Verdict): readonly string[] {
 }
 
 /** Why nothing can be refitted although the task says so; undefined where it can. */
-export function refitHindrance(run: Run, verdict: Verdict): string | undefined {
+export function refitHindrance(state: State, run: Run, verdict: Verdict): string | undefined {
   const none = 'nothing was refitted on all labelled rows';
   if (verdict.winnerId === '') return `${none}: no candidate won`;
   if (!verdict.hasFinalSubmission) return `${none}: the task has no official test rows to predict`;
   const own = new Set<string>(run.attempts);
   const stranger = handedIn(verdict).find((id) => !own.has(id));
-  return stranger === undefined ? undefined : `${none}: the program of ${stranger} is not of this run`;
+  if (stranger !== undefined) return `${none}: the program of ${stranger} is not of this run`;
+  const repeat = handedIn(verdict).find((id) => state.attempts.get(attemptId(id))?.duplicate !== undefined);
+  return repeat === undefined ? undefined : `${none}: ${repeat} repeats another candidate`;
 }
 
 /** The verdict with a sentence more. */

@@ -6,9 +6,9 @@ import type { Run } from './state.ts';
 import { openAttempts } from './state.ts';
 import { pinnedName } from './task.ts';
 
-/** The command that asks for the verdict, once nothing of a sealing run is open any more. */
+/** The command that asks for the verdict, once nothing of a sealing run is open any more, and every repeat is known for one. */
 export function sealCommand(run: Run): Command[] {
-  if (run.phase !== 'sealing' || openAttempts(run) > 0) return [];
+  if (run.phase !== 'sealing' || openAttempts(run) > 0 || run.repeats.length > 0) return [];
   const finalists = top(run.population, run.options.finalists).map((candidate) => candidate.id);
   return [{ kind: 'sealRun', runId: run.id, task: pinnedName(run.task), finalists }];
 }

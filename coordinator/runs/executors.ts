@@ -227,7 +227,7 @@ async function sealRun(options: ExecutorOptions, command: Of<'sealRun'>, signal:
       const verdict = await evaluator.sealRun(runId, task, finalists, signal);
       const run = actor.state.runs.get(runId);
       const refits = run?.task.refit === true;
-      const hindrance = refits ? refitHindrance(run, verdict) : undefined;
+      const hindrance = refits ? refitHindrance(actor.state, run, verdict) : undefined;
       const noted = hindrance === undefined ? verdict : withNote(verdict, hindrance);
       if (!verdict.hasFinalSubmission) return { verdict: noted };
       const { digest } = await artifacts.put(evaluator.fetchFinalSubmission(runId, signal));

@@ -212,6 +212,10 @@ interface Applied {
   readonly admitted: boolean[];
 }
 
+function describe(event: Event): string {
+  return JSON.stringify(event).slice(0, 300);
+}
+
 function applyBatch(state: State, batch: readonly Letter[], time: { at: number; clockMs: number }): Applied {
   const events: StampedEvent[] = [];
   const commands: Command[] = [];
@@ -221,7 +225,11 @@ function applyBatch(state: State, batch: readonly Letter[], time: { at: number; 
     commands.push(...step(state, stamped));
   };
   const settle = (): void => {
-    for (let next = decide(state); next !== undefined; next = decide(state)) apply(next);
+    for (let next = decide(state); next !== undefined; next = decide(state)) {
+      // Taken all the same it would change nothing, and be decided again without end.
+      if (!admits(state, next)) throw new Error(`invariant broken: decided on what is not admitted: ${describe(next)}`);
+      apply(next);
+    }
   };
   settle();
   const admitted = batch.map(({ event }) => {
