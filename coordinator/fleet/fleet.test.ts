@@ -23,14 +23,12 @@ function fleetWith(machine: Machine, answer: (attemptId: string) => Promise<Spen
     close: () => undefined,
     confirmEvents: () => ({}),
   };
+  const take = (event: Parameters<Machine['take']>[0]) => {
+    machine.take(event);
+    return Promise.resolve(true);
+  };
   const fleet = startFleet({
-    actor: {
-      state: machine.state,
-      post: (event: Parameters<Machine['take']>[0]) => {
-        machine.take(event);
-        return Promise.resolve(true);
-      },
-    } as unknown as SearchActor,
+    actor: { state: machine.state, post: take, report: take } as unknown as SearchActor,
     connect: () => ({ ...silent, renewLeases: () => new Promise(() => undefined) }) as unknown as AgentClient,
     gateway: {
       closeAttempt: ({ attemptId, epoch }) => {

@@ -73,7 +73,7 @@ export function startFleet(options: FleetOptions): Fleet {
       name,
       address,
       state: actor.state,
-      post: (event) => actor.post(event),
+      report: (event) => actor.report(event),
       connect,
       leaseTtlMs,
       clock,

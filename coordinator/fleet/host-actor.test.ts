@@ -24,7 +24,7 @@ test('guidance that is added to a run reaches its host at once, and again with e
     name: hostName('alpha'),
     address: '127.0.0.1:1',
     state: machine.state,
-    post: () => Promise.resolve(true),
+    report: () => Promise.resolve(true),
     connect: () => agent as unknown as AgentClient,
     // So long that no renewal but the first comes by itself.
     leaseTtlMs: 3_600_000,
@@ -79,7 +79,7 @@ test('a host that describes itself anew with each heartbeat is journaled once in
   const never = () => new Promise(() => undefined);
   const host = startHostActor({
     ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state },
-    post: (event) => {
+    report: (event) => {
       posted.push(event);
       return Promise.resolve(true);
     },
@@ -141,7 +141,7 @@ function meetHost() {
   };
   const host = startHostActor({
     ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state },
-    post: (event) => {
+    report: (event) => {
       posted.push(event);
       machine.take(event);
       return Promise.resolve(true);
@@ -256,7 +256,7 @@ test('a thousand hosts of a journal are asked at once, and from then on each in 
   const hosts = names.map((name) => {
     joinHost(machine, name, 1);
     return startHostActor({
-      ...{ name: hostName(name), address: '127.0.0.1:1', state: machine.state, post: () => Promise.resolve(true) },
+      ...{ name: hostName(name), address: '127.0.0.1:1', state: machine.state, report: () => Promise.resolve(true) },
       connect: () => agent as unknown as AgentClient,
       ...{ leaseTtlMs: 10_000, clock, log: silentLogger },
     });

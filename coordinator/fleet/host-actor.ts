@@ -50,7 +50,7 @@ export interface HostActorOptions {
   readonly name: HostName;
   readonly address: string;
   readonly state: Readonly<State>;
-  readonly post: (event: Event) => Promise<boolean>;
+  readonly report: (event: Event) => Promise<boolean>;
   readonly connect: ConnectAgent;
   readonly leaseTtlMs: number;
   readonly clock: Clock;
@@ -292,7 +292,7 @@ class LiveHostActor implements HostActor {
     if (this.isMember() || heartbeat === undefined) return;
     const description = descriptionOfHeartbeat(heartbeat);
     this.described = JSON.stringify(description);
-    const joined = await this.options.post({ kind: 'hostJoined', host: name, description });
+    const joined = await this.options.report({ kind: 'hostJoined', host: name, description });
     this.givenUp = false;
     if (joined) {
       this.refused = false;
@@ -368,7 +368,7 @@ class LiveHostActor implements HostActor {
   }
 
   private tell(event: Event): void {
-    this.options.post(event).catch((error: unknown) => {
+    this.options.report(event).catch((error: unknown) => {
       if (!this.stopped) this.log.warn({ error, kind: event.kind }, 'an event of a host was not taken');
       // What was described before must be told again.
       this.described = '';

@@ -1,4 +1,4 @@
-// How commands are carried out; launcher.ts says when. Each ends by posting what came of it.
+// How commands are carried out; launcher.ts says when. Each ends by reporting what came of it.
 
 import type { Clock } from '../../shared/clock.ts';
 import { delay } from '../../shared/clock.ts';
@@ -101,13 +101,13 @@ async function startAttempt(
   const span = { kind: 'client', parent: attemptSpan(command), attributes: { 'doubleblind.host': host } } as const;
   const traced = (): Promise<void> => inSpan('start attempt', span, start);
   const started = await persist(options, command, signal, () => limiter.run(traced), judgeStart);
-  if (started.kind === 'done') await actor.post({ kind: 'attemptStarted', runId, attemptId, epoch, host });
+  if (started.kind === 'done') await actor.report({ kind: 'attemptStarted', runId, attemptId, epoch, host });
   if (started.kind !== 'refused') return;
   const budget = spentRunBudget(started.error);
-  if (budget !== undefined) await actor.post({ kind: 'runBudgetSpent', runId, budget });
+  if (budget !== undefined) await actor.report({ kind: 'runBudgetSpent', runId, budget });
   log.warn({ error: started.error, attemptId, host, slotId }, 'an attempt could not be started and goes elsewhere');
   const message = `it could not be started on ${host}: ${started.error.message}`;
-  await actor.post({ kind: 'attemptLost', runId, attemptId, epoch, host, message });
+  await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message });
 }
 
 /** A host that drains or has no room is there, but others should have the attempt. */
@@ -133,7 +133,7 @@ async function cancelAttempt(
     if (asked.kind === 'unwanted') return;
     const known = asked.kind === 'done' && asked.value.known;
     if (!known) {
-      await actor.post({ kind: 'attemptLost', runId, attemptId, epoch, host, message: reason });
+      await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message: reason });
       return;
     }
     // A killed run waits for no end.
@@ -162,24 +162,26 @@ async function evaluate(
   const { actor, log } = options;
   const { runId, attemptId, epoch } = command;
   const about = { runId, attemptId, epoch };
-  const ask = (): Promise<Answer> => limiter.run(() => askForScore(options, command, signal));
+  const ask = async (): Promise<Answer> => {
+    const given = await limiter.run(() => askForScore(options, command, signal));
+    const [run, attempt] = [actor.state.runs.get(runId), actor.state.attempts.get(attemptId)];
+    if (given.kind !== 'score' || run === undefined || attempt === undefined) return given;
+    return { ...given, score: await examined(given.score, { run, attempt, artifacts: options.artifacts, log }) };
+  };
   const answer = await persist(options, command, signal, ask);
   if (answer.kind === 'unwanted') return;
   if (answer.kind === 'refused') {
     log.error({ error: answer.error, attemptId }, 'a submission could not be evaluated');
     const message = `it could not be evaluated: ${answer.error.message}`;
-    await actor.post({ kind: 'candidateRefused', ...about, failureReason: 'infrastructure', message });
+    await actor.report({ kind: 'candidateRefused', ...about, failureReason: 'infrastructure', message });
     return;
   }
   const evaluation = answer.value;
   if (evaluation.kind === 'score') {
-    const [run, attempt] = [actor.state.runs.get(runId), actor.state.attempts.get(attemptId)];
-    if (run === undefined || attempt === undefined) return;
-    const score = await examined(evaluation.score, { run, attempt, artifacts: options.artifacts, log });
-    await actor.post({ kind: 'candidateScored', ...about, score });
+    await actor.report({ kind: 'candidateScored', ...about, score: evaluation.score });
   } else {
     const { failureReason, message } = evaluation;
-    await actor.post({ kind: 'candidateRefused', ...about, failureReason, message });
+    await actor.report({ kind: 'candidateRefused', ...about, failureReason, message });
   }
 }
 
@@ -240,8 +242,8 @@ async function sealRun(options: ExecutorOptions, command: Of<'sealRun'>, signal:
   );
   if (sealed.kind !== 'done') return;
   const { bundleDigest, ...told } = { bundleDigest: undefined, ...sealed.value };
-  if (bundleDigest === undefined) await actor.post({ kind: 'runSealed', runId, ...told });
-  else await actor.post({ kind: 'runJudged', runId, bundleDigest, ...told });
+  if (bundleDigest === undefined) await actor.report({ kind: 'runSealed', runId, ...told });
+  else await actor.report({ kind: 'runJudged', runId, bundleDigest, ...told });
   log.info({ runId, winnerId: sealed.value.verdict.winnerId }, 'a run is sealed');
 }
 
@@ -263,12 +265,12 @@ async function submitRefit(options: ExecutorOptions, command: Of<'submitRefit'>,
   if (answer.kind === 'unwanted') return;
   if (answer.kind === 'done' && typeof answer.value !== 'string') {
     const { digest: finalSubmissionDigest } = answer.value;
-    await actor.post({ kind: 'candidateRefitted', ...about, finalSubmissionDigest });
+    await actor.report({ kind: 'candidateRefitted', ...about, finalSubmissionDigest });
     log.info({ runId, candidateId }, 'a program that is handed in is refitted');
     return;
   }
   const message = answer.kind === 'done' ? String(answer.value) : `it could not be handed in: ${answer.error.message}`;
   log.warn({ attemptId, reason: message }, 'a refit was refused; the submission as it was chosen stands');
   const failureReason = answer.kind === 'refused' ? 'infrastructure' : 'badSubmission';
-  await actor.post({ kind: 'candidateRefused', ...about, failureReason, message });
+  await actor.report({ kind: 'candidateRefused', ...about, failureReason, message });
 }

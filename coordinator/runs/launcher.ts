@@ -1,6 +1,6 @@
 // Carries commands out: one at a time for each key, tracked, not awaited. What came of them goes back as events.
 //
-// Owns: which commands are under way. Leaves to dispatch.ts, evaluation.ts, sealing.ts and cancellation.ts how each is done.
+// Owns: which commands are under way. Leaves to executors.ts how each is done.
 // Invariants: 1. Two commands with one key never run at once. 2. A command ends when its event is posted, when nobody
 // wants its outcome, or when the launcher stops; a restart issues it again. 3. A throw in a command is a bug of ours and is logged.
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { digest } from '../../shared/core/ids.ts';
+import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
 import type { Evaluation } from '../rpc/evaluator.ts';
 import { newScoreDesk } from './score-desk.ts';
@@ -13,15 +14,13 @@ function atWork() {
   const { runId, id: attemptId, epoch, host } = attemptOf(machine, 1);
   if (host === undefined) throw new Error('no host has the attempt');
   const asked: PromiseWithResolvers<Evaluation>[] = [];
+  const take = async (event: Event): Promise<boolean> => {
+    const before = machine.journal.length;
+    machine.take(event);
+    return await Promise.resolve(machine.journal.length > before);
+  };
   const desk = newScoreDesk({
-    actor: {
-      state: machine.state,
-      async post(event) {
-        const before = machine.journal.length;
-        machine.take(event);
-        return machine.journal.length > before;
-      },
-    },
+    actor: { state: machine.state, post: take, report: take },
     evaluator: {
       evaluate() {
         const answer = Promise.withResolvers<Evaluation>();

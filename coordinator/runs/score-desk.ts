@@ -35,7 +35,7 @@ export interface ScoreDesk {
 }
 
 export interface ScoreDeskOptions {
-  readonly actor: Pick<SearchActor, 'state' | 'post'>;
+  readonly actor: Pick<SearchActor, 'state' | 'post' | 'report'>;
   readonly evaluator: Pick<Evaluator, 'evaluate'>;
   readonly artifacts: Pick<ArtifactDirectory, 'size' | 'stream'>;
 }
@@ -47,7 +47,7 @@ export function newScoreDesk(options: ScoreDeskOptions): ScoreDesk {
   const learn = async (request: ScoreRequest): Promise<void> => {
     const answer = await limiter.run(() => askEvaluator(options, request));
     const { runId, attemptId, epoch, submission } = request;
-    await actor.post({ kind: 'scoreTold', runId, attemptId, epoch, submission, answer });
+    await actor.report({ kind: 'scoreTold', runId, attemptId, epoch, submission, answer });
   };
   const learnOnce = (request: ScoreRequest): Promise<void> => {
     const key = `${request.attemptId} ${request.epoch} ${request.submission}`;

@@ -85,14 +85,16 @@ test('a journal that cannot be written ends the actor, and nothing of the batch 
   journal.close();
 });
 
-test('a full mailbox refuses, and the sender hears it', async () => {
+test('a full mailbox refuses, and the sender hears it; what nobody would say again is taken', async () => {
   const journal = openJournal(join(directory, 'mailbox'));
   const actor = open(journal);
   const posts = Array.from({ length: 16_384 }, () => actor.post(joined));
-  await expect(actor.post(joined)).rejects.toMatchObject({ code: 'resourceExhausted' });
   actor.start();
+  await expect(actor.post(joined)).rejects.toMatchObject({ code: 'resourceExhausted' });
+  const reported = actor.report(created);
   const admitted = await Promise.all(posts);
   expect(admitted.filter(Boolean)).toHaveLength(1);
+  expect(await reported).toBe(true);
   actor.stop();
   journal.close();
 });

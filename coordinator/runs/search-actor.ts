@@ -33,6 +33,11 @@ const auditMs = 60_000;
 export interface SearchActor extends Stage {
   /** A stage on which events change nothing here, for requests that only want to know. */
   rehearsal(): Stage;
+  /**
+   * As `post`, but never refused for want of room: what a command has come to, or what a host was found to be. These are no more
+   * than there are commands and hosts, and nobody would say them again.
+   */
+  report(event: Event): Promise<boolean>;
   /** Resolves after the next commit. */
   nextCommit(): Promise<void>;
   /** Issues what was outstanding when the last process ended, and starts deciding. */
@@ -116,11 +121,15 @@ class LiveSearchActor implements SearchActor {
   }
 
   async post(event: Event): Promise<boolean> {
+    if (this.mailbox.length >= mailboxLimit && this.status !== 'dead' && this.status !== 'stopped') {
+      throw new RpcFault('resourceExhausted', 'the coordinator has too much to do; try again in a moment');
+    }
+    return await this.report(event);
+  }
+
+  async report(event: Event): Promise<boolean> {
     if (this.status === 'dead' || this.status === 'stopped') {
       throw new RpcFault('unavailable', 'the coordinator is stopping; ask again when it is back');
-    }
-    if (this.mailbox.length >= mailboxLimit) {
-      throw new RpcFault('resourceExhausted', 'the coordinator has too much to do; try again in a moment');
     }
     const answer = Promise.withResolvers<boolean>();
     this.mailbox.push({ event, answer });

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { silentLogger } from '../../shared/log.ts';
+import type { Command } from '../core/command.ts';
+import type { Event } from '../core/event.ts';
+import { attemptOf, createRun, end, joinHost, newMachine } from '../core/machine.test-support.ts';
+import { type ExecutorOptions, newExecutors } from './executors.ts';
+
+/** A finished attempt whose files are read again from the `failures`-th time on. */
+function evaluating(failures: number) {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine);
+  const attempt = attemptOf(machine, 1);
+  const [command] = end(machine, attempt).filter(
+    (one): one is Extract<Command, { kind: 'evaluate' }> => one.kind === 'evaluate',
+  );
+  if (command === undefined) throw new Error('nothing to evaluate');
+  let reads = 0;
+  const reported: Event[] = [];
+  const score = { value: 0.5, standardError: 0.1, feedback: '', quarantined: false, quarantineReason: '' };
+  const options = {
+    actor: {
+      state: machine.state,
+      async report(event: Event) {
+        reported.push(event);
+        machine.take(event);
+        return await Promise.resolve(true);
+      },
+    },
+    evaluator: { evaluate: async () => await Promise.resolve({ kind: 'score', score }) },
+    artifacts: {
+      size: async () => await Promise.resolve(10),
+      async *stream(digest: string) {
+        // The program, which only the examination reads.
+        if (digest === attempt.artifacts.solution) reads += 1;
+        if (digest === attempt.artifacts.solution && reads <= failures) throw new Error('EMFILE');
+        yield Buffer.from(await Promise.resolve('print(1)\n'));
+      },
+    },
+    clock: { monotonicMs: () => 0, now: () => new Date(0), after: (_: number, fn: () => void) => later(fn) },
+    ...{ fleet: {}, gateway: {}, leaseTtlMs: 10_000, log: silentLogger, random: () => 0 },
+  } as unknown as ExecutorOptions;
+  const run = () => newExecutors(options).evaluate(command, new AbortController().signal);
+  return { attempt, run, reported };
+}
+
+function later(fn: () => void): { cancel(): void } {
+  const immediate = setImmediate(fn);
+  return { cancel: () => clearImmediate(immediate) };
+}
+
+test('a score whose candidate could not be examined for a moment is examined again', async () => {
+  const { run, reported } = evaluating(3);
+  await run();
+  expect(reported).toMatchObject([{ kind: 'candidateScored', score: { value: 0.5 } }]);
+});
+
+test('a candidate that cannot be examined at all ends, so that its run does', async () => {
+  const { attempt, run, reported } = evaluating(1000);
+  await run();
+  expect(reported).toMatchObject([{ kind: 'candidateRefused', failureReason: 'infrastructure' }]);
+  expect(attempt.failureMessage).toBe('it could not be evaluated: EMFILE');
+});
