@@ -86,6 +86,25 @@ test('heartbeats of a host reach the coordinator', async () => {
   expect(coordinator.status()).toBe('connected');
 });
 
+test('what one host says cannot make the coordinator deaf to the others', async () => {
+  const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
+  const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));
+  const seen: number[] = [];
+  coordinator.subscribeHeartbeats(({ seq }) => {
+    seen.push(seq);
+    if (seq === 1) throw new Error('a bug of ours');
+  });
+  await expect
+    .poll(() => {
+      agent.publishHeartbeat(heartbeat('host-a', 1));
+      agent.publishHeartbeat({ ...heartbeat('host-a', 2), address: '' });
+      agent.publishHeartbeat(heartbeat('host-a', 3));
+      return seen;
+    })
+    .toContain(3);
+  expect(seen).not.toContain(2);
+});
+
 test("an event comes again until its handler resolves, and then no more, each time under its attempt's span", async () => {
   const coordinator = await bus(tlsPathsIn(pki, 'coordinator'));
   const agent = await bus(tlsPathsIn(pki, 'gpu-agent'));

@@ -195,10 +195,19 @@ function listen(state: BusState, connection: NatsConnection, listener: (heartbea
         log.warn({ error }, 'heartbeats cannot be heard');
         return;
       }
+      const { subject } = message;
       const parsed = heartbeatSchema.safeParse(parseJson(message.data));
       // The server lets a host publish under its own name only, so the subject is what can be believed.
-      if (parsed.success && message.subject === heartbeatSubject(parsed.data.host)) listener(parsed.data);
-      else log.warn({ subject: message.subject, problem: parsed.error?.message }, 'a heartbeat was not understood');
+      if (!parsed.success || subject !== heartbeatSubject(parsed.data.host)) {
+        log.warn({ subject, problem: parsed.error?.message }, 'a heartbeat was not understood');
+        return;
+      }
+      try {
+        listener(parsed.data);
+      } catch (error) {
+        // Thrown on, it would end the reading of this connection: of all hosts and of all results.
+        log.error({ error, subject }, 'a heartbeat could not be dealt with');
+      }
     },
   });
 }

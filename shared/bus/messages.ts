@@ -2,6 +2,7 @@
 // Everything that comes from the bus is parsed with these schemas before anybody looks at it.
 
 import { z } from 'zod';
+import { isHostPort } from '../core/host-port.ts';
 import { isDigest, isId } from '../core/ids.ts';
 import { failureReasons } from '../core/vocabulary.ts';
 import type { Identity } from '../pki/identity.ts';
@@ -41,7 +42,7 @@ export const heartbeatSchema = z.object({
   bootId: z.string().min(1).max(128),
   seq: count,
   /** Where its gpu-agent listens, host:port. */
-  address: z.string().max(300),
+  address: z.string().max(300).refine(isHostPort, { error: 'is not host:port' }),
   version: z.string(),
   draining: z.boolean(),
   /** The most processors and bytes of memory of one sandbox; not told by earlier versions. */

@@ -1,6 +1,7 @@
 // Pieces that the configuration of several daemons shares.
 
 import { z } from 'zod';
+import { isHostPort } from '../core/host-port.ts';
 
 /** A path in the file system. */
 export const pathSchema = z.string().min(1, { error: 'is an empty path' }).meta({ title: 'path' });
@@ -54,9 +55,4 @@ export function daemonShape(role: string, port: number) {
       key: pathSchema.default(`${certificates}/${role}.key`).describe('The key of that certificate.'),
     }),
   };
-}
-
-function isHostPort(text: string): boolean {
-  const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(text) ?? [];
-  return host !== undefined && Number(port) <= 65_535;
 }
