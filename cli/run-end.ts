@@ -136,6 +136,7 @@ export function exitCodeOf(run: Run, verb: 'run' | 'quickstart'): ExitCode {
     case 'dollars':
     case 'tokens':
     case 'slot-hours':
+    case 'score-queries':
       return exitCodes.stoppedByBudget;
     case 'cancelled':
       return exitCodes.failure;

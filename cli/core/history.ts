@@ -94,6 +94,7 @@ export function endReasonWords(run: Run): string {
     dollars: 'the money is used',
     tokens: 'the tokens are used',
     'slot-hours': 'the slot-hours are used',
+    'score-queries': 'the scores that the task allows a run are used',
     cancelled: 'it was cancelled',
   };
   return words[run.endReason] ?? run.endReason;

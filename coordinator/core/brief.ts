@@ -100,7 +100,9 @@ export function brief(state: State, attemptId: AttemptId): Brief | undefined {
 
 function parentOf(parent: Attempt | undefined): BriefParent[] {
   if (parent === undefined) return [];
-  const { id, operator, artifacts, runSeconds, note, failureReason, failureMessage } = parent;
+  const { id, operator, artifacts, runSeconds, note, failureReason, phase } = parent;
+  // Of one that was released, the message says why it was held back, with its score.
+  const failureMessage = phase === 'failed' ? parent.failureMessage : '';
   const score = parent.score?.feedback ?? '';
   const { solution, log } = artifacts;
   return [{ candidateId: id, operator, solution, log, score, runSeconds, note, failureReason, failureMessage }];

@@ -13,10 +13,10 @@ import type {
   Duplicate,
   EndReason,
   HostDescription,
-  ModelBudget,
   Quotas,
   Score,
   ScoreAnswer,
+  SpentBudget,
 } from './state.ts';
 import type { Task, Verdict } from './task.ts';
 
@@ -77,7 +77,7 @@ export type RunEvent =
   /** Guidance was added, for the attempts that run and for those to come. */
   | { readonly kind: 'runSteered'; readonly runId: RunId; readonly guidance: string }
   /** The model's budget is used: no new attempts; what is under way may end, and then the run is sealed. */
-  | { readonly kind: 'runBudgetSpent'; readonly runId: RunId; readonly budget: ModelBudget }
+  | { readonly kind: 'runBudgetSpent'; readonly runId: RunId; readonly budget: SpentBudget }
   | { readonly kind: 'runSealing'; readonly runId: RunId; readonly endReason: EndReason }
   /** The end at once, with or without a verdict. */
   | { readonly kind: 'runKilled'; readonly runId: RunId; readonly seal: boolean }
@@ -171,7 +171,7 @@ export type AttemptEvent =
   | (OfAttempt & { readonly kind: 'candidateRefitted'; readonly finalSubmissionDigest: Digest })
   | (OfAttempt & {
       readonly kind: 'candidateRefused';
-      readonly failureReason: 'badSubmission' | 'infrastructure';
+      readonly failureReason: 'badSubmission' | 'infrastructure' | 'cancelled';
       readonly message: string;
     });
 

@@ -160,6 +160,8 @@ test('a candidate that was held back and released goes on as any other, with its
   expect(rankedOf(run)).toMatchObject([{ value: 0.5 }]);
   end(machine, attemptOf(machine, 2), 'gaveUp');
   expect(attemptOf(machine, 3)).toMatchObject({ operator: 'mutate', parents: [attemptId] });
+  // Why it was held back has its score in it, which nobody who works on is to see.
+  expect(brief(machine.state, attemptOf(machine, 3).id)?.parents).toMatchObject([{ failureMessage: '' }]);
 });
 
 test('no more attempts run than could still count', () => {

@@ -24,10 +24,21 @@ import type { Task, Verdict } from './task.ts';
 type RunPhase = 'running' | 'paused' | 'sealing' | 'refitting' | 'sealed' | 'killed';
 
 /** Why a run ends; the words of the protocol. */
-export type EndReason = 'candidates' | 'wall-clock' | 'dollars' | 'tokens' | 'slot-hours' | 'cancelled' | 'killed';
+export type EndReason =
+  | 'candidates'
+  | 'wall-clock'
+  | 'dollars'
+  | 'tokens'
+  | 'slot-hours'
+  | 'score-queries'
+  | 'cancelled'
+  | 'killed';
 
 /** Budgets that the llm-gateway guards. */
 export type ModelBudget = 'dollars' | 'tokens';
+
+/** Budgets whose end stops new attempts and leaves those under way: the model's, and the evaluator's of scores. */
+export type SpentBudget = ModelBudget | 'score-queries';
 
 /** One search on one task. */
 export interface Run {
@@ -48,7 +59,7 @@ export interface Run {
   /** Guidance that was added to that of the options, oldest first. */
   readonly steering: string[];
   /** Set once no new attempts are planned because of it. */
-  spentBudget: ModelBudget | undefined;
+  spentBudget: SpentBudget | undefined;
   sealedAt: number | undefined;
   killedAt: number | undefined;
   verdict: Verdict | undefined;

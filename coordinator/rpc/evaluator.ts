@@ -36,7 +36,8 @@ interface RefitSubmission {
 /** The evaluator's answer to a submission. */
 export type Evaluation =
   | { readonly kind: 'score'; readonly score: Score }
-  | { readonly kind: 'refusal'; readonly message: string };
+  /** `isBudgetSpent`: not for what it is, but because its run has used all of its scores. */
+  | { readonly kind: 'refusal'; readonly message: string; readonly isBudgetSpent: boolean };
 
 /** Scores submissions and ends runs. All calls are idempotent and reject with RpcFault. */
 export interface Evaluator {
@@ -89,7 +90,8 @@ export function connectEvaluator(options: { readonly address: string; readonly t
         signal,
       });
       if (score !== undefined) return { kind: 'score', score: toScore(score) };
-      return { kind: 'refusal', message: required(refusal, 'a score or a refusal').message };
+      const { message, error } = required(refusal, 'a score or a refusal');
+      return { kind: 'refusal', message, isBudgetSpent: error === 'SUBMISSION_ERROR_QUERY_BUDGET' };
     },
     async forkRun(runId, { from: fromRunId, candidates }) {
       const inherited = candidates.map(({ id, from }) => ({ candidateId: id, fromCandidateId: from }));

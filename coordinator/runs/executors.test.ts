@@ -3,12 +3,15 @@ import { silentLogger } from '../../shared/log.ts';
 import type { Command } from '../core/command.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, end, joinHost, newMachine } from '../core/machine.test-support.ts';
+import type { Evaluation } from '../rpc/evaluator.ts';
 import { type ExecutorOptions, newExecutors } from './executors.ts';
 
-/** A finished attempt whose files are read again from the `failures`-th time on. */
-function evaluating(failures: number) {
+const score = { value: 0.5, standardError: 0.1, feedback: '', quarantined: false, quarantineReason: '' };
+
+/** A finished attempt whose program cannot be read so many times. */
+function evaluating(failures: number, evaluation: Evaluation = { kind: 'score', score }) {
   const machine = newMachine();
-  joinHost(machine, 'alpha', 1);
+  joinHost(machine, 'alpha', 2);
   createRun(machine);
   const attempt = attemptOf(machine, 1);
   const [command] = end(machine, attempt).filter(
@@ -17,7 +20,6 @@ function evaluating(failures: number) {
   if (command === undefined) throw new Error('nothing to evaluate');
   let reads = 0;
   const reported: Event[] = [];
-  const score = { value: 0.5, standardError: 0.1, feedback: '', quarantined: false, quarantineReason: '' };
   const options = {
     actor: {
       state: machine.state,
@@ -27,7 +29,7 @@ function evaluating(failures: number) {
         return await Promise.resolve(true);
       },
     },
-    evaluator: { evaluate: async () => await Promise.resolve({ kind: 'score', score }) },
+    evaluator: { evaluate: async () => await Promise.resolve(evaluation) },
     artifacts: {
       size: async () => await Promise.resolve(10),
       async *stream(digest: string) {
@@ -41,7 +43,7 @@ function evaluating(failures: number) {
     ...{ fleet: {}, gateway: {}, leaseTtlMs: 10_000, log: silentLogger, random: () => 0 },
   } as unknown as ExecutorOptions;
   const run = () => newExecutors(options).evaluate(command, new AbortController().signal);
-  return { attempt, run, reported };
+  return { machine, attempt, run, reported };
 }
 
 function later(fn: () => void): { cancel(): void } {
@@ -60,4 +62,18 @@ test('a candidate that cannot be examined at all ends, so that its run does', as
   await run();
   expect(reported).toMatchObject([{ kind: 'candidateRefused', failureReason: 'infrastructure' }]);
   expect(attempt.failureMessage).toBe('it could not be evaluated: EMFILE');
+});
+
+test('a run whose scores are used up plans nothing more and is sealed, whatever its other budgets', async () => {
+  const message = 'the run has used all of its 5 scores';
+  const { machine, attempt, run, reported } = evaluating(0, { kind: 'refusal', message, isBudgetSpent: true });
+  await run();
+  expect(reported).toMatchObject([
+    { kind: 'runBudgetSpent', budget: 'score-queries' },
+    { kind: 'candidateRefused', failureReason: 'cancelled', message },
+  ]);
+  // The next attempt was under way by then, and is not repaired either.
+  end(machine, attemptOf(machine, 2), 'crash');
+  expect(machine.state.attempts.size).toBe(2);
+  expect(machine.state.runs.get(attempt.runId)).toMatchObject({ phase: 'sealing', endReason: 'score-queries' });
 });

@@ -180,7 +180,9 @@ async function evaluate(
   if (evaluation.kind === 'score') {
     await actor.report({ kind: 'candidateScored', ...about, score: evaluation.score });
   } else {
-    const { failureReason, message } = evaluation;
+    const { failureReason, message, isBudgetSpent = false } = evaluation;
+    // First, so that no attempt is planned in between which could not be scored either.
+    if (isBudgetSpent) await actor.report({ kind: 'runBudgetSpent', runId, budget: 'score-queries' });
     await actor.report({ kind: 'candidateRefused', ...about, failureReason, message });
   }
 }
@@ -189,8 +191,9 @@ type Answer =
   | Extract<Evaluation, { kind: 'score' }>
   | {
       readonly kind: 'refusal';
-      readonly failureReason: 'badSubmission' | 'infrastructure';
+      readonly failureReason: 'badSubmission' | 'infrastructure' | 'cancelled';
       readonly message: string;
+      readonly isBudgetSpent?: boolean;
     };
 
 async function askForScore(
@@ -210,7 +213,8 @@ async function askForScore(
     const parentIds = actor.state.attempts.get(attemptId)?.parents ?? [];
     const about = { runId, attemptId, epoch, parentIds, task, digest: submission, sizeBytes };
     const evaluation = await evaluator.evaluate({ ...about, bytes }, signal);
-    return evaluation.kind === 'score' ? evaluation : { ...evaluation, failureReason: 'badSubmission' };
+    if (evaluation.kind === 'score') return evaluation;
+    return { ...evaluation, failureReason: evaluation.isBudgetSpent ? 'cancelled' : 'badSubmission' };
   } catch (error) {
     if (error instanceof ArtifactMissing) return missing;
     throw error;
