@@ -37,7 +37,8 @@ export interface CostRow {
 export function scoreGains(run: Run, candidates: readonly Candidate[]): Map<string, number> {
   const lowerIsBetter = run.taskInfo?.lowerIsBetter ?? false;
   const gains = new Map<string, number>();
-  let best = run.verdict?.baselineSearchScore;
+  const baseline = run.verdict?.baselineSearchScore ?? Number.NaN;
+  let best = Number.isNaN(baseline) ? undefined : baseline;
   for (const { candidateId, searchScore } of byEnd(run, candidates)) {
     const better = best === undefined || beats(searchScore, best, lowerIsBetter);
     gains.set(candidateId, better && best !== undefined ? Math.abs(searchScore - best) : 0);

@@ -23,6 +23,7 @@ test('scores have four significant digits, and an error two with the score to ma
     '1.000e-7',
     '123456',
   ]);
+  expect(score(Number.NaN)).toBe('–');
   expect(scoreWithError(0.09314, 0.01021)).toBe('0.093 ± 0.010');
   expect(scoreWithError(0.09314, 0)).toBe('0.09314');
   expect(scoreWithError(54.31, 2.2)).toBe('54.3 ± 2.2');

@@ -28,6 +28,7 @@ export function bytes(count: number): string {
 
 /** A score with four significant digits, never in exponent form for ordinary sizes. */
 export function score(value: number): string {
+  if (Number.isNaN(value)) return '–';
   if (!Number.isFinite(value)) return String(value);
   if (value === 0) return '0';
   const size = Math.abs(value);

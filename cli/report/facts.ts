@@ -68,6 +68,7 @@ export function choiceSentence(outcome: Outcome, candidates: readonly Candidate[
 /** `0.0931 (95 % interval 0.071 to 0.118)`. */
 export function validationWords(outcome: Outcome): string {
   const { verdict } = outcome;
+  if (Number.isNaN(verdict.intervalLow)) return score(finalScoreOf(outcome));
   return `${score(finalScoreOf(outcome))} (95 % interval ${score(verdict.intervalLow)} to ${score(verdict.intervalHigh)})`;
 }
 
@@ -75,10 +76,12 @@ export function validationWords(outcome: Outcome): string {
 export function baselineSentence(outcome: Outcome): string {
   const { verdict } = outcome;
   const name = verdict.baselineName === '' ? '' : ` (${verdict.baselineName})`;
+  if (Number.isNaN(verdict.baselineValidationScore)) return `The metric gives the trivial baseline${name} no score.`;
   const baseline = `the trivial baseline${name} scores ${score(verdict.baselineValidationScore)}`;
   const better = beats(finalScoreOf(outcome), verdict.baselineValidationScore, verdict.lowerIsBetter);
   if (!better) return `On the same rows ${baseline}: the result is no better than that.`;
   const edge = verdict.lowerIsBetter ? verdict.intervalHigh : verdict.intervalLow;
+  if (Number.isNaN(edge)) return `On the same rows ${baseline}.`;
   const clear = beats(edge, verdict.baselineValidationScore, verdict.lowerIsBetter);
   return clear
     ? `On the same rows ${baseline}, which is outside of the interval.`

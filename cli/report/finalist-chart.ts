@@ -13,13 +13,16 @@ const box = { left: 74, right: 30, top: 8, bottom: 30 };
 const normal95 = 1.96;
 
 function interval(finalist: Finalist, verdict: Verdict): readonly [number, number] {
-  if (finalist.candidateId === verdict.winnerId) return [verdict.intervalLow, verdict.intervalHigh];
+  if (finalist.candidateId === verdict.winnerId && !Number.isNaN(verdict.intervalLow)) {
+    return [verdict.intervalLow, verdict.intervalHigh];
+  }
   const half = normal95 * finalist.validationStandardError;
   return [finalist.validationScore - half, finalist.validationScore + half];
 }
 
 export function finalistChart(verdict: Verdict, candidates: readonly Candidate[]): Markup {
-  const rows = verdict.finalists.slice(0, 20);
+  // One that the task's own grader gave no score has no place on the scale.
+  const rows = verdict.finalists.filter(({ validationScore }) => !Number.isNaN(validationScore)).slice(0, 20);
   const ends = rows.flatMap((finalist) => interval(finalist, verdict));
   const low = Math.min(...ends);
   const high = Math.max(...ends);

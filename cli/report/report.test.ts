@@ -56,6 +56,21 @@ test('what the search score would have chosen is compared with the winner on the
   expect(text).toContain('which scores 0.2500 on the validation rows, the winner 0.1250.');
 });
 
+test('what has no score is said to have none, and does not make the result worthless', () => {
+  const data = sampleReport({ candidates: 20 });
+  const { verdict } = data.run;
+  if (verdict === null) throw new Error('the sample is sealed');
+  const none = { baselineValidationScore: Number.NaN, baselineSearchScore: Number.NaN, baselineName: 'mean' };
+  const graded = { ...none, intervalLow: Number.NaN, intervalHigh: Number.NaN };
+  for (const figures of [none, graded]) {
+    const told = { ...data, run: { ...data.run, verdict: { ...verdict, ...figures } } };
+    for (const text of [reportMarkdown(told), reportPage(told)]) {
+      expect(text).toContain('The metric gives the trivial baseline (mean) no score.');
+      expect(text).not.toMatch(/NaN|no better than that/);
+    }
+  }
+});
+
 test('the page loads nothing: no address, no script, a policy that forbids both', () => {
   const page = reportPage(sampleReport({ candidates: 20 }));
   expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);

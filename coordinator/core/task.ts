@@ -48,11 +48,14 @@ export interface Limits {
   readonly tokens: number;
 }
 
+/** Null where there is none: a correlation of a constant, the interval of a task's own grader. The journal has no other word for it. */
+type Figure = number | null;
+
 /** One finalist with its revealed scores. */
 interface Finalist {
   readonly candidateId: string;
   readonly searchScore: number;
-  readonly validationScore: number;
+  readonly validationScore: Figure;
   readonly validationStandardError: number;
   readonly probabilityBest: number;
   readonly testScore?: number | undefined;
@@ -75,10 +78,10 @@ export interface Verdict {
   readonly runId: string;
   readonly winnerId: string;
   readonly finalists: readonly Finalist[];
-  readonly intervalLow: number;
-  readonly intervalHigh: number;
-  readonly baselineValidationScore: number;
-  readonly baselineSearchScore: number;
+  readonly intervalLow: Figure;
+  readonly intervalHigh: Figure;
+  readonly baselineValidationScore: Figure;
+  readonly baselineSearchScore: Figure;
   readonly baselineName: string;
   readonly ledgerHead: string;
   readonly metric: string;

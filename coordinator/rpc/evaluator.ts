@@ -2,11 +2,15 @@
 
 import { digest } from '../../shared/core/ids.ts';
 import { createRpcClient } from '../../shared/rpc/client.ts';
+import type { Services } from '../../shared/rpc/definitions.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
 import type { Fork } from '../core/event.ts';
 import type { Score } from '../core/state.ts';
 import type { Task, Verdict } from '../core/task.ts';
+
+type Methods = Services['doubleblind.evaluator.v1.EvaluatorService'];
+type WireVerdict = NonNullable<Methods['sealRun']['response']['verdict']>;
 
 /** One submission to be scored. */
 interface Submission {
@@ -167,24 +171,31 @@ function toScore({ value, standardError, feedback, quarantined, quarantineReason
   };
 }
 
-function toVerdict(verdict: Verdict): Verdict {
-  const { runId, winnerId, intervalLow, intervalHigh, baselineValidationScore, baselineSearchScore } = verdict;
-  const { baselineName, ledgerHead, metric, lowerIsBetter, validationRows, hasFinalSubmission } = verdict;
-  const { finalScore, ensemble, searchWinnerId = '', searchWinnerValidationScore, notes = [] } = verdict;
+function toVerdict(verdict: WireVerdict): Verdict {
+  const { runId, winnerId, baselineName, ledgerHead, metric, lowerIsBetter, validationRows } = verdict;
+  const { hasFinalSubmission, finalScore, ensemble, searchWinnerId, searchWinnerValidationScore, notes } = verdict;
   return {
     ...{ searchWinnerId, notes },
     ...(searchWinnerValidationScore === undefined ? {} : { searchWinnerValidationScore }),
     ...(finalScore === undefined ? {} : { finalScore }),
-    ...(ensemble === undefined || ensemble === null ? {} : { ensemble: toEnsemble(ensemble) }),
-    ...{ runId, winnerId, intervalLow, intervalHigh, baselineValidationScore, baselineSearchScore },
-    ...{ baselineName, ledgerHead, metric, lowerIsBetter, validationRows, hasFinalSubmission },
+    ...(ensemble === null ? {} : { ensemble: toEnsemble(ensemble) }),
+    ...{ runId, winnerId, baselineName, ledgerHead, metric, lowerIsBetter, validationRows, hasFinalSubmission },
+    intervalLow: figure(verdict.intervalLow),
+    intervalHigh: figure(verdict.intervalHigh),
+    baselineValidationScore: figure(verdict.baselineValidationScore),
+    baselineSearchScore: figure(verdict.baselineSearchScore),
     finalists: verdict.finalists.map((finalist) => {
-      const { candidateId, searchScore, validationScore, validationStandardError, probabilityBest, testScore } =
-        finalist;
+      const { candidateId, searchScore, validationStandardError, probabilityBest, testScore } = finalist;
+      const validationScore = figure(finalist.validationScore);
       const shared = { candidateId, searchScore, validationScore, validationStandardError, probabilityBest };
       return testScore === undefined ? shared : { ...shared, testScore };
     }),
   };
+}
+
+/** On the wire NaN says that there is none. */
+function figure(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
 }
 
 function toEnsemble(ensemble: NonNullable<Verdict['ensemble']>): NonNullable<Verdict['ensemble']> {

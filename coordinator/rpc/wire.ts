@@ -12,11 +12,13 @@ import { best } from '../core/population.ts';
 import { queriesUsed } from '../core/queries.ts';
 import { ownersAttempts, quotaOf } from '../core/quotas.ts';
 import type { Attempt, Host, Run, Slot, State } from '../core/state.ts';
+import type { Verdict } from '../core/task.ts';
 
 type SearchMethods = Services['doubleblind.coordinator.v1.SearchService'];
 type FleetMethods = Services['doubleblind.coordinator.v1.FleetService'];
 type WireRun = NonNullable<SearchMethods['getRun']['response']['run']>;
 type WireCandidate = NonNullable<SearchMethods['getCandidate']['response']['candidate']>;
+type WireVerdict = NonNullable<WireRun['verdict']>;
 type WireHost = FleetMethods['listHosts']['response']['hosts'][number];
 
 const runStates = {
@@ -38,6 +40,19 @@ const candidateStates = {
   failed: 'CANDIDATE_STATE_FAILED',
   refitted: 'CANDIDATE_STATE_REFITTED',
 } as const satisfies Record<Attempt['phase'], WireCandidate['state']>;
+
+/** A figure that does not exist is NaN on the wire; left out it would be read as 0. */
+function verdictToWire(verdict: Verdict): Input<WireVerdict> {
+  const figure = (value: number | null): number => value ?? Number.NaN;
+  return {
+    ...verdict,
+    intervalLow: figure(verdict.intervalLow),
+    intervalHigh: figure(verdict.intervalHigh),
+    baselineValidationScore: figure(verdict.baselineValidationScore),
+    baselineSearchScore: figure(verdict.baselineSearchScore),
+    finalists: verdict.finalists.map((one) => ({ ...one, validationScore: figure(one.validationScore) })),
+  };
+}
 
 /** A run. `brief` leaves the task's description out, which can be long and never changes. */
 export function runToWire(
@@ -63,7 +78,7 @@ export function runToWire(
     bestCandidateId: leader?.id ?? '',
     bestSearchScore: leader?.value ?? 0,
     usage: run.usage,
-    verdict: run.verdict ?? null,
+    verdict: run.verdict === undefined ? null : verdictToWire(run.verdict),
     taskInfo: detail === 'whole' ? task : { ...task, description: '' },
     lastSequence: run.lastSequence,
     elapsedSeconds: elapsedMs(run, clockMs) / 1000,

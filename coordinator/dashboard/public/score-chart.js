@@ -215,7 +215,7 @@ function drawPoints(plot, model, points, colours, hovered) {
 /** @param {any} plot @param {RunModel} model @param {any} colours @param {number} scale */
 function drawBaseline(plot, model, colours, scale) {
   const verdict = model.run?.verdict;
-  if (!verdict) return;
+  if (!verdict || verdict.baselineSearchScore === null) return;
   const { ctx, bbox } = plot;
   const y = plot.valToPos(verdict.baselineSearchScore ?? 0, 'y', true);
   if (y < bbox.top || y > bbox.top + bbox.height) return;

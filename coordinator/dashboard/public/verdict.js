@@ -148,13 +148,13 @@ function finalistRow(it, wins, named, scale) {
 
 /** From the best to the worst end of all intervals; the baseline where it is not far off. @param {any[]} finalists @param {any} verdict */
 function scaleOf(finalists, verdict) {
-  const ends = finalists.flatMap(({ validationScore = 0, validationStandardError: error = 0 }) => [
-    validationScore - 2 * error,
-    validationScore + 2 * error,
-  ]);
+  // Zeros are left out of messages, and what has no score is null.
+  const ends = finalists.flatMap(({ validationScore = 0, validationStandardError: error = 0 }) =>
+    validationScore === null ? [] : [validationScore - 2 * error, validationScore + 2 * error],
+  );
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const baseline = verdict.baselineValidationScore ?? 0;
-  const close = baseline > low - (high - low) && baseline < high + (high - low);
+  const { baselineValidationScore: baseline = 0 } = verdict;
+  const close = baseline !== null && baseline > low - (high - low) && baseline < high + (high - low);
   const from = close ? Math.min(low, baseline) : low;
   const to = close ? Math.max(high, baseline) : high;
   return {
@@ -163,8 +163,9 @@ function scaleOf(finalists, verdict) {
   };
 }
 
-/** @param {number} value @param {number} error @param {ReturnType<typeof scaleOf>} scale */
+/** @param {number | null | undefined} value @param {number} error @param {ReturnType<typeof scaleOf>} scale */
 function interval(value = 0, error, { baseline, place }) {
+  if (value === null) return null;
   const bar = h('div', { class: 'interval', title: `${score(value)} ± ${error.toPrecision(2)}` });
   const add = (/** @type {string} */ name, /** @type {number} */ left, /** @type {number} */ width) => {
     const part = h('i', { class: name });
