@@ -13,12 +13,18 @@ const recordSchema = z.strictObject({
   signature: z.string(),
 });
 
+const usedSchema = z.strictObject({
+  candidateId: z.string(),
+  searchScore: z.number(),
+  duplicateOf: z.string().optional(),
+});
+
 const schema = z.strictObject({
   format: z.literal('doubleblind-ledger-1'),
   publicKeyPem: z.string(),
   run: z.strictObject({
     runId: z.string(),
-    candidates: z.array(z.strictObject({ candidateId: z.string(), searchScore: z.number() })),
+    candidates: z.array(usedSchema),
     verdict: z.record(z.string(), z.unknown()).optional(),
   }),
   records: z.array(recordSchema),

@@ -210,6 +210,24 @@ test('claims that leave out what the ledger has show', () => {
   expect(findings(ledger(honest, { candidates: [] }))).toContain('the finalist a-2 is not among the scores');
   const nobody = { runId: 'r-9', candidates: [], verdict: undefined };
   expect(findings(ledger(honest, nobody))).toContain('no record of the ledger is of a run r-9');
+  // One that a coordinator has was killed before its first score, or has only begun.
+  expect(findings(ledger(honest, { ...nobody, isLive: true }))).toBe('');
+});
+
+test('a repeat has the score of the other without an answer of its own, and is no finalist', () => {
+  const [first, second] = ledger().run.candidates;
+  const repeat = { candidateId: 'a-3', searchScore: 0.39877, duplicateOf: 'a-1' };
+  const claim = (...candidates: LedgerFile['run']['candidates']) =>
+    ledger(honest, { candidates: [first, second, ...candidates].filter((one) => one !== undefined) });
+  expect(verifyLedger(claim(repeat))).toMatchObject({ ok: true, matched: 3 });
+  expect(readLedgerFile(writeLedgerFile(claim(repeat)))).toMatchObject({ run: claim(repeat).run });
+  expect(findings(claim({ ...repeat, searchScore: 0.3 }))).toContain(
+    'used the search score 0.3 of a-3, which no record',
+  );
+  const finalist = { candidateId: 'a-2', searchScore: 0.40123, duplicateOf: 'a-1' };
+  expect(findings(ledger(honest, { candidates: [{ candidateId: 'a-1', searchScore: 0.39877 }, finalist] }))).toContain(
+    'the finalist a-2 is not among the scores',
+  );
 });
 
 test('twenty lines of plain Node check an export, as docs/ledger.md says', () => {
@@ -231,6 +249,8 @@ test('twenty lines of plain Node check an export, as docs/ledger.md says', () =>
   expect(run({ ...ledger(), records: changed })).toContain('BROKEN: record 3 was changed');
   expect(run(ledger([answer('r-1', 'a-9', 0.5, { testScore: 0.5 }), ...honest]))).toContain('record 1 told too much');
   expect(run(ledger(honest.slice(1)))).toContain('a-1 was never told');
+  const repeat = { candidateId: 'a-3', searchScore: 0.39877, duplicateOf: 'a-1' };
+  expect(run(ledger(honest, { candidates: [repeat] }))).toMatch(/^holds/);
   const verdict = { ...ledger().run.verdict, finalScore: 0.99 };
   expect(run(ledger(honest, { verdict }))).toContain('BROKEN: the verdict shows another finalScore than the seal');
 });

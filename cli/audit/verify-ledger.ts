@@ -56,7 +56,9 @@ function fingerprintOf(publicKeyPem: string): string {
 export function claimsOf(run: Run, candidates: readonly Candidate[]): RunClaims {
   const used = candidates
     .filter(isScored)
-    .map(({ candidateId, searchScore }) => ({ candidateId, searchScore }))
+    .map(({ candidateId, searchScore, duplicateOf }) =>
+      duplicateOf === '' ? { candidateId, searchScore } : { candidateId, searchScore, duplicateOf },
+    )
     .sort((left, right) => (left.candidateId < right.candidateId ? -1 : 1));
   if (run.verdict === null) return { runId: run.runId, candidates: used };
   const { intervalLow, intervalHigh, searchWinnerId, searchWinnerValidationScore, notes, ...verdict } = run.verdict;

@@ -3,7 +3,7 @@
 //
 // What it holds a run to:
 // 1. Every search score that the coordinator used is in the ledger, told before the seal, to a coordinator, and not for a submission
-//    of an attempt that went on (exploratory).
+//    of an attempt that went on (exploratory). A repeat of another candidate has the other's, and is no finalist.
 // 2. Before the seal the run has answers to submissions and nothing else; they hold the members listed here and no other.
 // 3. No number that the seal revealed stands in an earlier answer of any run.
 // 4. The seal is one record, it is the verdict that the coordinator shows, and no score was told after it. Notes may follow
@@ -19,12 +19,21 @@ export interface AuditRecord {
   readonly body: string;
 }
 
+interface UsedScore {
+  readonly candidateId: string;
+  readonly searchScore: number;
+  /** The candidate whose score it has without an answer of its own: the evaluator was not asked for a repeat. */
+  readonly duplicateOf?: string | undefined;
+}
+
 /** What the coordinator says that it got and used. */
 export interface RunClaims {
   readonly runId: string;
-  readonly candidates: readonly { readonly candidateId: string; readonly searchScore: number }[];
+  readonly candidates: readonly UsedScore[];
   /** As the coordinator shows it, without members that are null; absent while the run is not sealed. */
   readonly verdict?: Readonly<Record<string, unknown>> | undefined;
+  /** A coordinator was asked and has the run; what a file says of it may as well be made up. */
+  readonly isLive?: boolean;
 }
 
 export interface AuditReport {
@@ -73,8 +82,11 @@ export function auditRun(records: readonly AuditRecord[], claims: RunClaims): Au
   if (seal !== undefined) findings.push(...earlyNumbers(entries, seal), ...rewrittenScores(ends, seal));
   findings.push(...verdictFindings(seal, claims.verdict), ...absentFindings(own, seal, claims));
   const missing = claims.candidates.filter(
-    ({ candidateId, searchScore }) =>
-      !ends.some(({ body }) => body['candidateId'] === candidateId && body['score'] === searchScore),
+    ({ candidateId, searchScore, duplicateOf }) =>
+      !ends.some(
+        ({ body }) =>
+          (body['candidateId'] === candidateId || body['candidateId'] === duplicateOf) && body['score'] === searchScore,
+      ),
   );
   for (const { candidateId, searchScore } of missing) {
     findings.push(`the coordinator used the search score ${searchScore} of ${candidateId}, which no record holds`);
@@ -168,15 +180,16 @@ function rewrittenScores(answers: readonly Entry[], seal: Entry): string[] {
 }
 
 /** Claims that leave out what the ledger has would pass every comparison. */
-function absentFindings(own: readonly Entry[], seal: Entry | undefined, claims: RunClaims): string[] {
-  if (own.length === 0 && claims.candidates.length === 0 && claims.verdict === undefined)
-    return [`no record of the ledger is of a run ${claims.runId}`];
+function absentFindings(records: readonly Entry[], seal: Entry | undefined, claims: RunClaims): string[] {
+  const isNothing = records.length === 0 && claims.candidates.length === 0 && claims.verdict === undefined;
+  if (isNothing && claims.isLive !== true) return [`no record of the ledger is of a run ${claims.runId}`];
   const findings: string[] = [];
   if (seal === undefined) return findings;
   if (claims.verdict === undefined) findings.push('a record seals the run, and no verdict is shown');
   else if (claims.verdict['winnerId'] === undefined || claims.verdict['finalists'] === undefined)
     findings.push('the verdict that is shown lacks its winner or its finalists');
-  const used = new Set(claims.candidates.map(({ candidateId }) => candidateId));
+  const own = claims.candidates.filter(({ duplicateOf }) => duplicateOf === undefined);
+  const used = new Set(own.map(({ candidateId }) => candidateId));
   const left = listOf(seal.body['finalists']).filter(({ candidateId }) => !used.has(String(candidateId)));
   for (const { candidateId } of left)
     findings.push(`the finalist ${String(candidateId)} is not among the scores that are shown`);

@@ -38,7 +38,8 @@ export function addAudit(program: Command, cli: CliContext): void {
     const { verifyLedger } = await import('../audit/verify-ledger.ts');
     const ledger = flags.file === undefined ? await gather(cli, id, flags) : await fromFile(cli, flags.file, id);
     const publicKeyPem = flags.key === undefined ? undefined : readFileSync(resolve(cli.cwd, flags.key), 'utf8');
-    const verification = verifyLedger(ledger, { publicKeyPem, head: flags.head });
+    const claims = { ...ledger.run, isLive: flags.file === undefined };
+    const verification = verifyLedger({ ...ledger, run: claims }, { publicKeyPem, head: flags.head });
     if (flags.output === 'json') printJson(cli.stdout, verification);
     else cli.stdout.write(`${verificationText(verification, cli)}\n`);
     if (!verification.ok) cli.exitCode = exitCodes.failure;
