@@ -12,15 +12,7 @@ import { type Clock, delay } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import { RpcFault } from '../shared/rpc/fault.ts';
 import { inSpan } from '../shared/tracing/tracer.ts';
-import {
-  type Account,
-  type AttemptKey,
-  type Book,
-  type Lost,
-  nothingLost,
-  type RecordedTurn,
-  type SpentSoFar,
-} from './book.ts';
+import { type Account, type AttemptKey, type Book, type Lost, nothingLost, type RecordedTurn } from './book.ts';
 import { admitCall, afterCall, type Breaker, type BreakerLimits, closedBreaker } from './core/breaker.ts';
 import {
   type Budget,
@@ -36,6 +28,7 @@ import { decideRetry, type RetryLimits } from './core/retry.ts';
 import { type Offer, route } from './core/route.ts';
 import { type Mended, mendCalls } from './core/tool-call-repair.ts';
 import type { TurnMeter } from './metrics.ts';
+import type { SpentSoFar } from './running-totals.ts';
 import { createLimiter, type Limiter } from './upstream/limiter.ts';
 import { charactersOf } from './upstream/request-size.ts';
 import { type ChatMessage, type Turn, type TurnRequest, type Upstream, UpstreamFailure } from './upstream/upstream.ts';

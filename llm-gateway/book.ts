@@ -10,9 +10,11 @@
 import { createHash } from 'node:crypto';
 import { type Database, openDatabase } from '../shared/store/sqlite.ts';
 import type { Reservation, Spent } from './core/budget.ts';
+import { readTotals, type SpentSoFar, totalsMigration } from './running-totals.ts';
 import type { Turn } from './upstream/upstream.ts';
 
-const migrations = [
+/** Exported for tests of books that earlier versions wrote. */
+export const migrations = [
   `CREATE TABLE accounts (
      run_id TEXT NOT NULL, attempt_id TEXT NOT NULL, epoch INTEGER NOT NULL,
      host TEXT NOT NULL, token_hash TEXT NOT NULL UNIQUE,
@@ -31,6 +33,7 @@ const migrations = [
   `ALTER TABLE accounts ADD COLUMN run_dollars REAL NOT NULL DEFAULT 0;
    ALTER TABLE accounts ADD COLUMN run_output_tokens INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE calls ADD COLUMN lost_input_tokens INTEGER NOT NULL DEFAULT 0;`,
+  totalsMigration,
 ];
 
 /** Names one execution of an attempt. */
@@ -73,12 +76,6 @@ export type KnownCall =
   | { readonly kind: 'otherRequest' }
   | { readonly kind: 'answered'; readonly recorded: RecordedTurn };
 
-/** What is spent, with reservations; and how much of it is only reserved. */
-export interface SpentSoFar extends Spent {
-  readonly openDollars: number;
-  readonly openOutputTokens: number;
-}
-
 /** Totals of an attempt. */
 export interface Totals extends Spent {
   readonly turns: number;
@@ -103,7 +100,7 @@ export interface Book {
   accountOfToken(token: string): Account | undefined;
   open(account: Omit<Account, 'closed'>, token: string, at: Date): void;
   close(key: AttemptKey, at: Date): void;
-  /** Cost and open reservations of all epochs of an attempt. */
+  /** Cost and open reservations of all epochs of an attempt; in the same time however many turns there were, as the next two. */
   spent(attemptId: string): SpentSoFar;
   /** The same of all attempts of a run, and of those of them that one host had. */
   spentByRun(runId: string): SpentSoFar;
@@ -279,24 +276,10 @@ function spendBook(database: Database): Pick<Book, 'spent' | 'spentByRun' | 'spe
   const sums = `coalesce(sum(dollars + lost_dollars), 0) AS dollars,
     coalesce(sum(output_tokens + lost_output_tokens), 0) AS outputTokens,
     coalesce(sum(input_tokens + lost_input_tokens), 0) AS inputTokens, coalesce(sum(state = 'answered'), 0) AS turns`;
-  const spentSoFar = `coalesce(sum(dollars + lost_dollars), 0) AS dollars,
-    coalesce(sum(output_tokens + lost_output_tokens), 0) AS outputTokens,
-    coalesce(sum((state = 'open') * dollars), 0) AS openDollars,
-    coalesce(sum((state = 'open') * output_tokens), 0) AS openOutputTokens`;
-  const nothing = { dollars: 0, outputTokens: 0, openDollars: 0, openOutputTokens: 0 };
   return {
-    spent: (attemptId) =>
-      database.get<SpentSoFar>(`SELECT ${spentSoFar} FROM calls WHERE attempt_id = ?`, attemptId) ?? nothing,
-    spentByRun: (runId) =>
-      database.get<SpentSoFar>(`SELECT ${spentSoFar} FROM calls WHERE run_id = ?`, runId) ?? nothing,
-    spentByHost: (runId, host) =>
-      database.get<SpentSoFar>(
-        `SELECT ${spentSoFar} FROM calls WHERE run_id = ? AND (attempt_id, epoch) IN
-           (SELECT attempt_id, epoch FROM accounts WHERE run_id = ? AND host = ?)`,
-        runId,
-        runId,
-        host,
-      ) ?? nothing,
+    spent: (attemptId) => readTotals(database, 'attempt', attemptId),
+    spentByRun: (runId) => readTotals(database, 'run', runId),
+    spentByHost: (runId, host) => readTotals(database, 'host', runId, host),
     totals: (attemptId) =>
       database.get<Totals>(`SELECT ${sums} FROM calls WHERE attempt_id = ?`, attemptId) ?? {
         dollars: 0,
