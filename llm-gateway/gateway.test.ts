@@ -119,14 +119,14 @@ test('a token serves the host of its account only, and not after closing', () =>
 });
 
 test('turns are refused when the budget is used up, and the refusal says which', async () => {
-  const gateway = gatewayOn(openBook(':memory:'), scripted('a', [turn('one', 60)]));
-  const token = gateway.openAttempt({ ...account, outputTokens: 100 });
+  const gateway = gatewayOn(openBook(':memory:'), scripted('a', [turn('one', 300)]));
+  const token = gateway.openAttempt({ ...account, outputTokens: 600 });
   await gateway.complete(order(token, 'r1'), 'host-1', signal);
   await gateway.complete(order(token, 'r2'), 'host-1', signal);
   await expect(gateway.complete(order(token, 'r3'), 'host-1', signal)).rejects.toMatchObject({
     code: 'resourceExhausted',
     reason: 'budgetSpent',
-    metadata: { budget: 'outputTokens', limit: '100', spent: '120' },
+    metadata: { budget: 'outputTokens', limit: '600', spent: '600' },
   });
 });
 

@@ -80,7 +80,7 @@ export function reserve(
     if (limits.outputTokens > 0) {
       capped = true;
       const left = limits.outputTokens - spent.outputTokens;
-      if (left <= 0) return exhausted(scope, 'outputTokens', limits, spent);
+      if (left < least) return exhausted(scope, 'outputTokens', limits, spent);
       outputTokens = Math.min(outputTokens, left);
     }
     if (limits.dollars > 0) {

@@ -28,12 +28,26 @@ test('a turn whose question alone does not fit is refused before it is asked for
 
 test('the last turn is capped to what is left of dollars or tokens, and the next is refused', () => {
   const tokens = { dollars: 0, outputTokens: 5000 };
-  const last = reserve([budget(tokens, { dollars: 0, outputTokens: 4900 })], turn, price);
-  expect(last).toMatchObject({ ok: true, value: { outputTokens: 100, capped: true } });
+  const last = reserve([budget(tokens, { dollars: 0, outputTokens: 4600 })], turn, price);
+  expect(last).toMatchObject({ ok: true, value: { outputTokens: 400, capped: true } });
   expect(reserve([budget(tokens, { dollars: 0, outputTokens: 5000 })], turn, price).ok).toBe(false);
   const money = reserve([budget({ dollars: 1, outputTokens: 0 }, { dollars: 0.962, outputTokens: 0 })], turn, price);
   expect(money.ok && money.value.outputTokens).toBe(533);
   expect(money.ok && money.value.dollars).toBeLessThanOrEqual(1 - 0.962);
+});
+
+test('a turn is not paid for with so few tokens left that it could not hold a tool call', () => {
+  const left = (tokens: number) => [
+    budget({ dollars: 0, outputTokens: 5000 }, { dollars: 0, outputTokens: 5000 - tokens }, 'run'),
+  ];
+  expect(reserve(left(256), turn, price)).toMatchObject({ ok: true, value: { outputTokens: 256 } });
+  expect(reserve(left(255), turn, price)).toEqual({
+    ok: false,
+    error: { scope: 'run', budget: 'outputTokens', limit: 5000, spent: 4745 },
+  });
+  // One that asks for fewer needs no more than it asks for.
+  expect(reserve(left(3), { ...turn, outputTokens: 3 }, price)).toMatchObject({ ok: true, value: { outputTokens: 3 } });
+  expect(reserve(left(2), { ...turn, outputTokens: 3 }, price).ok).toBe(false);
 });
 
 test('of several budgets the tightest decides, and a refusal names it', () => {
