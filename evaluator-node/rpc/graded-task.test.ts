@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
 import { createFakeGrader } from '../grader/fake-grader.ts';
-import type { GraderCall } from '../grader/grader.ts';
+import type { Grader, GraderCall } from '../grader/grader.ts';
 import { checkFolder } from '../import/import-task.ts';
 import { reportOf } from '../import/report.ts';
 import { type EvaluatorRig, startEvaluatorRig, writeFolder } from '../testing/evaluator-rig.ts';
@@ -33,10 +33,21 @@ const fake = createFakeGrader((call) => {
     told.reduce((sum, [id = '', low]) => sum + Math.abs(Number(low) - (truth.get(id) ?? 0)), 0) / told.length;
   return { value, standardError: 0.1, replicates: Array.from({ length: 30 }, (_, draw) => value + 0.01 * (draw % 5)) };
 });
+/** What happens while the next call is graded. */
+let meanwhile: (() => Promise<unknown>) | undefined;
+const grader: Grader = {
+  ...fake,
+  async grade(call) {
+    const happens = meanwhile;
+    meanwhile = undefined;
+    await happens?.();
+    return await fake.grade(call);
+  },
+};
 let rig: EvaluatorRig;
 
 beforeAll(async () => {
-  rig = await startEvaluatorRig([gradedFolder], { fake });
+  rig = await startEvaluatorRig([gradedFolder], { fake: grader });
 });
 
 afterAll(() => rig.stop());
@@ -93,6 +104,27 @@ test('search rows alone are graded before the seal; then validation rows choose,
     ).size,
   ).toBe(2);
   expect(await rig.finalSubmission('run-1')).toMatch(/^id,low,high\n901,1.5,0\n902,4.5,0\n$/);
+});
+
+test('a seal grades each finalist once on each split, and so the baseline', async () => {
+  for (const off of [11, 12])
+    await rig.evaluate('graded', 'run-once', `c-${off}`, await answer((a) => String(gradedTruth(a) + off)));
+  const before = calls.length;
+  expect(await rig.seal('graded', 'run-once', ['c-11', 'c-12'])).toMatchObject({ winnerId: 'c-11' });
+  const asked = calls.slice(before).map(({ answers, submission }) => `${answers.toString()}/${submission.toString()}`);
+  expect(asked).toHaveLength(6);
+  expect(new Set(asked).size).toBe(6);
+});
+
+test('a finalist that is evaluated again while a seal is graded is judged by what it is then', async () => {
+  const off = async (by: number): Promise<string> => await answer((a) => String(gradedTruth(a) + by));
+  await rig.evaluate('graded', 'run-moved', 'c-1', await off(13));
+  await rig.evaluate('graded', 'run-moved', 'c-2', await off(14));
+  const better = await off(2);
+  meanwhile = () => rig.evaluate('graded', 'run-moved', 'c-2', better, { epoch: 2 });
+  const verdict = await rig.seal('graded', 'run-moved', ['c-1', 'c-2']);
+  expect(verdict).toMatchObject({ winnerId: 'c-2' });
+  expect(verdict.finalists.find(({ candidateId }) => candidateId === 'c-2')).toMatchObject({ validationScore: 2 });
 });
 
 test('a refusal is one of the fixed sentences, and the same predictions are not graded again', async () => {

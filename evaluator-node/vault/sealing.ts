@@ -94,6 +94,11 @@ function readSeal(parts: EvaluationParts, request: SealRequest): Open | { kind: 
   });
 }
 
+/** What a choice rests on. Scores follow from the predictions, and the choice itself adds those of a task's own grader. */
+function groundsOf({ version, finalists }: Open): unknown {
+  return { version, finalists: finalists.map(({ scores: _, ...finalist }) => finalist) };
+}
+
 /** Records the choice, where what it was made among is still so; undefined where it is not. */
 function writeSeal(parts: EvaluationParts, request: SealRequest, before: Open, choice: Choice): Verdict | undefined {
   const { vault, ledger, clock } = parts;
@@ -101,7 +106,7 @@ function writeSeal(parts: EvaluationParts, request: SealRequest, before: Open, c
   return vault.database.transaction(() => {
     const now = readSeal(parts, request);
     if (now.kind === 'sealed') return now.verdict;
-    if (!isDeepStrictEqual(now, before)) return;
+    if (!isDeepStrictEqual(groundsOf(now), groundsOf(before))) return;
     vault.runs.bind(runId, before.version);
     const told = { type: 'runSealed', at: clock.now().toISOString(), to: request.caller, version: before.version };
     const ledgerHead = ledger.append(runId, { ...told, ...choice }).hash;
