@@ -42,8 +42,8 @@ const bootstrapShare = 0.5;
 const mostOutputBytes = 32 * 1024;
 const harness = join(import.meta.dirname, 'harness.py');
 
-export function createDockerGrader(config: DockerGraderConfig): Grader {
-  const host = graderHost(config);
+/** `host` is for tests. */
+export function createDockerGrader(config: DockerGraderConfig, host = graderHost(config)): Grader {
   const limiter = newLimiter(config.atOnce);
   return {
     grade: (call) =>
@@ -142,11 +142,7 @@ async function runContainer(
 ): Promise<Result<Buffer, GraderFailure>> {
   const id = await host.create(places);
   try {
-    const pipe = pipeOf(await host.attach(id));
-    const output = collect(pipe, config);
-    await host.start(id);
-    const ended = await output;
-    pipe.close();
+    const ended = await outputOf(host, config, id);
     if (ended === 'timeout') return err('timeout');
     if ((await host.state(id))?.outOfMemory === true) return err('outOfMemory');
     return ended === 'tooMuch' ? err('crashed') : ok(ended);
@@ -157,7 +153,20 @@ async function runContainer(
 
 type Output = Buffer | 'timeout' | 'tooMuch';
 
-/** What the container writes until it ends, bounded in bytes and time. */
+/** Starts the container and takes what it says. */
+async function outputOf(host: ContainerHost<GraderPlaces>, config: DockerGraderConfig, id: string): Promise<Output> {
+  const pipe = pipeOf(await host.attach(id));
+  try {
+    const output = collect(pipe, config);
+    await host.start(id);
+    return await output;
+  } finally {
+    // A container that did not start says nothing and ends nothing: pipe and timer would wait out the time limit.
+    pipe.close();
+  }
+}
+
+/** What the container writes until it ends or the pipe is closed, bounded in bytes and time. */
 function collect(pipe: ContainerPipe, config: DockerGraderConfig): Promise<Output> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
