@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '../../shared/clock.ts';
 import type { Digest } from '../../shared/core/ids.ts';
 import { silentLogger } from '../../shared/log.ts';
@@ -119,6 +119,38 @@ test('unpacked bundles keep their bound: the least recently used go, but for tho
   needed.add(c);
   await (await bundlesOver(remote, 1000, needed)).get(d);
   expect(there()).toEqual([true, false, true, true]);
+});
+
+test('a bundle that an attempt asks for while it is removed is whole when the attempt gets it, and stays', async () => {
+  const remote = new MemoryArtifacts();
+  const pack = async (letter: string): Promise<Digest> => {
+    const file = (_: unknown, index: number) => ({
+      path: `${index}.csv`,
+      bytes: Buffer.from(letter),
+      executable: false,
+    });
+    return remote.add(await packFiles(Array.from({ length: 500 }, file)));
+  };
+  const [old, next] = [await pack('a'), await pack('b')];
+  const booked = new Set([next]);
+  const late = Promise.withResolvers<{ readonly files: readonly string[] }>();
+  // The moment after the look at the book is the earliest in which an attempt can be missed by it.
+  const inUse = (): ReadonlySet<Digest> => {
+    if (!booked.has(old) && existsSync(join(directory, 'bundles', next))) {
+      queueMicrotask(() => {
+        booked.add(old);
+        void bundles.get(old).then(late.resolve, late.reject);
+      });
+    }
+    return new Set(booked);
+  };
+  const artifacts = await client(remote, 2 ** 20);
+  const bundles = await openBundles({ directory: join(directory, 'bundles'), artifacts, maxBytes: 600, inUse });
+  await bundles.get(old);
+  await bundles.get(next);
+  expect((await late.promise).files).toHaveLength(500);
+  expect(readdirSync(join(directory, 'bundles', old))).toHaveLength(500);
+  await vi.waitFor(() => expect(readdirSync(join(directory, 'bundles', 'incoming'))).toEqual([]));
 });
 
 async function bundlesOver(remote: RemoteArtifacts, maxBytes: number, needed: ReadonlySet<Digest> = new Set()) {

@@ -1,9 +1,10 @@
 // Bundles of tasks, unpacked once per digest, ready to be mounted into sandboxes.
 //
-// Invariants: 1. a directory under its final name is whole (written elsewhere, then renamed); 2. everyone may read it and
+// Invariants: 1. a directory under its final name is whole (written elsewhere, then renamed; renamed, then removed); 2. everyone may read it and
 // nobody in a sandbox may write it: files 0444, directories 0755; 3. before another one is unpacked, the least recently used go
 // until all together hold at most `maxBytes`, but for those that attempts in the book still need.
 
+import { existsSync, renameSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digest, isDigest } from '../../shared/core/ids.ts';
@@ -37,6 +38,7 @@ export async function openBundles({ directory, artifacts, maxBytes, inUse }: Bun
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   const unpacking = new Map<Digest, Promise<void>>();
   const kept = await unpackedBundles(directory);
+  let evictions = 0;
 
   async function unpack(digest: Digest, target: string): Promise<void> {
     const tar = await artifacts.get(digest);
@@ -50,15 +52,29 @@ export async function openBundles({ directory, artifacts, maxBytes, inUse }: Bun
   }
 
   async function makeRoom(newest: Digest): Promise<void> {
+    for (const path of evict(newest)) await rm(path, { recursive: true, force: true });
+  }
+
+  /**
+   * Takes what has to go from under its name; where it lies now. Waits for nothing: an attempt that came into the book after the look at it
+   * would take a bundle that is about to go.
+   */
+  function evict(newest: Digest): string[] {
     let total = [...kept.values()].reduce((sum, bytes) => sum + bytes, 0);
     const needed = inUse();
+    const gone: string[] = [];
     for (const [digest, bytes] of kept) {
-      if (total <= maxBytes) return;
+      if (total <= maxBytes) break;
       if (digest === newest || needed.has(digest)) continue;
+      const path = join(incoming, `evicted-${evictions}`);
+      evictions += 1;
+      // Not there where somebody made room by hand.
+      if (existsSync(join(directory, digest))) renameSync(join(directory, digest), path);
       kept.delete(digest);
       total -= bytes;
-      await rm(join(directory, digest), { recursive: true, force: true });
+      gone.push(path);
     }
+    return gone;
   }
 
   return {
