@@ -122,7 +122,7 @@ export function endAttempt(state: State, event: AttemptEnded, at: number): Comma
   const commands: Command[] = event.accountClosed === true ? [] : [closeAccount(attempt)];
   if (reason !== undefined) {
     const message = event.failureMessage ?? '';
-    if (hostFailures.has(reason) && requeue(state, run, attempt)) return commands;
+    if (hostFailures.has(reason) && requeue(state, run, attempt, event.drained)) return commands;
     fail(state, run, attempt, at, reason, message);
     return [...commands, ...sealCommand(run)];
   }
@@ -150,7 +150,7 @@ export function loseAttempt(state: State, event: Of<'attemptLost'>, at: number):
   if (run === undefined || attempt === undefined) return [];
   release(state, run, attempt);
   const commands: Command[] = [closeAccount(attempt)];
-  if (requeue(state, run, attempt)) return commands;
+  if (requeue(state, run, attempt, event.drained)) return commands;
   const over = run.phase === 'sealing' || run.spentBudget !== undefined;
   fail(state, run, attempt, at, over ? 'cancelled' : 'infrastructure', event.message);
   return [...commands, ...sealCommand(run)];
@@ -244,7 +244,8 @@ function fail(state: State, run: Run, attempt: Attempt, at: number, reason: Fail
 }
 
 /** Has an attempt wait for another lease; false where it may not. The first time it need not wait. */
-function requeue(state: State, run: Run, attempt: Attempt): boolean {
+function requeue(state: State, run: Run, attempt: Attempt, drained = false): boolean {
+  if (drained) attempt.tries -= 1;
   // A refit asks no model, so a budget of the model does not end it.
   const over = run.spentBudget !== undefined && attempt.operator !== 'refit';
   if (run.phase === 'sealing' || run.refit?.cancelled === true || over || attempt.tries >= mostTries) return false;

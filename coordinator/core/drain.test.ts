@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { hostName } from '../../shared/core/ids.ts';
+import { noUsage } from '../../shared/core/vocabulary.ts';
 import { audit } from './audit.ts';
 import { nextWakeMs } from './budget.ts';
 import { attemptOf, createRun, end, joinHost, leased, newMachine } from './machine.test-support.ts';
@@ -52,4 +53,25 @@ test('uncordon ends a drain, and a drain that is under way keeps its deadline', 
   expect(leased(machine)).toHaveLength(2);
   expect(machine.take({ kind: 'clockTicked' }, 120_000)).toEqual([]);
   expect(audit(machine.state)).toEqual([]);
+});
+
+const nothing = { artifacts: {}, usage: noUsage, runSeconds: 0, note: '' };
+
+test('however many hosts are drained under an attempt, it goes on elsewhere: a drain is not its doing', () => {
+  const machine = draining();
+  const attempt = attemptOf(machine, 1);
+  for (let round = 0; round < 6; round += 1) {
+    const host = attempt.host;
+    if (host === undefined) throw new Error('it runs nowhere');
+    machine.take({ ...start, host });
+    machine.take({ kind: 'clockTicked' }, 60_000);
+    const { runId, id, epoch } = attempt;
+    const about = { runId, attemptId: id, epoch, host, drained: true } as const;
+    if (round % 2 === 0) machine.take({ kind: 'attemptLost', ...about, message: 'drained' });
+    else machine.take({ kind: 'attemptEnded', ...about, failureReason: 'cancelled', ...nothing });
+    expect(attempt, `round ${round}`).toMatchObject({ phase: 'planned' });
+    joinHost(machine, `host-${round}`, 1);
+    machine.take({ kind: 'clockTicked' }, 60_000);
+  }
+  expect(attempt).toMatchObject({ phase: 'leased', tries: 1 });
 });

@@ -148,14 +148,23 @@ export interface AttemptEnded extends OfAttempt {
   readonly note: string;
   /** The gateway has closed the account, or there is none; absent where it is still to be closed. */
   readonly accountClosed?: true | undefined;
+  readonly drained?: Drained;
 }
+
+/** Its host was being emptied, which says nothing about the attempt; absent in the journals of versions that counted it as a try. */
+type Drained = true | undefined;
 
 export type AttemptEvent =
   | AttemptPlanned
   | (OfAttempt & { readonly kind: 'attemptLeased'; readonly host: HostName; readonly slotId: SlotId })
   | (OfAttempt & { readonly kind: 'attemptStarted'; readonly host: HostName })
   | AttemptEnded
-  | (OfAttempt & { readonly kind: 'attemptLost'; readonly host: HostName; readonly message: string })
+  | (OfAttempt & {
+      readonly kind: 'attemptLost';
+      readonly host: HostName;
+      readonly message: string;
+      readonly drained?: Drained;
+    })
   /** A score for a submission of an attempt that goes on; journaled before the evaluator is asked (queries.ts). */
   | (OfAttempt & { readonly kind: 'scoreAsked'; readonly host: HostName; readonly submission: Digest })
   | (OfAttempt & { readonly kind: 'scoreTold'; readonly submission: Digest; readonly answer: ScoreAnswer })

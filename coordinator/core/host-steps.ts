@@ -128,6 +128,11 @@ export function endDrain(state: State, event: Of<'hostDrainDue'>): Command[] {
   });
 }
 
+/** True where the host is drained and the deadline is over: what it stops now it stops for that. */
+export function isEmptied(state: Readonly<State>, host: HostName): boolean {
+  return state.hosts.get(host)?.drain?.due === true;
+}
+
 /** The command that ends an attempt for a drain. */
 export function drainCommand(host: HostName, { runId, id: attemptId, epoch }: Attempt): Command[] {
   return [{ kind: 'cancelAttempt', runId, attemptId, epoch, host, reason: `host ${host} is drained` }];

@@ -4,7 +4,7 @@ import { assertNever } from '../../shared/core/assert.ts';
 import type { AttemptId, HostName, RunId } from '../../shared/core/ids.ts';
 import { evaluateCommand } from './attempt-steps.ts';
 import type { Command } from './command.ts';
-import { drainCommand } from './host-steps.ts';
+import { drainCommand, isEmptied } from './host-steps.ts';
 import { sealCommand } from './sealing.ts';
 import type { Attempt, Run, State } from './state.ts';
 import { isLeased } from './state.ts';
@@ -28,7 +28,7 @@ function ofLeased(state: State, run: Run, attempt: Attempt | undefined): Command
   if (run.phase === 'sealing' || run.refit?.cancelled === true) {
     return [{ kind: 'cancelAttempt', runId, attemptId, epoch, host, reason: 'the run is over' }];
   }
-  if (state.hosts.get(host)?.drain?.due === true) return drainCommand(host, attempt);
+  if (isEmptied(state, host)) return drainCommand(host, attempt);
   return attempt.phase === 'leased' ? [{ kind: 'startAttempt', runId, attemptId, epoch, host, slotId }] : [];
 }
 

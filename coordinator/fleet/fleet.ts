@@ -9,6 +9,7 @@ import type { Logger } from '../../shared/log.ts';
 import { createRpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
+import { isEmptied } from '../core/host-steps.ts';
 import type { HeldLease } from '../core/outstanding.ts';
 import type { Gateway } from '../rpc/gateway.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
@@ -100,7 +101,7 @@ export function startFleet(options: FleetOptions): Fleet {
     },
     async take(result) {
       const limits = actor.state.runs.get(runId(result.runId))?.options.limits;
-      const told = eventOfResult(result, limits);
+      const told = eventOfResult(result, limits, isEmptied(actor.state, hostName(result.host)));
       await actor.post(await withModelSpend(told, { state: actor.state, gateway, log }));
       hosts.get(hostName(result.host))?.confirm(result.seq);
     },

@@ -127,8 +127,8 @@ function believed(usage: Usage, limits: Partial<Limits>): Usage {
   };
 }
 
-/** The event behind what a host reported about an attempt of a run with these limits. */
-export function eventOfResult(result: ResultEvent, limits: Partial<Limits> = {}): Event {
+/** The event behind what a host, which may be one that is being emptied, reported about an attempt of a run with these limits. */
+export function eventOfResult(result: ResultEvent, limits: Partial<Limits> = {}, isEmptied = false): Event {
   const about = {
     runId: runId(result.runId),
     attemptId: attemptId(result.attemptId),
@@ -147,6 +147,7 @@ export function eventOfResult(result: ResultEvent, limits: Partial<Limits> = {})
     usage: believed(usage, limits),
     runSeconds: Math.min(runSeconds, most.seconds),
     note: note.slice(0, longestNote),
+    ...(isEmptied && failureReason === 'cancelled' ? { drained: true } : {}),
   };
 }
 

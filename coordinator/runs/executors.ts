@@ -11,6 +11,7 @@ import { attemptSpan } from '../../shared/tracing/context.ts';
 import { inSpan } from '../../shared/tracing/tracer.ts';
 import { brief } from '../core/brief.ts';
 import type { Command } from '../core/command.ts';
+import { isEmptied } from '../core/host-steps.ts';
 import { isWanted } from '../core/outstanding.ts';
 import { refitHindrance, withNote } from '../core/refit.ts';
 import { isLeased } from '../core/state.ts';
@@ -133,7 +134,8 @@ async function cancelAttempt(
     if (asked.kind === 'unwanted') return;
     const known = asked.kind === 'done' && asked.value.known;
     if (!known) {
-      await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message: reason });
+      const drained = isEmptied(actor.state, host) ? { drained: true as const } : {};
+      await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message: reason, ...drained });
       return;
     }
     // A killed run waits for no end.
