@@ -2,7 +2,8 @@
 // caller turns that into where to go on.
 //
 // Invariants: 1. The source is told to stop when the reader has gone. 2. A source that has ended says so by the event `end`,
-// because the browser would otherwise ask for ever. 3. There are never more than `mostStreams` at once.
+// because the browser would otherwise ask for ever. 3. There are never more than `mostStreams` at once. 4. A HEAD begins no source: its
+// answer has no body, so nobody could say that its reader has gone.
 
 import type { Context } from 'hono';
 import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
@@ -29,11 +30,16 @@ export function newEventStreams(): EventStreams {
   let open = 0;
   return {
     answer(context, source) {
+      if (context.req.method === 'HEAD') return context.body(null, 200, { 'content-type': 'text/event-stream' });
       if (open >= mostStreams) throw new RpcFault('resourceExhausted', 'too many pages follow runs already');
       open += 1;
       return streamSSE(context, async (stream) => {
         const controller = new AbortController();
         stream.onAbort(() => controller.abort());
+        // The body tells when its reader leaves, and the request where nobody ever read the body.
+        const { signal: request } = context.req.raw;
+        request.addEventListener('abort', () => stream.abort(), { once: true });
+        if (request.aborted) stream.abort();
         const ping = setInterval(() => void stream.write(': still here\n\n'), pingMs);
         try {
           await pump(stream, source(controller.signal), controller.signal);
