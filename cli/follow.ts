@@ -1,6 +1,7 @@
 // Follows a run to its end: a live view on a terminal, plain lines elsewhere.
 // Owns: the subscription to the run and to the transcripts of the attempts that run. Leaves to core/progress.ts what the
-// lines say. Invariant: Ctrl-C ends the following and never the run.
+// lines say. Invariants: 1. Ctrl-C ends the following and never the run. 2. The coordinator says when there is no more to follow: a run
+// that was killed may have been sealed since.
 
 import type { CliContext, Output } from './context.ts';
 import { hasEnded } from './core/history.ts';
@@ -62,7 +63,6 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
         happening.kind === 'state' && event.sequence < run.lastSequence && happening.run.state !== run.state;
       happenings.filter((happening) => !passed(happening)).forEach(say);
       if (view !== undefined && event.candidate !== null) watchAttempt(event.candidate, coordinator, doing, signal);
-      if (next.run?.state === 'sealed' || next.run?.state === 'killed') break;
     }
   } finally {
     ending.abort();

@@ -66,6 +66,9 @@ test('a killed run is sealed later with what it had, where that is asked for', a
   const run = await sealed(made, runId);
   expect(run).toMatchObject({ endReason: 'killed', candidatesScored: 2 });
   expect(made.evaluator.sealed).toHaveLength(2);
+  const kinds: string[] = [];
+  for await (const { kind } of made.client().watchRun({ runId })) kinds.push(kind);
+  expect(kinds.at(-1)).toBe('runSealed');
 });
 
 test('a fork goes on with what the run had, under options that are as there unless named', async () => {

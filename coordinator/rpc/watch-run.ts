@@ -1,8 +1,8 @@
 // A run's events with the run and the candidate as each event left them.
 //
 // The history is folded again from the run's own events (step.ts, invariant 4), in a state of the watcher's own: so past
-// events show the past, and the live state is never touched. Invariant: events come in order, each once, and the stream
-// ends after the event that seals the run.
+// events show the past, and the live state is never touched. Invariants: 1. Events come in order, each once. 2. The stream ends after
+// the event that seals the run, or that killed it, where the run was not sealed since.
 
 import type { AttemptId, RunId } from '../../shared/core/ids.ts';
 import type { Input, Services } from '../../shared/rpc/definitions.ts';
@@ -21,7 +21,10 @@ const pageSize = 200;
 
 /** Events of a run after a sequence number, then those to come. */
 export async function* watchRun(
-  { journal, actor }: { readonly journal: Journal; readonly actor: SearchActor },
+  {
+    journal,
+    actor,
+  }: { readonly journal: Pick<Journal, 'readRun'>; readonly actor: Pick<SearchActor, 'state' | 'nextCommit'> },
   runId: RunId,
   afterSequence: number,
   signal: AbortSignal,
@@ -35,16 +38,20 @@ export async function* watchRun(
       step(view, event);
       read = event.sequence;
       if (event.sequence > afterSequence) yield describe(view, actor.state, event);
-      if (event.kind === 'runSealed' || (event.kind === 'runKilled' && isOver(view, runId))) return;
+      if (event.kind === 'runSealed' || (event.kind === 'runKilled' && isOver(actor.state, runId))) return;
     }
     // A full page is followed by another after others had the thread; an empty or short one by the next commit.
     await (events.length === pageSize ? new Promise<void>((resolve) => setImmediate(resolve)) : more);
   }
 }
 
-/** True where nothing more will happen; a killed run may be sealed later, and those who ask then see it. */
-function isOver(view: State, runId: RunId): boolean {
-  return view.runs.get(runId)?.phase === 'killed';
+/**
+ * True where a killed run has nothing more to tell. Asked of the run as it is now: at the event of the kill every run looks killed, also
+ * one that was sealed since. One that was deleted since tells nothing more either.
+ */
+function isOver(live: Readonly<State>, runId: RunId): boolean {
+  const run = live.runs.get(runId);
+  return run === undefined || run.phase === 'killed';
 }
 
 function describe(view: State, live: Readonly<State>, event: StampedEvent): Input<WatchRunResponse> {
