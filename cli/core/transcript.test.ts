@@ -35,6 +35,12 @@ test('an entry of a later version is shown by its kind', () => {
   ]);
 });
 
+test('an entry of which only the beginning is told is told as trouble, with what there is', () => {
+  const json = JSON.stringify({ kind: 'cutShort', message: 'This entry has 9 bytes. It begins so:\n{"kind"' });
+  const body = 'This entry has 9 bytes. It begins so:\n{"kind"';
+  expect(passages(parseEntry(json))).toEqual([{ role: 'trouble', headline: 'cut short', body }]);
+});
+
 test('any text is accepted', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {

@@ -125,7 +125,9 @@ function concluded(of: Readonly<Record<string, unknown>>): Passage {
 function other(entry: Entry): Passage {
   const of = entry.members;
   const message = text(of, 'message') || text(of, 'text');
-  const trouble = ['modelFailed', 'infrastructureFailed', 'stopRequested', 'unreadable'].includes(entry.kind);
+  const trouble = ['modelFailed', 'infrastructureFailed', 'stopRequested', 'unreadable', 'cutShort'].includes(
+    entry.kind,
+  );
   const words = entry.kind.replace(/([A-Z])/g, ' $1').toLowerCase();
   return passage(trouble ? 'trouble' : 'system', words, message);
 }

@@ -17,6 +17,14 @@ test('bytes come back under the digest of their content, whole and in pieces', a
   const pieces: string[] = [];
   for await (const piece of store.stream(stored.digest, 7)) pieces.push(piece.toString());
   expect(pieces).toEqual(['hello, ', 'artifac', 'ts']);
+  for (const recentBytes of [0, 100]) {
+    const again = await openArtifactDirectory(temporary(), { recentBytes });
+    await again.put(bytes);
+    const rest: Buffer[] = [];
+    for await (const piece of again.stream(stored.digest, 7, 5)) rest.push(piece);
+    expect(rest.join('|')).toBe(', artif|acts');
+    for await (const _ of again.stream(stored.digest, 7, 16)) expect.unreachable();
+  }
   expect(await store.list()).toEqual([stored.digest]);
   expect(await hashFile(store.pathOf(stored.digest))).toBe(stored.digest);
 });

@@ -34,8 +34,8 @@ export interface ArtifactDirectory {
   put(source: Uint8Array | AsyncIterable<Uint8Array>, expected?: Digest): Promise<StoredArtifact>;
   /** All bytes; throws `ArtifactMissing`. */
   get(digest: Digest): Promise<Buffer>;
-  /** The bytes in pieces of at most `chunkBytes` (64 KiB unless stated); throws `ArtifactMissing`. */
-  stream(digest: Digest, chunkBytes?: number): AsyncIterable<Buffer>;
+  /** The bytes from one on (the first unless stated) in pieces of at most `chunkBytes` (64 KiB); throws `ArtifactMissing`. */
+  stream(digest: Digest, chunkBytes?: number, fromByte?: number): AsyncIterable<Buffer>;
   /** Where the file is, for mounts; it may not be there. */
   pathOf(digest: Digest): string;
   /** Takes it as if it were stored now; false where it is not there. */
@@ -88,9 +88,10 @@ export async function openArtifactDirectory(
     put: (source, expected) => put({ directory, incoming, source, expected, pathOf, shelves, recent }),
     get: async (name) =>
       recent.get(name) ?? (await readFile(pathOf(name)).catch((error: unknown) => missing(name, error))),
-    stream(name, chunkBytes = 65_536) {
+    stream(name, chunkBytes = 65_536, fromByte = 0) {
       const known = recent.get(name);
-      return known === undefined ? readPieces(name, pathOf(name), chunkBytes) : pieces(known, chunkBytes);
+      if (known !== undefined) return pieces(known.subarray(fromByte), chunkBytes);
+      return readPieces(name, pathOf(name), chunkBytes, fromByte);
     },
     pathOf,
     touch: (name) => touch(pathOf(name)),
@@ -255,15 +256,16 @@ async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
-async function* readPieces(name: Digest, path: string, chunkBytes: number): AsyncGenerator<Buffer> {
+async function* readPieces(name: Digest, path: string, chunkBytes: number, fromByte: number): AsyncGenerator<Buffer> {
   const file = await open(path, 'r').catch((error: unknown) => missing(name, error));
   try {
     // What is stored does not change, so no more room is needed than there are bytes: most artifacts are small.
-    let left = (await file.stat()).size;
-    while (left > 0) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(chunkBytes, left)));
+    const { size } = await file.stat();
+    for (let at = fromByte; at < size; ) {
+      const room = Buffer.allocUnsafe(Math.min(chunkBytes, size - at));
+      const { bytesRead, buffer } = await file.read(room, 0, room.length, at);
       if (bytesRead === 0) throw new Error(`artifact ${name} is shorter than its file was`);
-      left -= bytesRead;
+      at += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
