@@ -88,6 +88,40 @@ export function openJournal(stateDirectory: string): Journal {
   };
 }
 
+/**
+ * A look at a journal, which stays as it is: nothing is written, its schema is not brought up to date, and the coordinator may be at work
+ * on it. Throws an error whose message says, as the end of a sentence, why there is nothing to be read.
+ */
+export function viewJournal(stateDirectory: string): Pick<Journal, 'events' | 'close'> {
+  const database = openForView(join(stateDirectory, 'journal.db'));
+  try {
+    checkSchema(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return { events: () => readAll(database), close: () => database.close() };
+}
+
+function openForView(path: string): Database {
+  try {
+    return openDatabase({ path, migrations, readOnly: true });
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    throw new Error(cause instanceof Error ? cause.message : String(error), { cause: error });
+  }
+}
+
+function checkSchema(database: Database): void {
+  const table = database.get("SELECT name FROM sqlite_schema WHERE type = 'table' AND name = 'event'");
+  if (table === undefined) throw new Error('it is no journal of a coordinator');
+  const version = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  if (version === migrations.length) return;
+  throw new Error(
+    `it has version ${version} and this program reads ${migrations.length}: its coordinator brings it up to date when it starts`,
+  );
+}
+
 function* readAll(database: Database, afterSequence = 0): Generator<StampedEvent> {
   const sql = 'SELECT body FROM event WHERE sequence > ? ORDER BY sequence';
   for (const { body } of database.iterate<{ body: string }>(sql, afterSequence)) {
