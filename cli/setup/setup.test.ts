@@ -1,14 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLocalPki } from '../../shared/pki/authority.ts';
 import type { CliContext } from '../context.ts';
 import { noStyle } from '../terminal/style.ts';
 import { aptWords, missingPackage } from './apt.ts';
 import { runLogged } from './command.ts';
 import { askEngine, dockerSocket, imageIdOf, shortImageId } from './docker-engine.ts';
 import { inspectSteps, runSteps, type SetupStep } from './step.ts';
+import { certificatesStep } from './steps.ts';
 
 let folder: string;
 let printed: string;
@@ -172,4 +174,23 @@ test('what apt-get says is told without its addresses', () => {
     'Setting up nats-server (2.9.10-1+b3) ...',
     undefined,
   ]);
+});
+
+test('certificates are there only where the daemons would take them: of this authority, with their keys, for these names', async () => {
+  const [directory, other] = [join(folder, 'pki'), join(folder, 'other')];
+  const certificates = certificatesStep({ pkiDirectory: directory });
+  const give = (...names: string[]): void => {
+    for (const name of names) copyFileSync(join(other, name), join(directory, name));
+  };
+  expect(await certificates.isDone()).toBeUndefined();
+  await certificates.run(() => undefined);
+  expect(await certificates.isDone()).toMatch(/^authority /);
+  await createLocalPki(other, 'another-host');
+  // Another authority, another's key, another's name: set-up mends each by running again.
+  for (const names of [['ca.crt', 'ca.key'], ['nats.key'], ['gpu-agent.crt', 'gpu-agent.key']]) {
+    give(...names);
+    expect(await certificates.isDone()).toBeUndefined();
+    await certificates.run(() => undefined);
+    expect(await certificates.isDone()).toMatch(/^authority /);
+  }
 });

@@ -1,9 +1,9 @@
 // The steps of set-up, in order. The launcher has brought Node and the libraries already.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureSandboxImage, SandboxImageError } from '../../deploy/docker/sandbox-image.ts';
-import { createLocalPki, describeCertificate } from '../../shared/pki/authority.ts';
+import { createLocalPki, describeCertificate, missingOfLocalPki } from '../../shared/pki/authority.ts';
 import { localHostName } from '../cluster/layout.ts';
 import type { CliContext, Place } from '../context.ts';
 import { causedBy, exitCodes } from '../exit-codes.ts';
@@ -19,8 +19,8 @@ import {
 } from './docker-engine.ts';
 import { type Finding, inspectSteps, type SetupStep } from './step.ts';
 
-/** A certificate with less left is made anew; shared/pki says the same. */
-const renewDays = 30;
+/** An authority with less left is told of in time; nobody makes a new one by the way, because every host would have to get it. */
+const authorityDays = 30;
 
 /** What `up` needs to know of what set-up made. */
 export interface SetupResult {
@@ -81,20 +81,15 @@ function sandboxImageStep(cli: CliContext, result: SetupResult): SetupStep {
   };
 }
 
-function certificatesStep(place: Place): SetupStep {
+export function certificatesStep(place: Pick<Place, 'pkiDirectory'>): SetupStep {
   const directory = place.pkiDirectory;
-  const roles = ['ca', 'coordinator', 'gpu-agent', 'evaluator', 'llm-gateway', 'nats', 'operator'];
   return {
     name: 'Certificates',
-    isDone: () => {
-      const soon = Date.now() + renewDays * 86_400_000;
-      for (const role of roles) {
-        const path = join(directory, `${role}.crt`);
-        if (!existsSync(path) || !existsSync(join(directory, `${role}.key`))) return Promise.resolve(undefined);
-        if (describeCertificate(readFileSync(path)).notAfter.getTime() < soon) return Promise.resolve(undefined);
-      }
-      const authority = describeCertificate(readFileSync(join(directory, 'ca.crt')));
-      return Promise.resolve(`authority ${authority.fingerprint.slice(0, 11)}…`);
+    isDone: async () => {
+      if (missingOfLocalPki(directory, localHostName).length > 0) return undefined;
+      const authority = describeCertificate(await readFile(join(directory, 'ca.crt')));
+      const isGood = authority.notAfter.getTime() > Date.now() + authorityDays * 86_400_000;
+      return isGood ? `authority ${authority.fingerprint.slice(0, 11)}…` : undefined;
     },
     whatIsMissing: () => Promise.resolve(undefined),
     run: () => createLocalPki(directory, localHostName),
