@@ -1,6 +1,6 @@
 // The port through which the agent has code run. Implementations: DockerSandbox (dockerode) and FakeSandbox (tests).
 //
-// Contract, proven for both by sandbox.contract.ts:
+// Contract, proven for both by sandbox.contract.test.ts:
 // 1. A sandbox has no network (the socket of a package index where the spec asks for it), a read-only root, the bundle at /data read-only, and writable /work, /out and /tmp
 //    that together hold at most `diskBytes`.
 // 2. `call` talks to stateful sessions: what a shell or an interpreter call leaves behind, the next one finds.
