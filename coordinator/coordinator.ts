@@ -97,7 +97,7 @@ export async function startCoordinator(
       searchService(search),
       fleetService(hosts),
       artifactService({ artifacts, maxArtifactBytes: config.maxArtifactBytes, quota: newUploadQuota(actor.state) }),
-      attemptService(newScoreDesk({ actor, evaluator, artifacts })),
+      attemptService(newScoreDesk({ actor, evaluator, artifacts, log })),
     ];
     const server = stack.adopt(await startRpcServer({ listen: config.listen, tls, services, log }), (it) =>
       it.stop(graceMs),

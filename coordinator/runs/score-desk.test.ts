@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { digest } from '../../shared/core/ids.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
 import type { Evaluation } from '../rpc/evaluator.ts';
@@ -19,6 +21,7 @@ function atWork() {
     machine.take(event);
     return await Promise.resolve(machine.journal.length > before);
   };
+  const warned: unknown[] = [];
   const desk = newScoreDesk({
     actor: { state: machine.state, post: take, report: take },
     evaluator: {
@@ -29,8 +32,9 @@ function atWork() {
       },
     },
     artifacts: { size: async () => 3, stream: async function* () {} },
+    log: { ...silentLogger, warn: (fields) => warned.push(fields) },
   });
-  return { machine, desk, asked, request: { runId, attemptId, epoch, host, submission } };
+  return { machine, desk, asked, warned, request: { runId, attemptId, epoch, host, submission } };
 }
 
 const score = { value: 0.5, standardError: 0.1, feedback: '0.5 ± 0.1', quarantined: false, quarantineReason: '' };
@@ -61,4 +65,26 @@ test('where the evaluator fails, all who wait hear of it, and the next one asks 
   expect(asked).toHaveLength(2);
   asked[1]?.resolve({ kind: 'score', score });
   expect((await again).left).toBe(1);
+});
+
+test('a host hears the evaluator in its own words, and of a call that did not come through one sentence without its address', async () => {
+  const { desk, asked, warned, request } = atWork();
+  const away = new RpcFault('unavailable', 'evaluator at 10.0.0.9:7443 does not answer (connection refused)', {
+    reason: 'unreachable',
+  });
+  const late = new RpcFault('deadlineExceeded', 'evaluator at 10.0.0.9:7443 did not answer within 600000 ms');
+  const torn = new RpcFault('internal', 'evaluator at 10.0.0.9:7443: the stream broke off');
+  const own = new RpcFault('failedPrecondition', 'the run is sealed', { reason: 'runSealed' });
+  for (const error of [away, late, torn, own]) {
+    const answer = desk.ask(request).catch((fault: unknown) => fault);
+    await settled();
+    asked.at(-1)?.reject(error);
+    const fault = await answer;
+    if (error === own) expect(fault).toBe(own);
+    else {
+      const message = 'the evaluator gives no scores at the moment';
+      expect(fault).toMatchObject({ code: error.code, reason: 'evaluatorAway', message });
+    }
+    expect(warned.at(-1)).toMatchObject({ error, attemptId: request.attemptId });
+  }
 });

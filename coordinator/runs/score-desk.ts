@@ -4,19 +4,21 @@
 // who may ask, to the evaluator what an answer shows. Invariants: 1. A host learns nothing that the journal does not hold.
 // 2. The exact score ends here: it is neither journaled nor returned. 3. Asked again after any crash, the same file gets the
 // same answer and is counted once, since journal and evaluator both know it by its digest. 4. While a file is with the
-// evaluator, whoever asks for it again waits for that answer; it comes also where the first who asked has gone.
+// evaluator, whoever asks for it again waits for that answer; it comes also where the first who asked has gone. 5. Of a call that did not
+// come through a host hears one sentence: what it says is read by a model, and where the evaluator is, is nothing for hosts.
 
 import type { AttemptId, Digest, HostName, RunId } from '../../shared/core/ids.ts';
 import { newLimiter } from '../../shared/limiter.ts';
+import type { Logger } from '../../shared/log.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { ArtifactDirectory } from '../../shared/store/artifacts.ts';
 import { mayAsk, queriesLeft, queryFor } from '../core/queries.ts';
 import type { Attempt, Run, ScoreAnswer } from '../core/state.ts';
 import { pinnedName } from '../core/task.ts';
-import type { Evaluator } from '../rpc/evaluator.ts';
+import type { Evaluation, Evaluator } from '../rpc/evaluator.ts';
 import type { SearchActor } from './search-actor.ts';
 
-/** Half of what final submissions may have, so that exploring never keeps them waiting for long. */
+/** An eighth of what final submissions may have (executors.ts), so that exploring never keeps them waiting for long. */
 const queriesAtOnce = 4;
 const chunkBytes = 1_048_576;
 
@@ -30,7 +32,7 @@ export interface ScoreRequest {
 }
 
 export interface ScoreDesk {
-  /** Rejects with RpcFault: `notHeld`, `scoresUsed`, `unknownArtifact`, or the evaluator's own. */
+  /** Rejects with RpcFault: `notHeld`, `scoresUsed`, `unknownArtifact`, `evaluatorAway`, or the evaluator's own. */
   ask(request: ScoreRequest): Promise<{ readonly answer: ScoreAnswer; readonly left: number }>;
 }
 
@@ -38,6 +40,7 @@ export interface ScoreDeskOptions {
   readonly actor: Pick<SearchActor, 'state' | 'post' | 'report'>;
   readonly evaluator: Pick<Evaluator, 'evaluate'>;
   readonly artifacts: Pick<ArtifactDirectory, 'size' | 'stream'>;
+  readonly log: Logger;
 }
 
 export function newScoreDesk(options: ScoreDeskOptions): ScoreDesk {
@@ -95,7 +98,7 @@ async function admit({ actor, artifacts }: ScoreDeskOptions, request: ScoreReque
 }
 
 async function askEvaluator(
-  { actor, evaluator, artifacts }: ScoreDeskOptions,
+  { actor, evaluator, artifacts, log }: ScoreDeskOptions,
   request: ScoreRequest,
 ): Promise<ScoreAnswer> {
   const { run, attempt } = held(actor, request);
@@ -104,8 +107,23 @@ async function askEvaluator(
   if (sizeBytes === undefined) throw missing(submission);
   const bytes = artifacts.stream(submission, chunkBytes);
   const about = { runId, attemptId, epoch, parentIds: attempt.parents, task: pinnedName(run.task) };
-  const evaluation = await evaluator.evaluate({ ...about, digest: submission, sizeBytes, bytes, exploratory: true });
+  let evaluation: Evaluation;
+  try {
+    evaluation = await evaluator.evaluate({ ...about, digest: submission, sizeBytes, bytes, exploratory: true });
+  } catch (error) {
+    log.warn({ error, attemptId, epoch, submission }, 'a score could not be had from the evaluator');
+    throw forHosts(error);
+  }
   return evaluation.kind === 'score' ? { feedback: evaluation.score.feedback } : { refusal: evaluation.message };
+}
+
+/** The evaluator's own words stay; those of the connection to it name its address. */
+function forHosts(error: unknown): unknown {
+  if (!(error instanceof RpcFault)) return error;
+  const { code, reason } = error;
+  const isOwn = reason !== undefined && code !== 'unavailable' && code !== 'deadlineExceeded';
+  if (isOwn) return error;
+  return new RpcFault(code, 'the evaluator gives no scores at the moment', { reason: 'evaluatorAway', cause: error });
 }
 
 function missing(submission: Digest): RpcFault {

@@ -89,7 +89,7 @@ export class SimCoordinator {
       artifacts: world.artifacts,
     });
     const evaluator = world.evaluator.port(process);
-    this.desk = world.sabotage.deskOf(newScoreDesk({ actor, evaluator, artifacts: world.artifacts }), evaluator);
+    this.desk = world.sabotage.deskOf(newScoreDesk({ actor, evaluator, artifacts: world.artifacts, log }), evaluator);
     const launcher: Launcher = newLauncher(() => executors, log);
     actor.start();
     this.listen(process, fleet, actor);
