@@ -57,10 +57,15 @@ export function coordinatorScores({ client, clock, log, random }: CoordinatorSco
         signal.throwIfAborted();
         if (!(error instanceof RpcFault)) throw error;
         log.warn({ error, ...attempt }, 'a score was not given');
-        return { kind: 'denied', message: error.message };
+        return { kind: 'denied', message: isOfConnection(error) ? 'no answer came in time' : error.message };
       }
     },
   };
+}
+
+/** It says where the coordinator is, and a model reads what is told here. */
+function isOfConnection({ reason }: RpcFault): boolean {
+  return reason === undefined || reason === 'unreachable';
 }
 
 /** The coordinator, or the evaluator behind it, is away or too slow. The same file costs nothing again. */
