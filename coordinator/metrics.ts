@@ -3,7 +3,7 @@
 import { eventRefusals } from '../shared/bus/event-signature.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
 import type { StampedEvent } from './core/event.ts';
-import type { State } from './core/state.ts';
+import type { Host, State } from './core/state.ts';
 
 export interface CoordinatorMetrics {
   readonly page: Metrics;
@@ -27,7 +27,9 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
   const commits = page.histogram('commit_seconds', 'Time of one commit to the journal.', [], commitBuckets);
   const sequence = page.gauge('journal_sequence', 'Sequence number of the newest event.');
   const runs = page.gauge('active_runs', 'Runs that are not sealed.');
-  const hosts = page.gauge('hosts', 'Hosts, by whether they are lost.', ['lost']);
+  const hosts = page.gauge('hosts', 'Hosts, by whether they are lost without an operator having taken them out.', [
+    'lost',
+  ]);
   const slots = page.gauge('schedulable_slots', 'Slots of hosts that take work.');
   const leases = page.gauge('leased_attempts', 'Attempts under a lease.');
   const underWay = page.gauge('commands', 'Commands that wait for their outcome.');
@@ -42,7 +44,9 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
       slots.set(state.freeSlots.schedulable.size);
       leases.set(leased(state));
       underWay.set(commands);
-      const lost = [...state.hosts.values()].filter((host) => host.lost).length;
+      // One that was cordoned or drained before it went away is no surprise, and nobody is to be woken for it.
+      const isMissed = (host: Host): boolean => host.lost && !host.cordoned && host.drain === undefined;
+      const lost = [...state.hosts.values()].filter(isMissed).length;
       hosts.set(lost, { lost: 'true' });
       hosts.set(state.hosts.size - lost, { lost: 'false' });
     },
