@@ -76,8 +76,15 @@ export function parentLabels(candidate: Candidate, candidates: readonly Candidat
   return candidate.parentIds.map((id) => label(id, candidates)).join(' × ');
 }
 
-/** The first line of the note, which is the idea; empty where there is none. */
+/** The first line of the note, which is the idea, after the candidate that it repeats; empty where there is none. */
 export function idea(candidate: Candidate): string {
+  // Ids end with the number within the run.
+  const [, original] = /(\d+)$/.exec(candidate.duplicateOf) ?? [];
+  const own = ownIdea(candidate);
+  return original === undefined ? own : `repeats #${Number(original)}${own === '' ? '' : `: ${own}`}`;
+}
+
+function ownIdea(candidate: Candidate): string {
   const lines = candidate.note.split('\n').map((line) => line.trim());
   const first = lines.find((line) => line !== '') ?? '';
   const words = first.replace(/^(#+\s*|[-*]\s+)?(\*\*)?idea(\*\*)?:\s*(\*\*)?/i, '');

@@ -72,14 +72,15 @@ function layOut(roots: readonly LineageNode[]): Placed[] {
   return places;
 }
 
-/** 0 (worst) to 4 (best) by rank. */
+/** 0 (worst) to 4 (best) by rank; equal scores share the better one. */
 function shadesOf(candidates: readonly Candidate[], lowerIsBetter: boolean): ReadonlyMap<string, number> {
   const ranked = ranking(candidates, lowerIsBetter);
+  let place = 0;
   return new Map(
-    ranked.map((candidate, index) => [
-      candidate.candidateId,
-      Math.min(4, Math.floor(((ranked.length - index) / ranked.length) * 5)),
-    ]),
+    ranked.map((candidate, index) => {
+      if (candidate.searchScore !== ranked[place]?.searchScore) place = index;
+      return [candidate.candidateId, Math.min(4, Math.floor(((ranked.length - place) / ranked.length) * 5))];
+    }),
   );
 }
 

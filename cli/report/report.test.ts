@@ -71,6 +71,26 @@ test('what has no score is said to have none, and does not make the result worth
   }
 });
 
+test('a candidate that repeats another is shown as such wherever candidates are listed', () => {
+  const data = sampleReport({ candidates: 20 });
+  const scored = data.candidates.filter(({ state }) => state === 'scored');
+  const [first] = scored;
+  if (first === undefined) throw new Error('the sample has scores');
+  const repeats = (candidate: (typeof scored)[number]) => ({
+    ...candidate,
+    searchScore: first.searchScore,
+    duplicateOf: first.candidateId,
+  });
+  const told = { ...data, candidates: data.candidates.map((one) => (one.state === 'scored' ? repeats(one) : one)) };
+  const words = `repeats #${first.number}`;
+  expect(reportMarkdown(told)).toContain(words);
+  const page = reportPage(told);
+  expect(page).toContain(words);
+  // Equal scores are equally green.
+  const shades = new Set([...page.matchAll(/class="node [^"]*?(shade\d)/g)].map(([, shade]) => shade));
+  expect(shades).toEqual(new Set(['shade4']));
+});
+
 test('the page loads nothing: no address, no script, a policy that forbids both', () => {
   const page = reportPage(sampleReport({ candidates: 20 }));
   expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
