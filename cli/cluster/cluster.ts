@@ -64,6 +64,7 @@ export async function startCluster(cli: CliContext, options: ClusterOptions): Pr
     const supervisor = await startSupervisor({
       children: [proxyChild(cli, options), ...daemonNames.map((name) => childOf(cli, options, name, tls))],
       log,
+      signal: cli.signal,
     });
     rewriteCluster(layout.stateDirectory, { ...record, ready: true });
     const { style } = cli.stderr;
@@ -80,6 +81,8 @@ export async function startCluster(cli: CliContext, options: ClusterOptions): Pr
     };
   } catch (error) {
     releaseCluster(layout.stateDirectory);
+    // Whoever stopped the start knows why it ended.
+    cli.signal.throwIfAborted();
     if (error instanceof Error && error.message.includes('keeps failing')) {
       throw causedBy(error, exitCodes.failure, `The cluster did not start: ${error.message}`, ['doubleblind doctor']);
     }
@@ -112,7 +115,6 @@ function childOf(cli: CliContext, options: ClusterOptions, name: DaemonName, tls
     cwd: cli.root,
     logFile: logPath(layout, name),
     ready: async () => {
-      cli.signal.throwIfAborted();
       await probe(name, layout.addresses[name], tls, probeMs);
       return true;
     },

@@ -198,6 +198,7 @@ async function detach(cli: CliContext, flags: UpFlags & OutputFlags, stateDirect
   child.unref();
   while (runningCluster(stateDirectory)?.ready !== true) {
     if (ended !== undefined) {
+      cli.signal.throwIfAborted();
       // The steps of set-up were seen already; the child repeats them before it says what went wrong.
       const lines = harmless(readFileSync(logFile, 'utf8'))
         .trim()
@@ -205,7 +206,8 @@ async function detach(cli: CliContext, flags: UpFlags & OutputFlags, stateDirect
         .filter((line) => !line.startsWith('✓'));
       throw new CliError(ended.code, `The cluster did not start:\n${lines.join('\n').replace(/^doubleblind: /, '')}`);
     }
-    cli.signal.throwIfAborted();
+    // It has a session of its own: nobody but us tells it that it is wanted no longer. What it says then is ours to say.
+    if (cli.signal.aborted && !child.killed) child.kill('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const { portBase = defaultPortBase } = flags;
