@@ -3,7 +3,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CliContext, printJson, versionOf } from './context.ts';
+import { type CliContext, type Place, printJson, versionOf } from './context.ts';
 import { winnerOf } from './core/history.ts';
 import type { Candidate, Run } from './core/model.ts';
 import { modelOf, parseEntry } from './core/transcript.ts';
@@ -15,7 +15,7 @@ import { candidateTable, offlineText, verdictText } from './results-text.ts';
 import type { Coordinator } from './rpc/coordinator.ts';
 
 /** Where the files of a run went; undefined members are not there. */
-export interface RunFiles {
+interface RunFiles {
   readonly report: string;
   readonly solution: string | undefined;
   readonly submission: string | undefined;
@@ -76,11 +76,7 @@ async function modelsOf(coordinator: Coordinator, run: Run, candidates: readonly
 }
 
 /** Writes report, winner's solution and final submission into the state directory. */
-export async function writeRunFiles(
-  coordinator: Coordinator,
-  data: ReportData,
-  stateDirectory: string,
-): Promise<RunFiles> {
+async function writeRunFiles(coordinator: Coordinator, data: ReportData, stateDirectory: string): Promise<RunFiles> {
   const { run, candidates } = data;
   const folder = join(stateDirectory, 'runs', run.runId);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -100,8 +96,20 @@ export async function writeRunFiles(
   return { report, solution, submission };
 }
 
+/** Hands a run over to whoever saw its end: files, closing words, exit code. */
+export async function handOver(
+  cli: CliContext,
+  { coordinator, place }: { readonly coordinator: Coordinator; readonly place: Pick<Place, 'stateDirectory'> },
+  end: { readonly run: Run; readonly candidates: readonly Candidate[] },
+  { output, verb }: { readonly output: 'table' | 'json'; readonly verb: 'run' | 'quickstart' },
+): Promise<void> {
+  const data = await gatherReport(cli, coordinator, end.run, end.candidates);
+  printRunEnd(cli, data, await writeRunFiles(coordinator, data, place.stateDirectory), output);
+  cli.exitCode = exitCodeOf(end.run, verb);
+}
+
 /** Prints the closing words, or the whole as JSON. */
-export function printRunEnd(cli: CliContext, data: ReportData, files: RunFiles, output: 'table' | 'json'): void {
+function printRunEnd(cli: CliContext, data: ReportData, files: RunFiles, output: 'table' | 'json'): void {
   const { run, candidates } = data;
   if (output === 'json') {
     printJson(cli.stdout, { run, candidates, models: data.models, files });

@@ -6,7 +6,7 @@ import { exitCodes } from './exit-codes.ts';
 import { followRun } from './follow.ts';
 import { showPlannedRun } from './planned-run.ts';
 import type { Coordinator } from './rpc/coordinator.ts';
-import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from './run-end.ts';
+import { handOver } from './run-end.ts';
 import type { DryRunFlags, OutputFlags } from './verb.ts';
 
 export async function seeThrough(
@@ -30,7 +30,5 @@ export async function seeThrough(
     cli.exitCode = exitCodes.detached;
     return;
   }
-  const data = await gatherReport(cli, coordinator, end.run, end.candidates);
-  printRunEnd(cli, data, await writeRunFiles(coordinator, data, place.stateDirectory), flags.output);
-  cli.exitCode = exitCodeOf(end.run, 'run');
+  await handOver(cli, { coordinator, place }, end, { output: flags.output, verb: 'run' });
 }

@@ -1,6 +1,6 @@
 // Verbs as a user runs them, against a coordinator that speaks real gRPC: what is printed, where, and the exit code.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runVerb, type Seen } from './testing/run-verb.ts';
@@ -122,6 +122,21 @@ test('watch of a run that is over says so first, and not that it is running', as
     expect(stdout).toMatch(/^run \S+ is over; this is how it went\n\nno candidate has a score\n/);
   } finally {
     await killed.stop();
+  }
+});
+
+test('watch hands over a run that somebody detached or left: report, program and submission', async () => {
+  const folder = join(stub.stateDirectory, 'runs/r-sample');
+  rmSync(folder, { recursive: true, force: true });
+  const seen = await run('watch');
+  expect(seen.code).toBe(0);
+  for (const [name, file] of [
+    ['Report', 'report.html'],
+    ['Program', 'solution'],
+    ['Submission', 'submission.csv'],
+  ] as const) {
+    expect(seen.stdout).toMatch(new RegExp(`^${name} +${join(folder, file)}$`, 'm'));
+    expect(existsSync(join(folder, file))).toBe(true);
   }
 });
 

@@ -12,7 +12,7 @@ import { harmless } from '../core/text.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { type Followed, followRun } from '../follow.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
-import { exitCodeOf, gatherReport, printRunEnd, writeRunFiles } from '../run-end.ts';
+import { handOver } from '../run-end.ts';
 import { type SearchFlags, searchRequest, withSearch } from '../run-request.ts';
 import { runQuietly } from '../spawned.ts';
 import { type DryRunFlags, type OutputFlags, sayDryRun, withDryRun, withOutput } from '../verb.ts';
@@ -123,9 +123,7 @@ async function finish(
     cli.exitCode = exitCodes.detached;
     return;
   }
-  const data = await gatherReport(cli, coordinator, end.run, end.candidates);
-  printRunEnd(cli, data, await writeRunFiles(coordinator, data, place.stateDirectory), output);
-  cli.exitCode = exitCodeOf(end.run, 'quickstart');
+  await handOver(cli, { coordinator, place }, end, { output, verb: 'quickstart' });
 }
 
 function packagedTasks(cli: CliContext): string[] {

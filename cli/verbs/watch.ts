@@ -1,20 +1,21 @@
-// `watch`: follows a run to its end.
+// `watch`: follows a run to its end, and then hands it over as `run` does: a run that was detached or left has no other end.
 
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { followRun } from '../follow.ts';
-import { candidateTable, verdictText } from '../results-text.ts';
-import { exitCodeOf } from '../run-end.ts';
+import { exitCodeOf, handOver } from '../run-end.ts';
 import { chooseRun, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
 
 export function addWatch(program: Command, cli: CliContext): void {
   const command = program
     .command('watch')
-    .description('follow a run to its end (the newest one unless named); Ctrl-C leaves it running')
+    .description(
+      'follow a run to its end (the newest one unless named) and write its report, program and submission; JSON has one event a line and writes nothing; Ctrl-C leaves it running',
+    )
     .argument('[run]', "run, or its id's unique beginning");
   withOutput(withPlace(command)).action(async (id: string | undefined, flags: PlaceFlags & OutputFlags) => {
-    await withCoordinator(cli, flags, async (coordinator) => {
+    await withCoordinator(cli, flags, async (coordinator, place) => {
       const run = await chooseRun(coordinator, id);
       if (flags.output === 'json') {
         for await (const event of coordinator.watchRun(run.runId, 0, cli.signal)) {
@@ -29,10 +30,7 @@ export function addWatch(program: Command, cli: CliContext): void {
         cli.exitCode = exitCodes.detached;
         return;
       }
-      const { style, columns } = cli.stdout;
-      const table = candidateTable(end.run, end.candidates, { limit: 10, failed: false, width: columns, style });
-      cli.stdout.write(`\n${table}\n\n${verdictText(end.run, end.candidates, style, columns)}\n`);
-      cli.exitCode = exitCodeOf(end.run, 'run');
+      await handOver(cli, { coordinator, place }, end, { output: 'table', verb: 'run' });
     });
   });
 }
