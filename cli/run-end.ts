@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { type CliContext, type Place, printJson, versionOf } from './context.ts';
 import { winnerOf } from './core/history.ts';
 import type { Candidate, Run } from './core/model.ts';
-import { modelOf, parseEntry } from './core/transcript.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
+import { modelsReader } from './models.ts';
 import { reportMarkdown } from './report/markdown.ts';
 import { reportPage } from './report/page.ts';
 import { isOffline, type ReportData, type SourceFile } from './report/report-data.ts';
@@ -21,8 +21,6 @@ interface RunFiles {
   readonly submission: string | undefined;
 }
 
-/** Transcripts that are read to learn which models answered: enough to see a mixture, few enough to be quick. */
-const mostTranscripts = 4;
 /** A report shows programs, not data that was left beside them. */
 const mostSourceBytes = 256 * 1024;
 
@@ -37,7 +35,7 @@ export async function gatherReport(
     run,
     candidates,
     winnerFiles: await winnerFiles(coordinator, run, candidates),
-    models: await modelsOf(coordinator, run, candidates),
+    models: await modelsReader(coordinator)(run, candidates),
     generatedAt: new Date().toISOString(),
     version: versionOf(cli.root),
   };
@@ -56,23 +54,6 @@ async function winnerFiles(
     .filter((file) => file.bytes.length <= mostSourceBytes && !file.bytes.includes(0))
     .map((file) => ({ path: file.path, text: file.bytes.toString('utf8') }))
     .sort((left, right) => Number(right.path === 'main.py') - Number(left.path === 'main.py'));
-}
-
-async function modelsOf(coordinator: Coordinator, run: Run, candidates: readonly Candidate[]): Promise<string[]> {
-  const winner = winnerOf(run.verdict, candidates);
-  const others = candidates.filter((candidate) => candidate !== winner).reverse();
-  const read = [...(winner === undefined ? [] : [winner]), ...others]
-    .filter((candidate) => candidate.artifacts.transcriptDigest !== '')
-    .slice(0, mostTranscripts);
-  const models = new Set<string>();
-  for (const candidate of read) {
-    const text = (await coordinator.artifact(candidate.artifacts.transcriptDigest)).toString('utf8');
-    for (const line of text.split('\n')) {
-      const model = line.includes('modelAnswered') ? modelOf(parseEntry(line)) : '';
-      if (model !== '') models.add(model);
-    }
-  }
-  return [...models];
 }
 
 /** Writes report, winner's solution and final submission into the state directory. */

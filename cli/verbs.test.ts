@@ -53,6 +53,15 @@ test('show tells everything about a run, and about a candidate by number or begi
   expect(await json('show', 'c-0003')).toMatchObject({ candidateId: 'c-0003', number: 3, operator: 'draft' });
 });
 
+test('what the offline policy took part in says so wherever it is looked at again', async () => {
+  const notice = 'No language model took part';
+  for (const words of [['results'], ['watch'], ['show', 'r-sample']]) {
+    expect([words, (await run(...words)).stdout]).toEqual([words, expect.stringContaining(notice)]);
+  }
+  expect((await run('show', '#3')).stdout).toMatch(/answered by +the offline policy: rules, no language model/);
+  expect(await json('show', 'r-sample')).toMatchObject({ models: ['offline-policy'] });
+});
+
 test('tree draws the lineage', async () => {
   expect((await run('tree')).stdout).toMatch(/├─ #\d+ mutate|└─ #\d+ mutate/);
   expect(Array.isArray(await json('tree'))).toBe(true);

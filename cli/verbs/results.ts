@@ -3,7 +3,9 @@
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
 import { isScored, ranking } from '../core/history.ts';
-import { candidateTable, verdictText } from '../results-text.ts';
+import { forgivingModelsReader } from '../models.ts';
+import { isOffline } from '../report/report-data.ts';
+import { candidateTable, offlineText, verdictText } from '../results-text.ts';
 import { chooseRun, type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
 import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
@@ -22,8 +24,9 @@ export function addResults(program: Command, cli: CliContext): void {
     .option('-n, --limit <n>', 'most candidates to list', positiveWhole, 20)
     .option('-a, --all', 'all candidates, failed ones as well');
   withWatch(withOutput(withPlace(command))).action(async (id: string | undefined, flags: Flags) => {
-    await withCoordinator(cli, flags, (coordinator) =>
-      showPicture(cli, flags, async () => {
+    await withCoordinator(cli, flags, (coordinator) => {
+      const modelsOf = forgivingModelsReader(coordinator);
+      return showPicture(cli, flags, async () => {
         const run = await chooseRun(coordinator, id);
         const candidates = await coordinator.listCandidates(run.runId);
         const limit = flags.all === true ? candidates.length : flags.limit;
@@ -31,9 +34,10 @@ export function addResults(program: Command, cli: CliContext): void {
         const others = flags.all === true ? candidates.filter((candidate) => !isScored(candidate)) : [];
         const { style, columns } = cli.stdout;
         const table = candidateTable(run, candidates, { limit, failed: flags.all === true, width: columns, style });
-        const text = `${table}\n\n${verdictText(run, candidates, style, columns)}`;
-        return { json: [...ranked, ...others], text };
-      }),
-    );
+        const offline = isOffline({ models: await modelsOf(run, candidates) });
+        const blocks = [table, verdictText(run, candidates, style, columns), offlineText(offline, style, columns)];
+        return { json: [...ranked, ...others], text: blocks.filter((block) => block !== '').join('\n\n') };
+      });
+    });
   });
 }

@@ -8,8 +8,11 @@ import type { Candidate, Run } from '../core/model.ts';
 import { bytes, count, dollars, duration, plural, score } from '../core/quantity.ts';
 import { harmless, indent, oneLine } from '../core/text.ts';
 import { causedBy, exitCodes } from '../exit-codes.ts';
+import { forgivingModelsReader } from '../models.ts';
 import { budgetWords } from '../planned-run.ts';
 import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
+import { isOffline } from '../report/report-data.ts';
+import { offlineText } from '../results-text.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import { renderFields } from '../terminal/table.ts';
 import { chooseCandidate, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
@@ -17,7 +20,12 @@ import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
 type Found =
   | { readonly kind: 'run'; readonly run: Run; readonly candidates: readonly Candidate[] }
-  | { readonly kind: 'candidate'; readonly candidate: Candidate; readonly siblings: readonly Candidate[] };
+  | {
+      readonly kind: 'candidate';
+      readonly run: Run;
+      readonly candidate: Candidate;
+      readonly siblings: readonly Candidate[];
+    };
 
 export function addShow(program: Command, cli: CliContext): void {
   const command = program
@@ -27,14 +35,21 @@ export function addShow(program: Command, cli: CliContext): void {
     )
     .argument('<id>', 'run or candidate');
   withWatch(withOutput(withPlace(command))).action(async (id: string, flags: PlaceFlags & OutputFlags & WatchFlags) => {
-    await withCoordinator(cli, flags, (coordinator) =>
-      showPicture(cli, flags, async () => {
+    await withCoordinator(cli, flags, (coordinator) => {
+      const modelsOf = forgivingModelsReader(coordinator);
+      return showPicture(cli, flags, async () => {
         const found = await find(coordinator, id);
-        return found.kind === 'run'
-          ? { json: found.run, text: runText(found.run, found.candidates, cli) }
-          : { json: found.candidate, text: candidateText(found.candidate, found.siblings, cli) };
-      }),
-    );
+        if (found.kind === 'run') {
+          const models = await modelsOf(found.run, found.candidates);
+          return { json: { ...found.run, models }, text: runText(found.run, found.candidates, models, cli) };
+        }
+        const models = await modelsOf(found.run, [found.candidate]);
+        return {
+          json: { ...found.candidate, models },
+          text: candidateText(found.candidate, found.siblings, models, cli),
+        };
+      });
+    });
   });
 }
 
@@ -57,7 +72,7 @@ async function find(coordinator: Coordinator, id: string): Promise<Found> {
       ['doubleblind ls lists the runs, doubleblind results RUN the candidates of one.'],
     );
   });
-  return { kind: 'candidate', candidate, siblings: await coordinator.listCandidates(run.runId) };
+  return { kind: 'candidate', run, candidate, siblings: await coordinator.listCandidates(run.runId) };
 }
 
 function isNotFound(error: unknown): boolean {
@@ -67,7 +82,7 @@ function isNotFound(error: unknown): boolean {
   );
 }
 
-function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): string {
+function runText(run: Run, candidates: readonly Candidate[], models: readonly string[], cli: CliContext): string {
   const outcome = outcomeOf(run, candidates);
   const options = run.options;
   const fields: (readonly [string, string])[] = [
@@ -100,7 +115,9 @@ function runText(run: Run, candidates: readonly Candidate[], cli: CliContext): s
     ],
     ['slot time', duration(run.usage.slotSeconds)],
   ];
-  return renderFields(fields, cli.stdout.style);
+  const { style, columns } = cli.stdout;
+  const notice = offlineText(isOffline({ models }), style, columns);
+  return [renderFields(fields, style), notice].filter((block) => block !== '').join('\n\n');
 }
 
 /** A run that is over without a winner has nothing left to be unsealed. */
@@ -120,7 +137,12 @@ function scoredWords(run: Run, candidates: readonly Candidate[]): string {
   return `${run.candidatesScored} scored${repeats === 0 ? '' : `, ${repeats} of them repeat another`}`;
 }
 
-function candidateText(candidate: Candidate, siblings: readonly Candidate[], cli: CliContext): string {
+function candidateText(
+  candidate: Candidate,
+  siblings: readonly Candidate[],
+  models: readonly string[],
+  cli: CliContext,
+): string {
   const { usage, artifacts } = candidate;
   const fields: (readonly [string, string])[] = [
     ['candidate', `#${candidate.number} (${candidate.candidateId})`],
@@ -140,6 +162,7 @@ function candidateText(candidate: Candidate, siblings: readonly Candidate[], cli
       'whole attempt',
       `${duration(usage.wallSeconds)}, ${duration(usage.slotSeconds)} on the slot, ${usage.turns} turns`,
     ],
+    ['answered by', isOffline({ models }) ? 'the offline policy: rules, no language model' : models.join(', ') || '–'],
     ['peak memory', usage.peakMemoryBytes > 0 ? bytes(usage.peakMemoryBytes) : '–'],
     ['tokens', `${count(usage.inputTokens)} read, ${count(usage.outputTokens)} written, ${dollars(usage.dollars)}`],
     ['solution', artifacts.solutionDigest || '–'],
