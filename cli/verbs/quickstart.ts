@@ -49,7 +49,7 @@ export function addQuickstart(program: Command, cli: CliContext): void {
       try {
         const failed = cluster.done.then(() => new Promise<never>(() => undefined));
         cli.stderr.write(`${cli.stderr.style.good('✓')} Dashboard http://${cluster.dashboard}/\n`);
-        await Promise.race([search(cli, flags, findPlace(cli, flags)), failed]);
+        await Promise.race([search(cli, flags, findPlace(cli, flags), 'ours'), failed]);
       } finally {
         await cluster.stop();
       }
@@ -57,7 +57,7 @@ export function addQuickstart(program: Command, cli: CliContext): void {
       return;
     }
     cli.stderr.write(`${cli.stderr.style.good('✓')} Cluster that is running already (process ${running.pid})\n`);
-    await search(cli, flags, place);
+    await search(cli, flags, place, 'running already');
   });
 }
 
@@ -97,7 +97,10 @@ function quickSearch(flags: Flags) {
   return searchRequest(flags.task, { ...limits, ...(asked ? {} : defaultBudget), ...flags });
 }
 
-async function search(cli: CliContext, flags: Flags, place: Place): Promise<void> {
+/** Whose the cluster is: ours ends with us, and its runs rest until it is up again. */
+type WhoseCluster = 'ours' | 'running already';
+
+async function search(cli: CliContext, flags: Flags, place: Place, cluster: WhoseCluster): Promise<void> {
   const { connectCoordinator } = await import('../rpc/coordinator.ts');
   const coordinator = connectCoordinator(place);
   try {
@@ -106,20 +109,32 @@ async function search(cli: CliContext, flags: Flags, place: Place): Promise<void
     const { style } = cli.stderr;
     cli.stderr.write(`${style.good('✓')} Run ${run.runId} on ${flags.task}\n`);
     const end = await followRun(cli, { coordinator, run, output: cli.stderr });
-    await finish(cli, coordinator, end, { runId: run.runId, place, output: flags.output });
+    await finish(cli, coordinator, end, { runId: run.runId, place, output: flags.output, cluster });
   } finally {
     coordinator.close();
   }
+}
+
+function detachedWords(runId: string, cluster: WhoseCluster): string {
+  return cluster === 'ours'
+    ? `Stopped. The run is kept: doubleblind up, then doubleblind watch ${runId}, goes on with it.`
+    : `The run goes on. Follow it again: doubleblind watch ${runId}`;
 }
 
 async function finish(
   cli: CliContext,
   coordinator: Coordinator,
   end: Followed,
-  { runId, place, output }: { readonly runId: string; readonly place: Place; readonly output: 'table' | 'json' },
+  of: {
+    readonly runId: string;
+    readonly place: Place;
+    readonly output: 'table' | 'json';
+    readonly cluster: WhoseCluster;
+  },
 ): Promise<void> {
+  const { place, output } = of;
   if (end.kind === 'detached') {
-    cli.stderr.write(`Stopped. The run is kept: doubleblind up, then doubleblind watch ${runId}, goes on with it.\n`);
+    cli.stderr.write(`${detachedWords(of.runId, of.cluster)}\n`);
     cli.exitCode = exitCodes.detached;
     return;
   }
