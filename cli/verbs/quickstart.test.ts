@@ -35,3 +35,14 @@ test('Ctrl-C beside a cluster that was running already leaves the run going, and
   expect(seen.stderr).toContain('The run goes on. Follow it again: doubleblind watch r-sample');
   expect(seen.stderr).not.toContain('Stopped');
 });
+
+test('a dry run refuses a task that the real one would not find, with a cluster and without', async () => {
+  const beside = ['quickstart', '--dry-run', '--state-dir', stub.stateDirectory];
+  expect(await runVerb([...beside, '--task', 'nosuch'])).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/There is no task nosuch\.\n.*digits/),
+  });
+  expect((await runVerb([...beside, '--task', 'digits'])).code).toBe(0);
+  const nowhere = join(stub.stateDirectory, 'nowhere');
+  expect((await runVerb(['quickstart', '--dry-run', '--state-dir', nowhere, '--task', 'nosuch'])).code).toBe(3);
+});

@@ -4,8 +4,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { runningCluster } from '../cluster/cluster-lock.ts';
-import { configPath } from '../cluster/layout.ts';
+import { configPath, dataPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type Place } from '../context.ts';
+import type { Task } from '../core/model.ts';
 import { duration } from '../core/quantity.ts';
 import { nearest } from '../core/suggestion.ts';
 import { harmless } from '../core/text.ts';
@@ -41,7 +42,7 @@ export function addQuickstart(program: Command, cli: CliContext): void {
     const place = findPlace(cli, flags);
     const running = runningCluster(place.stateDirectory);
     if (flags.dryRun === true) {
-      await plan(cli, flags, running !== undefined);
+      await plan(cli, flags, place, running !== undefined);
       return;
     }
     if (running === undefined) {
@@ -79,7 +80,8 @@ doubleblind is deploy/bin/doubleblind of the checkout.
 }
 
 /** The cluster that would be started, and the search that would be made on it. */
-async function plan(cli: CliContext, flags: Flags, isRunning: boolean): Promise<void> {
+async function plan(cli: CliContext, flags: Flags, place: Place, isRunning: boolean): Promise<void> {
+  await checkTaskExists(cli, flags.task, place, isRunning);
   if (isRunning) cli.stderr.write(`${cli.stderr.style.good('✓')} The cluster that is running already\n`);
   else await planUp(cli, flags);
   const { candidates, wallSeconds } = quickSearch(flags).options;
@@ -157,14 +159,38 @@ function checkTaskName(cli: CliContext, name: string): void {
   ]);
 }
 
+/** For a dry run: what the real one would find out when it imports the task. */
+async function checkTaskExists(cli: CliContext, name: string, place: Place, isRunning: boolean): Promise<void> {
+  if (packagedTasks(cli).includes(name)) return;
+  if (isRunning) {
+    const { connectCoordinator } = await import('../rpc/coordinator.ts');
+    const coordinator = connectCoordinator(place);
+    try {
+      const known = await coordinator.listTasks();
+      if (!known.some((task) => task.name === name)) throw noSuchTask(cli, name, known);
+    } finally {
+      coordinator.close();
+    }
+    return;
+  }
+  // An evaluator that never ran has no tasks. Of one that rests, only itself can tell what it has.
+  if (!existsSync(dataPath(place, 'evaluator'))) throw noSuchTask(cli, name, []);
+  const { style } = cli.stderr;
+  cli.stderr.write(
+    `${style.warn('?')} ${name} is no packaged task; whether it was imported shows when the cluster is up\n`,
+  );
+}
+
+function noSuchTask(cli: CliContext, name: string, known: readonly Pick<Task, 'name'>[]): CliError {
+  const names = [...new Set([...packagedTasks(cli), ...known.map((task) => task.name)])];
+  return new CliError(exitCodes.notFound, `There is no task ${name}.`, [`Tasks: ${names.join(', ')}.`]);
+}
+
 async function importTask(cli: CliContext, coordinator: Coordinator, name: string, place: Place): Promise<void> {
   const known = await coordinator.listTasks();
   if (known.some((task) => task.name === name)) return;
   const directory = join(cli.root, 'tasks', name);
-  if (!existsSync(directory)) {
-    const names = [...new Set([...packagedTasks(cli), ...known.map((task) => task.name)])];
-    throw new CliError(exitCodes.notFound, `There is no task ${name}.`, [`Tasks: ${names.join(', ')}.`]);
-  }
+  if (!existsSync(directory)) throw noSuchTask(cli, name, known);
   const startedAt = performance.now();
   const words = ['import', directory, '--config', configPath(place, 'evaluator')];
   const { status, output } = await runQuietly(cli, taskScript, words);
