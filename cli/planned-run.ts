@@ -1,7 +1,7 @@
 // What a dry run of `run` and `fork` shows: the run as the coordinator would create it, every default filled in.
 
 import { type CliContext, printJson } from './context.ts';
-import type { Host, Run } from './core/model.ts';
+import type { Host, Limits, Run } from './core/model.ts';
 import { bytes, count, dollars, duration, plural } from './core/quantity.ts';
 import type { Coordinator } from './rpc/coordinator.ts';
 import { renderFields } from './terminal/table.ts';
@@ -58,16 +58,22 @@ function searchFields({ options }: Run, hosts: readonly Host[], seed: number | u
     ...(limits === null
       ? []
       : ([
-          [
-            'each attempt',
-            `${duration(limits.trajectorySeconds)}, ${limits.turns} turns, ${duration(limits.toolSeconds)} a tool call`,
-          ],
-          [
-            'each sandbox',
-            `${duration(limits.executionSeconds)} a solution, ${bytes(limits.memoryBytes)}, ${plural(limits.cpus, 'processor')}`,
-          ],
+          ['each attempt', attemptWords(limits)],
+          ['each sandbox', sandboxWords(limits)],
         ] as const)),
   ];
+}
+
+type AttemptLimits = Pick<Limits, 'trajectorySeconds' | 'turns' | 'toolSeconds'>;
+
+export function attemptWords({ trajectorySeconds, turns, toolSeconds }: AttemptLimits): string {
+  return `${duration(trajectorySeconds)}, ${turns} turns, ${duration(toolSeconds)} a tool call`;
+}
+
+type SandboxLimits = Pick<Limits, 'executionSeconds' | 'memoryBytes' | 'cpus'>;
+
+export function sandboxWords({ executionSeconds, memoryBytes, cpus }: SandboxLimits): string {
+  return `${duration(executionSeconds)} a solution, ${bytes(memoryBytes)}, ${plural(cpus, 'processor')}`;
 }
 
 function slots(most: number, hosts: readonly Host[]): string {

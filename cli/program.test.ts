@@ -31,6 +31,7 @@ test('an unknown verb, flag or value is a usage error that suggests the nearest'
     ['ls', '-n', 'many'],
     ['ls', '-o', 'xml'],
     ['run', 'digits', '--budget', 'soon'],
+    ['run', 'digits', '--budget', '5'],
     ['run', 'digits', '--crossover', '2'],
     ['run', 'digits', '--operators', 'draft,clone'],
     ['task'],
@@ -45,6 +46,15 @@ test('help and version are no failures and go to standard output', async () => {
     expect([words, seen.code, seen.stderr]).toEqual([words, 0, '']);
     expect(seen.stdout).not.toBe('');
   }
+});
+
+test('the help of run tells what a run has where nothing is said; of a fork that is what its origin had', async () => {
+  const { stdout } = await runVerb(['run', '--help']);
+  expect(stdout).toContain('ends after 1 d 0 h');
+  expect(stdout).toContain('12 h 00 min, 60 turns, 30 min 00 s a tool call');
+  expect(stdout).toContain('9 h 00 min a solution, 4 GiB, 1 processor');
+  expect(stdout).toContain('probability of a crossover (0.15)');
+  expect((await runVerb(['fork', '--help'])).stdout).not.toMatch(/probability of a crossover \(|ends after 1 d/);
 });
 
 test('without certificates it says who makes them; without a coordinator who does not answer', async () => {

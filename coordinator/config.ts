@@ -1,6 +1,7 @@
 // The coordinator's configuration: /etc/doubleblind/coordinator.yaml, DOUBLEBLIND_* and flags.
 
 import { z } from 'zod';
+import { limitDefaults } from '../shared/core/search-defaults.ts';
 import {
   daemonShape,
   hostPortSchema,
@@ -17,14 +18,16 @@ const bytes = z.number().int().positive();
 
 /** Limits of an attempt where its run states none. */
 const limitsSchema = z.strictObject({
-  executionSeconds: seconds.default(32_400).describe('One execution of a solution; the paper has 9 h.'),
-  toolSeconds: seconds.default(1800).describe('One call of a tool.'),
+  executionSeconds: seconds
+    .default(limitDefaults.executionSeconds)
+    .describe('One execution of a solution; the paper has 9 h.'),
+  toolSeconds: seconds.default(limitDefaults.toolSeconds).describe('One call of a tool.'),
   trajectorySeconds: seconds
-    .default(43_200)
+    .default(limitDefaults.trajectorySeconds)
     .describe('A whole trajectory: room for the longest execution inside it, and for thinking.'),
-  turns: count.default(60).describe('Answers of the model.'),
-  memoryBytes: bytes.default(4 * 2 ** 30).describe('Memory of a sandbox.'),
-  cpus: z.number().positive().default(1).describe('Processors of a sandbox.'),
+  turns: count.default(limitDefaults.turns).describe('Answers of the model.'),
+  memoryBytes: bytes.default(limitDefaults.memoryBytes).describe('Memory of a sandbox.'),
+  cpus: z.number().positive().default(limitDefaults.cpus).describe('Processors of a sandbox.'),
   diskBytes: bytes.default(2 * 2 ** 30).describe('Disk of a sandbox.'),
   pids: count.default(256).describe('Processes and threads of a sandbox.'),
   tokens: z.number().int().nonnegative().default(0).describe('Output tokens of the model; 0 for no limit.'),

@@ -16,7 +16,7 @@ export type CandidateState =
   | 'unknown';
 export type HostState = 'ready' | 'cordoned' | 'draining' | 'drained' | 'lost' | 'quarantined' | 'unknown';
 
-interface Limits {
+export interface Limits {
   readonly executionSeconds: number;
   readonly toolSeconds: number;
   readonly trajectorySeconds: number;

@@ -30,8 +30,10 @@ test('scores have four significant digits, and an error two with the score to ma
 });
 
 test('times and sizes that people write are understood, others are not', () => {
-  expect(['90', '90s', '10m', '1h30m', '2d', '1.5 h'].map(parseDuration)).toEqual([90, 90, 600, 5400, 172_800, 5400]);
-  expect(['', '0', 'm', '10x', '-5m', '5 minutes'].map(parseDuration)).toEqual(Array.from({ length: 6 }));
+  expect(['90s', '10m', '1h30m', '2d', '1.5 h'].map(parseDuration)).toEqual([90, 600, 5400, 172_800, 5400]);
+  expect(['', '0', '0s', '90', '1h30', 'm', '10x', '-5m', '5 minutes'].map(parseDuration)).toEqual(
+    Array.from({ length: 9 }),
+  );
   expect(['1536m', '1.5GiB', '2 g', '100', '1kb'].map(parseBytes)).toEqual([
     1536 * 2 ** 20,
     1.5 * 2 ** 30,

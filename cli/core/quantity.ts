@@ -68,7 +68,6 @@ export function percent(share: number): string {
 }
 
 const units: Readonly<Record<string, number>> = {
-  '': 1,
   s: 1,
   sec: 1,
   m: 60,
@@ -77,12 +76,15 @@ const units: Readonly<Record<string, number>> = {
   d: 86_400,
 };
 
-/** Seconds from `90`, `90s`, `10m`, `1h30m`, `2d`; undefined where the text is none of these or not above zero. */
+/**
+ * Seconds from `90s`, `10m`, `1h30m`, `2d`; undefined where the text is none of these or not above zero. A number without a
+ * unit is none: whoever writes `--budget 5` means minutes as often as seconds.
+ */
 export function parseDuration(text: string): number | undefined {
   const compact = text.trim().toLowerCase().replace(/\s+/g, '');
-  if (!/^(\d+(\.\d+)?(s|sec|m|min|h|d)?)+$/.test(compact)) return undefined;
+  if (!/^(\d+(\.\d+)?(sec|s|min|m|h|d))+$/.test(compact)) return undefined;
   let seconds = 0;
-  for (const [, amount = '', unit = ''] of compact.matchAll(/(\d+(?:\.\d+)?)(sec|s|min|m|h|d)?/g)) {
+  for (const [, amount = '', unit = ''] of compact.matchAll(/(\d+(?:\.\d+)?)(sec|s|min|m|h|d)/g)) {
     seconds += Number(amount) * (units[unit] ?? Number.NaN);
   }
   return seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;

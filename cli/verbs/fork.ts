@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
-import { type SearchFlags, searchRequest, withSearch, withSearchDetails } from '../run-request.ts';
+import { type SearchFlags, searchRequest, withForkDetails, withSearch } from '../run-request.ts';
 import { seeThrough } from '../see-through.ts';
 import {
   type DryRunFlags,
@@ -36,7 +36,7 @@ Examples:
 A run that has not ended gets larger budgets with: doubleblind extend
 The evaluator counts the queries of a run and of all its forks together.`,
     );
-  withDryRun(withOutput(withPlace(withSearchDetails(withSearch(command))))).action(async (id: string, flags: Flags) => {
+  withDryRun(withOutput(withPlace(withForkDetails(withSearch(command))))).action(async (id: string, flags: Flags) => {
     await withCoordinator(cli, flags, async (coordinator, place) => {
       const { runId, task } = await coordinator.getRun(id);
       // commander says `true` for --no-repair that was not given; that is no wish.

@@ -1,6 +1,6 @@
 // `node …`: the hosts.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import type { Host, Slot } from '../core/model.ts';
 import { bytes, duration } from '../core/quantity.ts';
@@ -108,7 +108,11 @@ function addDrain(group: Command, cli: CliContext): void {
     .command('drain')
     .description('end the work of a host: nothing new starts there, and what runs at the deadline goes elsewhere')
     .argument('<host>')
-    .option('--deadline <time>', 'how long running attempts may go on, such as 2h', durationFlag, 7200)
+    .addOption(
+      new Option('--deadline <time>', 'how long running attempts may go on, such as 90m')
+        .argParser(durationFlag)
+        .default(7200, '2h'),
+    )
     .option('--reason <text>', 'why, for those who come later', '')
     .option('--detach', 'do not wait for the end');
   withDryRun(withOutput(withPlace(drain))).action(async (name: string, flags: DrainFlags) => {

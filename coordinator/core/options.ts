@@ -1,5 +1,6 @@
 // How a run searches and when it stops: the options in force, with every default filled in.
 
+import { searchDefaults } from '../../shared/core/search-defaults.ts';
 import type { Operator } from '../../shared/core/vocabulary.ts';
 import { operators } from '../../shared/core/vocabulary.ts';
 import type { Limits } from './task.ts';
@@ -34,21 +35,17 @@ export interface RunOptions {
 /** The budgets that a run may be given more of; 0 means no limit. */
 export type Budgets = Pick<RunOptions, 'candidates' | 'wallSeconds' | 'dollars' | 'tokens' | 'slotHours'>;
 
-/** The paper's values (AIRA2, §3: Eq. 1, T = 0.2, crossover 0.15) and ours where it is silent. */
+/** Every option that nobody named. */
 export const defaultOptions: Omit<RunOptions, 'limits'> = {
+  ...searchDefaults,
   candidates: 0,
-  wallSeconds: 86_400,
   dollars: 0,
   tokens: 0,
   slotHours: 0,
   parallelAttempts: 0,
   seed: 0,
   model: '',
-  temperature: 0.2,
-  crossoverProbability: 0.15,
-  draftProbability: 0.05,
   guidance: '',
-  finalists: 10,
   operators,
   repair: true,
 };

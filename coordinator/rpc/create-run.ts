@@ -1,6 +1,7 @@
 // What a request for a run asks for, checked and with every default filled in.
 
 import { z } from 'zod';
+import { defaultPriority } from '../../shared/core/search-defaults.ts';
 import type { Operator } from '../../shared/core/vocabulary.ts';
 import { operators as allOperators } from '../../shared/core/vocabulary.ts';
 import { readRequest } from '../../shared/rpc/read-request.ts';
@@ -88,7 +89,7 @@ export function readRunRequest(request: unknown, defaults: Limits, freshSeed: nu
       temperature: orDefault(given.temperature, defaultOptions.temperature),
       finalists: orDefault(given.finalists, defaultOptions.finalists),
       seed: orDefault(given.seed, freshSeed),
-      priority: orDefault(given.priority, 1),
+      priority: orDefault(given.priority, defaultPriority),
       crossoverProbability: crossoverProbability ?? defaultOptions.crossoverProbability,
       draftProbability: draftProbability ?? defaultOptions.draftProbability,
       operators: operators.length === 0 ? allOperators : operators,
