@@ -40,6 +40,17 @@ test('an unknown verb, flag or value is a usage error that suggests the nearest'
   }
 });
 
+test('where -o is a file, the name of a format is refused with the way to write such a file', async () => {
+  for (const words of [['report'], ['audit', 'export']]) {
+    for (const format of ['json', 'table']) {
+      const seen = await runVerb([...words, 'r-1', '-o', format, '--state-dir', empty]);
+      expect(seen).toMatchObject({ code: 2, stderr: expect.stringContaining(`./${format} writes one of that name`) });
+    }
+    // A path is one.
+    expect((await runVerb([...words, 'r-1', '-o', './json', '--state-dir', empty])).code).toBe(6);
+  }
+});
+
 test('help and version are no failures and go to standard output', async () => {
   for (const words of [[], ['help'], ['--help'], ['run', '--help'], ['--version'], ['version'], ['node', 'help']]) {
     const seen = await runVerb(words);

@@ -15,6 +15,8 @@ export interface OutputFlags {
   readonly output: 'table' | 'json';
 }
 
+const outputFormats: readonly string[] = ['table', 'json'];
+
 /** The flags of a verb that speaks to a cluster. */
 export function withPlace(command: Command): Command {
   return command
@@ -41,7 +43,7 @@ export function withGateway(command: Command): Command {
 export function withOutput(command: Command): Command {
   return command.addOption(
     new Option('-o, --output <format>', 'a table for people or JSON for programs')
-      .choices(['table', 'json'])
+      .choices(outputFormats)
       .default('table'),
   );
 }
@@ -161,6 +163,14 @@ export function probability(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be between 0 and 1.');
   return value;
+}
+
+/** The file of a verb whose -o is no format: elsewhere the word after it is one, and a file named json helps nobody. */
+export function outputFile(text: string): string {
+  if (outputFormats.includes(text)) {
+    throw new InvalidArgumentError(`It is a file here, not a format; ./${text} writes one of that name.`);
+  }
+  return text;
 }
 
 export function durationFlag(text: string): number {

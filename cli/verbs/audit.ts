@@ -8,7 +8,7 @@ import type { Verification } from '../audit/verify-ledger.ts';
 import { type CliContext, clusterRecord, type Place, type PlaceFlags, printJson } from '../context.ts';
 import { count, plural } from '../core/quantity.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
-import { chooseRun, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
+import { chooseRun, type OutputFlags, outputFile, withCoordinator, withOutput, withPlace } from '../verb.ts';
 
 interface EvaluatorFlags extends PlaceFlags {
   readonly evaluator?: string;
@@ -47,7 +47,7 @@ export function addAudit(program: Command, cli: CliContext): void {
   withEvaluator(group.command('export'))
     .description('the ledger and what the coordinator used of it, as one file that anybody can verify')
     .argument('[run]', "run, or its id's unique beginning (default: the newest)")
-    .option('-o, --output <file>', 'where to write it (default: standard output)')
+    .option('-o, --output <file>', 'where to write it (default: standard output)', outputFile)
     .action(async (id: string | undefined, flags: ExportFlags) => {
       const { writeLedgerFile } = await import('../audit/ledger-file.ts');
       const text = writeLedgerFile(await gather(cli, id, flags));

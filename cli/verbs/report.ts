@@ -9,7 +9,7 @@ import { type MleBenchFlags, writeMleBench } from '../mle-bench-files.ts';
 import { reportMarkdown } from '../report/markdown.ts';
 import { reportPage } from '../report/page.ts';
 import { gatherReport } from '../run-end.ts';
-import { chooseRun, withCoordinator, withPlace } from '../verb.ts';
+import { chooseRun, outputFile, withCoordinator, withPlace } from '../verb.ts';
 
 interface Flags extends PlaceFlags, MleBenchFlags {
   readonly mleBench?: boolean;
@@ -22,7 +22,11 @@ export function addReport(program: Command, cli: CliContext): void {
     .command('report')
     .description('a run as one self-contained page (the newest one unless named)')
     .argument('[run]', "run, or its id's unique beginning")
-    .option('-o, --output <file>', 'where to write it; - for standard output (default: beside the state of the run)')
+    .option(
+      '-o, --output <file>',
+      'where to write it; - for standard output (default: beside the state of the run)',
+      outputFile,
+    )
     .addOption(new Option('--format <format>', 'HTML or Markdown').choices(['html', 'md']).default('html'))
     .option('--open', 'open it afterwards')
     .option(
