@@ -40,6 +40,18 @@ test('an unknown verb, flag or value is a usage error that suggests the nearest'
   }
 });
 
+test('a number that is too small is told the least that there is, whatever is wrong with it', async () => {
+  for (const number of ['0', '-5', '1.5', 'many']) {
+    const { code, stderr } = await runVerb(['run', 'digits', '-c', number]);
+    expect([number, code, stderr]).toEqual([
+      number,
+      2,
+      expect.stringContaining('It must be a whole number, 1 or more.'),
+    ]);
+  }
+  expect((await runVerb(['run', 'digits', '--seed', '-1'])).stderr).toContain('a whole number, 0 or more.');
+});
+
 test('where -o is a file, the name of a format is refused with the way to write such a file', async () => {
   for (const words of [['report'], ['audit', 'export']]) {
     for (const format of ['json', 'table']) {

@@ -124,16 +124,18 @@ export async function chooseCandidate(
 // Parsers for commander: what they throw becomes a usage error that names the flag.
 
 export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError('It must be a whole number, 0 or more.');
-  }
-  return value;
+  return wholeFrom(0, text);
 }
 
 export function positiveWhole(text: string): number {
-  const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError('It must be at least 1.');
+  return wholeFrom(1, text);
+}
+
+function wholeFrom(least: number, text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+    throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
+  }
   return value;
 }
 
