@@ -2,27 +2,10 @@
 
 import { dirname } from 'node:path';
 import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
-import type { CliContext, Output } from './context.ts';
+import type { CliContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
-import { styleFor } from './terminal/style.ts';
-
-function output(stream: NodeJS.WriteStream): Output {
-  const isTerminal = stream.isTTY === true;
-  return {
-    write: (text) => {
-      stream.write(text);
-    },
-    isTerminal,
-    get columns() {
-      return stream.columns ?? 100;
-    },
-    get rows() {
-      return stream.rows ?? 24;
-    },
-    style: styleFor(isTerminal, process.env),
-  };
-}
+import { streamOutput } from './terminal/stream-output.ts';
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -38,8 +21,8 @@ const cli: CliContext = {
   env: process.env,
   cwd: process.cwd(),
   root: dirname(import.meta.dirname),
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+  stdout: streamOutput(process.stdout, process.env),
+  stderr: streamOutput(process.stderr, process.env),
   signal: stopping.signal,
   exitCode: exitCodes.ok,
 };

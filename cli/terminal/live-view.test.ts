@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { startLiveView } from './live-view.ts';
+import { streamOutput } from './stream-output.ts';
 import { styleFor } from './style.ts';
 import { shortenStyled } from './styled-text.ts';
 
@@ -31,6 +32,16 @@ test('the frame is never higher than the window, nor a line wider', () => {
   const lines = to.written.split('\n');
   expect(lines.length).toBe(3);
   expect(lines[0]).toBe(`\u001b[?25l${'x'.repeat(38)}…`);
+});
+
+test('a window that does not tell its size is taken for a usual one, and one that changes is looked at anew', () => {
+  const stream = { write: () => true, isTTY: true, columns: 0, rows: 0 };
+  const output = streamOutput(stream, {});
+  expect([output.columns, output.rows]).toEqual([100, 24]);
+  Object.assign(stream, { columns: 80, rows: 50 });
+  expect([output.columns, output.rows]).toEqual([80, 50]);
+  const pipe = streamOutput({ write: () => true }, {});
+  expect([pipe.columns, pipe.rows, pipe.isTerminal]).toEqual([100, 24, false]);
 });
 
 test('colours are cut by what is seen and always end', () => {
