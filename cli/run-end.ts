@@ -24,6 +24,11 @@ interface RunFiles {
 /** A report shows programs, not data that was left beside them. */
 const mostSourceBytes = 256 * 1024;
 
+/** Where the files of a run go. */
+export function runFolder(stateDirectory: string, runId: string): string {
+  return join(stateDirectory, 'runs', runId);
+}
+
 /** Fetches what a report needs beyond the run and its candidates. */
 export async function gatherReport(
   cli: CliContext,
@@ -59,7 +64,7 @@ async function winnerFiles(
 /** Writes report, winner's solution and final submission into the state directory. */
 async function writeRunFiles(coordinator: Coordinator, data: ReportData, stateDirectory: string): Promise<RunFiles> {
   const { run, candidates } = data;
-  const folder = join(stateDirectory, 'runs', run.runId);
+  const folder = runFolder(stateDirectory, run.runId);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const report = join(folder, 'report.html');
   writeFileSync(report, reportPage(data));

@@ -173,6 +173,15 @@ test('rm forgets a run by its whole id', async () => {
   expect(stub.requests).toContainEqual({ verb: 'rm', runId: 'r-sample' });
 });
 
+test('rm says which files of the run stay on this machine, where there are any', async () => {
+  const folder = join(stub.stateDirectory, 'runs/r-sample');
+  rmSync(folder, { recursive: true, force: true });
+  expect((await run('rm', 'r-sam')).stderr).toBe('');
+  await run('report');
+  expect((await run('rm', 'r-sam')).stderr).toBe(`Its report and files stay in ${folder}\n`);
+  expect(existsSync(folder)).toBe(true);
+});
+
 test('kill ends a run at once, and seals it only where that is asked for', async () => {
   expect((await run('kill', 'r-sam')).stdout).toContain('killed');
   expect((await run('kill', 'r-sam', '--seal')).stdout).toContain('sealing');

@@ -8,7 +8,7 @@ import type { CliContext, PlaceFlags } from '../context.ts';
 import { type MleBenchFlags, writeMleBench } from '../mle-bench-files.ts';
 import { reportMarkdown } from '../report/markdown.ts';
 import { reportPage } from '../report/page.ts';
-import { gatherReport } from '../run-end.ts';
+import { gatherReport, runFolder } from '../run-end.ts';
 import { chooseRun, outputFile, withCoordinator, withPlace } from '../verb.ts';
 
 interface Flags extends PlaceFlags, MleBenchFlags {
@@ -50,7 +50,7 @@ export function addReport(program: Command, cli: CliContext): void {
         cli.stdout.write(text);
         return;
       }
-      const folder = join(place.stateDirectory, 'runs', run.runId);
+      const folder = runFolder(place.stateDirectory, run.runId);
       const path = flags.output === undefined ? join(folder, `report.${flags.format}`) : resolve(cli.cwd, flags.output);
       if (flags.output === undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeFileSync(path, text);
