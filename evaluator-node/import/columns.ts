@@ -46,14 +46,8 @@ export function findColumns(folder: TaskFolder, metric: Metric): TaskColumns | P
     const message = `the column ${JSON.stringify(column)} of ${testFile} is not in ${trainFile}`;
     problems.push({ file: trainFile, line: 1, message, remedy: 'Give both files the same feature columns' });
   }
-  if (features.length === 0) {
-    problems.push({
-      file: testFile,
-      line: 1,
-      message: 'there is no feature column',
-      remedy: 'Add at least one besides the id',
-    });
-  }
+  // Pictures or other files may be all that there is to predict from.
+  if (features.length === 0 && settings.media === undefined) problems.push(noFeatures(test, id));
   if (problems.length > 0) return problems;
   const trainHasIds = train.columns.includes(id);
   problems.push(...idProblems(folder, id, trainHasIds));
@@ -90,6 +84,17 @@ function weightProblems({ settings }: TaskFolder, metric: Metric): Problem[] {
 function targetMissing(target: string, train: Table): Problem {
   const message = `the target column ${JSON.stringify(target)} is missing; there are ${listed(train.columns)}`;
   return { file: trainFile, line: 1, message, remedy: `Add the column, or correct target in ${settingsFile}` };
+}
+
+function noFeatures(test: Table, id: string): Problem {
+  const column = JSON.stringify(id);
+  return {
+    file: test.file,
+    line: 1,
+    message: 'there is no feature column',
+    remedy: `Add at least one besides the id; where ids name files such as pictures, add \`media: { column: ${column}, train: FOLDER, test: FOLDER }\` to ${settingsFile}`,
+    remedyAtInit: `Add at least one besides the id; where ids name files such as pictures, put a file for each id of ${trainFile} into one folder, and for each of ${testFile} into the same or another: \`task init\` then writes media`,
+  };
 }
 
 function idProblems(folder: TaskFolder, id: string, trainHasIds: boolean): Problem[] {

@@ -14,7 +14,7 @@ import { findLayout, privateFolder, type TaskLayout } from './layout.ts';
 import { type Media, readMedia } from './media.ts';
 import type { Problem } from './problem.ts';
 import { readSettings, settingsFile } from './settings.ts';
-import { readTable, type Table, tableEndings } from './table.ts';
+import { columnOf, readTable, type Table, tableEndings } from './table.ts';
 
 export const trainFile = 'train.csv';
 export const testFile = 'test.csv';
@@ -72,8 +72,8 @@ export async function readFolder(directory: string, unwritten?: Unwritten): Prom
   const layout = await findLayout(directory, settings.value);
   const files = new FolderFiles(directory, layout.publicFolder, unwritten?.files);
   const train = await files.table(layout.train);
-  const test = await files.table(layout.test);
   const sample = await files.table(layout.sample);
+  const test = (await testOfSample(directory, layout, settings.value, sample)) ?? (await files.table(layout.test));
   const answers = layout.answers === undefined ? undefined : await files.table(layout.answers);
   const grader = settings.value.grader === undefined ? undefined : await files.text(settings.value.grader.file);
   const description = await files.description(layout.description);
@@ -113,6 +113,23 @@ export async function readFolder(directory: string, unwritten?: Unwritten): Prom
       .update(canonicalJson({ settings: settings.value, files: files.digests }))
       .digest('hex'),
   });
+}
+
+/**
+ * The ids of the sample submission, where files named by the id are all that rows have: Kaggle then gives no test table. One
+ * that task.yaml names is meant, so where that is another file it is read, or missed.
+ */
+async function testOfSample(
+  directory: string,
+  layout: TaskLayout,
+  { media, id: named, tables }: TaskSettings,
+  sample: Table | undefined,
+): Promise<Table | undefined> {
+  const id = named ?? sample?.columns[0] ?? '';
+  if (media?.column !== id || sample?.columns.includes(id) !== true) return;
+  const isThere = tables?.test !== undefined || (await readOptional(join(directory, layout.test))) !== undefined;
+  if (isThere && layout.test !== layout.sample) return;
+  return { file: sample.file, columns: [id], rows: columnOf(sample, id).map((each) => [each]), lines: sample.lines };
 }
 
 class FolderFiles {
@@ -198,7 +215,7 @@ class FolderFiles {
 
 function missingRemedy(file: string): string {
   if (basename(file) === testFile)
-    return `Add it; where there are no official test rows, a ${testFile} with only the header will do`;
+    return `Add it; where there are no official test rows, a ${testFile} with only the header will do, and where media is by the id none is needed`;
   if (basename(file) === sampleFile) return 'Add it: the header and one row for each id of test.csv';
   return 'Add it to the folder';
 }

@@ -5,9 +5,10 @@ import { basename, join, resolve } from 'node:path';
 import { findMetric } from '../core/metrics/registry.ts';
 import { noDirectory, readFolder, type Unwritten } from './folder.ts';
 import { findLayout, type TaskLayout } from './layout.ts';
+import { guessMedia } from './media-guess.ts';
 import { type NewGrader, newGrader } from './new-grader.ts';
 import { planTask, type TaskPlan } from './plan.ts';
-import { ImportError } from './problem.ts';
+import { atInit, ImportError } from './problem.ts';
 import { settingsFile, unknownMetric, writeSettings } from './settings.ts';
 import { readTable, type Table } from './table.ts';
 
@@ -84,9 +85,9 @@ async function graderOf({ scoring, directory }: InitRequest, guessed: Guess): Pr
 
 async function planOf(directory: string, unwritten: Unwritten): Promise<TaskPlan> {
   const folder = await readFolder(directory, unwritten);
-  if (!folder.ok) throw new ImportError(directory, folder.error);
+  if (!folder.ok) throw new ImportError(directory, atInit(folder.error));
   const plan = planTask(folder.value);
-  if (Array.isArray(plan)) throw new ImportError(directory, plan);
+  if (Array.isArray(plan)) throw new ImportError(directory, atInit(plan));
   return plan as TaskPlan;
 }
 
@@ -94,15 +95,18 @@ interface Guess {
   readonly name: string;
   readonly title?: string;
   readonly targets: readonly string[];
+  readonly media?: Record<string, unknown>;
 }
 
-/** What the folder says of itself: MLE-bench's names of a competition, and the columns to predict. */
+/** What the folder says of itself: MLE-bench's names of a competition, the columns to predict, and the files that rows name. */
 async function guess(request: InitRequest): Promise<Guess> {
   const layout = await findLayout(request.directory);
   const { competition } = layout;
   const name = taskName(competition?.id ?? basename(resolve(request.directory)));
   const targets = request.targets ?? (await predicted(request, layout));
-  return { name, targets, ...(competition === undefined ? {} : { title: competition.title }) };
+  const media = await guessMedia(request.directory, layout, request.id);
+  const found = media === undefined ? {} : { media: { ...media } };
+  return { name, targets, ...found, ...(competition === undefined ? {} : { title: competition.title }) };
 }
 
 /** The only column of the sample submission besides the id, or all of several that the training table has too. */
@@ -132,6 +136,7 @@ function settingsText(request: InitRequest, guessed: Guess, grader: NewGrader | 
     ...scoringOf(request, grader),
     target: guessed.targets.length === 1 ? guessed.targets[0] : guessed.targets,
     ...(request.id === undefined ? {} : { id: request.id }),
+    ...(guessed.media === undefined ? {} : { media: guessed.media }),
     files: [],
     split: { seed: 1 },
     feedback: 'quantised',

@@ -61,7 +61,7 @@ export async function readMedia(
       });
       return [];
     }
-    const names = await namesIn(join(directory, folder));
+    const names = await fileNamesIn(join(directory, folder));
     const missing: Problem[] = [];
     const pointers: Problem[] = [];
     const paths: string[] = [];
@@ -103,7 +103,7 @@ function tooLarge(): Problem {
 }
 
 /** Names of the files of a folder, by themselves and without their endings. */
-async function namesIn(folder: string): Promise<Map<string, string>> {
+export async function fileNamesIn(folder: string): Promise<Map<string, string>> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const names = new Map<string, string>();
   for (const entry of entries.filter((each) => each.isFile())) {

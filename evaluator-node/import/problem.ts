@@ -9,6 +9,8 @@ export interface Problem {
   readonly message: string;
   /** What to do, without a full stop. */
   readonly remedy: string;
+  /** The remedy for `task init`, where task.yaml, which the other one names, is still to be written. */
+  readonly remedyAtInit?: string;
   /** What a program said, on lines of its own. */
   readonly words?: string;
 }
@@ -28,6 +30,11 @@ export class ImportError extends Error {
     this.name = 'ImportError';
     this.problems = problems;
   }
+}
+
+/** The problems as `task init` tells them. */
+export function atInit(problems: readonly Problem[]): Problem[] {
+  return problems.map(({ remedyAtInit, ...problem }) => ({ ...problem, remedy: remedyAtInit ?? problem.remedy }));
 }
 
 /** One line of text; more where a program said something. */
