@@ -9,6 +9,7 @@ import type { Metric } from '../core/metrics/metric.ts';
 import { quantileStrata, type Split, type SplitRequest, type SplitStrategy, splitRows } from '../core/splits.ts';
 import { findColumns, type TaskColumns } from './columns.ts';
 import { type TaskFolder, trainFile } from './folder.ts';
+import { labelWarnings } from './label-warnings.ts';
 import { encodeLabels, numberOf, oneHotLabels } from './labels.ts';
 import { archivesInExtras, unseenExtras } from './opaque-extras.ts';
 import type { Problem } from './problem.ts';
@@ -84,7 +85,12 @@ export function planTask(folder: TaskFolder): TaskPlan | Problem[] {
     testTruth: answers.truth,
     ...(metric.kind === 'text' ? { texts: [...codes.keys()] } : {}),
     baseline,
-    warnings: [...leaks.map((leak) => leak.message), ...folderWarnings(folder, columns), ...unseenExtras(folder)],
+    warnings: [
+      ...leaks.map((leak) => leak.message),
+      ...labelWarnings(metric, columns, targets),
+      ...folderWarnings(folder, columns),
+      ...unseenExtras(folder),
+    ],
   };
 }
 

@@ -97,7 +97,9 @@ export function reportText(report: TaskReport): string {
     `Task        ${report.name} — ${report.title}`,
     `Metric      ${report.metric} (${goal})`,
     `Columns     id ${report.id}, ${report.targets.length === 1 ? 'target' : 'targets'} ${shortList(report.targets)}, ${report.features.length} features`,
-    ...(report.classes.length === 0 ? [] : [`Labels      ${shortList(report.classes)}`]),
+    ...(report.classes.length === 0
+      ? []
+      : [`Labels      ${shortList(report.classes.map((label) => JSON.stringify(label)))}`]),
     `Split       ${report.split}: ${rows.train} training, ${rows.search} search, ${rows.validation} validation, ${rows.test} official test rows`,
     `Agents see  train.csv with ${rows.train} labelled rows; test.csv with ${hidden} rows, shuffled, under opaque ids; ${report.agentsSee.slice(2).join(', ')}`,
     ...(report.metric === graderMetricName
