@@ -6,6 +6,7 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { readParquet } from './parquet.ts';
 import { firstOf, type Problem } from './problem.ts';
+import { separatorProblem } from './separator.ts';
 
 /** Endings of files that can be tables, the likeliest first. */
 export const tableEndings = ['csv', 'tsv', 'jsonl', 'json', 'parquet'];
@@ -27,6 +28,9 @@ export function columnOf(table: Table, name: string): string[] {
 
 /** Longest field; what is longer is a quote that nobody closed, or content that belongs into a file of its own. */
 const longestField = 16 * 1024 * 1024;
+
+/** As much of a file is looked at to tell how it is separated. */
+const longestHeader = 2 ** 20;
 
 /** Parses the bytes of a table. */
 export async function readTable(file: string, bytes: Buffer): Promise<Result<Table, Problem[]>> {
@@ -54,7 +58,9 @@ async function parseTable(file: string, bytes: Buffer): Promise<Result<Table, Pr
   const unreadable = textProblem(file, bytes);
   if (unreadable !== undefined) return err([unreadable]);
   if (/\.jsonl?$/i.test(file)) return readObjects(file, bytes.toString('utf8'));
-  return readDelimited(file, bytes, /\.tsv$/i.test(file) ? '\t' : ',');
+  const separator = /\.tsv$/i.test(file) ? '\t' : ',';
+  const other = separatorProblem(file, bytes.toString('utf8', 0, longestHeader), separator);
+  return other === undefined ? readDelimited(file, bytes, separator) : err([other]);
 }
 
 async function readColumns(file: string, bytes: Buffer): Promise<Result<Table, Problem[]>> {
