@@ -34,12 +34,19 @@ export function findColumns(folder: TaskFolder, metric: Metric): TaskColumns | P
       line: 1,
       message,
       remedy: 'Remove the column; name a private file as test_answers if you have the labels',
+      atInit: { remedy: 'Remove the column, or name another with --target' },
     });
   }
   for (const table of [test, sample]) {
     if (table.columns.includes(id)) continue;
     const message = `the id column ${JSON.stringify(id)} is missing; there are ${listed(table.columns)}`;
-    problems.push({ file: table.file, line: 1, message, remedy: `Add it, or set id in ${settingsFile}` });
+    problems.push({
+      file: table.file,
+      line: 1,
+      message,
+      remedy: `Add it, or set id in ${settingsFile}`,
+      atInit: { remedy: 'Add it, or name another column with --id' },
+    });
   }
   const features = test.columns.filter((column) => column !== id && !targets.includes(column));
   for (const column of features.filter((each) => !train.columns.includes(each))) {
@@ -83,7 +90,13 @@ function weightProblems({ settings }: TaskFolder, metric: Metric): Problem[] {
 
 function targetMissing(target: string, train: Table): Problem {
   const message = `the target column ${JSON.stringify(target)} is missing; there are ${listed(train.columns)}`;
-  return { file: trainFile, line: 1, message, remedy: `Add the column, or correct target in ${settingsFile}` };
+  return {
+    file: trainFile,
+    line: 1,
+    message,
+    remedy: `Add the column, or correct target in ${settingsFile}`,
+    atInit: { remedy: 'Add the column, or name another with --target' },
+  };
 }
 
 function noFeatures(test: Table, id: string): Problem {
@@ -93,7 +106,9 @@ function noFeatures(test: Table, id: string): Problem {
     line: 1,
     message: 'there is no feature column',
     remedy: `Add at least one besides the id; where ids name files such as pictures, add \`media: { column: ${column}, train: FOLDER, test: FOLDER }\` to ${settingsFile}`,
-    remedyAtInit: `Add at least one besides the id; where ids name files such as pictures, put a file for each id of ${trainFile} into one folder, and for each of ${testFile} into the same or another: \`task init\` then writes media`,
+    atInit: {
+      remedy: `Add at least one besides the id; where ids name files such as pictures, put a file for each id of ${trainFile} into one folder, and for each of ${testFile} into the same or another: \`task init\` then writes media`,
+    },
   };
 }
 

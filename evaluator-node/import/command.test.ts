@@ -160,3 +160,35 @@ test('wrong words are usage errors, and a directory that is not there is not fou
   });
   expect(await run('--help')).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^usage/) });
 });
+
+test('init points at its own flags: there is no task.yaml yet that could be mended', async () => {
+  const directory = await plainFolder();
+  const told = async (...words: string[]): Promise<string> => (await run('init', directory, ...words)).stderr;
+  const target = await told('--target', 'number', '--metric', 'log-loss');
+  expect(target).toMatch(/"number" is missing.*Add the column, or name another with --target\./);
+  const id = await told('--target', 'digit', '--id', 'key', '--metric', 'log-loss');
+  expect(id).toMatch(/"key" is missing.*Add it, or name another column with --id\./);
+  const metric = await told('--metric', 'logloss');
+  const name = await told('--target', 'digit', '--metric', 'log-loss', '--name', 'No Name');
+  expect(name).toMatch(/--name: name: expected lower-case.*Give a name with --name\./);
+  const targets = await told('--target', 'digit', '--target', 'digit', '--metric', 'rmse');
+  expect(targets).toMatch(/--target: target names the column "digit" twice/);
+  for (const words of [target, id, metric, name, targets]) expect(words).not.toMatch(/task\.yaml|the line/);
+});
+
+test('init asks for the positive one of two labels that do not say it, and writes it', async () => {
+  const directory = await plainFolder();
+  const lines = (await readFile(join(directory, 'train.csv'), 'utf8')).trimEnd().split('\n');
+  const pets = lines.map((line, row) =>
+    row === 0 ? line : line.replace(/(\d)$/, (digit) => (Number(digit) % 2 ? 'cat' : 'dog')),
+  );
+  await writeFile(join(directory, 'train.csv'), `${pets.join('\n')}\n`);
+  const ids = (await readFile(join(directory, 'sample_submission.csv'), 'utf8')).match(/^\d+(?=,)/gm) ?? [];
+  await writeFile(join(directory, 'sample_submission.csv'), `id,digit\n${ids.join(',0.5\n')},0.5\n`);
+  const words = ['init', directory, '--metric', 'roc-auc'];
+  const unclear = await run(...words);
+  expect(unclear.stderr).toMatch(/"cat" and "dog" is the positive one is not clear\. Name it with --positive\./);
+  expect(unclear.stderr).not.toContain('task.yaml');
+  expect(await run(...words, '--positive', 'dog')).toMatchObject({ exitCode: 0 });
+  expect(await readFile(join(directory, 'task.yaml'), 'utf8')).toContain('positive: dog\n');
+});

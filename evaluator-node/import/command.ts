@@ -25,7 +25,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--name NAME] [--dry-run] [-o json|table]
+const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--positive LABEL] [--name NAME] [--dry-run] [-o json|table]
        task init DIR --grader FILE.py[:FUNCTION] --better lower|higher [--target COLUMN]… [--id COLUMN] [--name NAME] [--dry-run]
        task validate DIR [--no-grader] [--config FILE] [-o json|table]
        task import DIR [--config FILE | --state-dir DIR] [--dry-run] [-o json|table]
@@ -50,6 +50,7 @@ interface Options {
   readonly config?: string;
   readonly id?: string;
   readonly name?: string;
+  readonly positive?: string;
   readonly stateDirectory?: string;
   readonly keys?: LabelKeyPaths;
 }
@@ -107,7 +108,7 @@ function readOptions(
   if (verb === 'init') initNeeds(values);
   const needsState = verb === 'import' || verb === 'ls' || verb === 'rekey';
   const configured = needsState ? configuredState(values, env) : undefined;
-  const { target: targets, metric, grader, better, config, id, name } = values;
+  const { target: targets, metric, grader, better, config, id, name, positive } = values;
   const runsGrader = values['no-grader'] !== true;
   const dryRun = values['dry-run'] === true;
   const directory = positionals[0] ?? '';
@@ -123,6 +124,7 @@ function readOptions(
     config,
     id,
     name,
+    positive,
     ...configured,
   };
   return JSON.parse(JSON.stringify(options)) as Options;
@@ -163,6 +165,7 @@ function parseTaskArgs(argv: readonly string[]) {
       'dry-run': { type: 'boolean' },
       id: text,
       name: text,
+      positive: text,
       'state-dir': text,
       config: text,
       output: { ...text, short: 'o' },
@@ -171,11 +174,12 @@ function parseTaskArgs(argv: readonly string[]) {
 }
 
 async function runInit(options: Options): Promise<Output> {
-  const { directory, targets, metric = '', grader, better, id, name, dryRun } = options;
+  const { directory, targets, metric = '', grader, better, id, name, positive, dryRun } = options;
   const optional = {
     ...(targets === undefined ? {} : { targets }),
     ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { name }),
+    ...(positive === undefined ? {} : { positive }),
   };
   const scoring = grader === undefined ? { metric } : { grader, lowerIsBetter: better === 'lower' };
   const made = await initTask({ directory, scoring, dryRun, ...optional });

@@ -20,6 +20,8 @@ export interface InitRequest {
   readonly scoring: { readonly metric: string } | { readonly grader: string; readonly lowerIsBetter: boolean };
   readonly id?: string;
   readonly name?: string;
+  /** The label that counts as 1, where two labels do not say. */
+  readonly positive?: string;
   /** Checks all of it and writes nothing. */
   readonly dryRun?: boolean;
 }
@@ -136,6 +138,7 @@ function settingsText(request: InitRequest, guessed: Guess, grader: NewGrader | 
     ...scoringOf(request, grader),
     target: guessed.targets.length === 1 ? guessed.targets[0] : guessed.targets,
     ...(request.id === undefined ? {} : { id: request.id }),
+    ...(request.positive === undefined ? {} : { positive: request.positive }),
     ...(guessed.media === undefined ? {} : { media: guessed.media }),
     files: [],
     split: { seed: 1 },

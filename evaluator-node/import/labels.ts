@@ -54,7 +54,12 @@ export function binaryClasses(labels: readonly string[], settings: TaskSettings)
   if (knownPairs.some((pair) => isKnown(pair, first, second))) return [first, second];
   if (knownPairs.some((pair) => isKnown(pair, second, first))) return [second, first];
   const message = `which of the labels ${JSON.stringify(first)} and ${JSON.stringify(second)} is the positive one is not clear`;
-  return { file: settingsFile, message, remedy: 'Add a line such as `positive: yes` with that label' };
+  return {
+    file: settingsFile,
+    message,
+    remedy: 'Add a line such as `positive: yes` with that label',
+    atInit: { file: trainFile, remedy: 'Name it with --positive' },
+  };
 }
 
 /** The labels as numbers, with a problem for each that does not fit. */

@@ -9,8 +9,8 @@ export interface Problem {
   readonly message: string;
   /** What to do, without a full stop. */
   readonly remedy: string;
-  /** The remedy for `task init`, where task.yaml, which the other one names, is still to be written. */
-  readonly remedyAtInit?: string;
+  /** What differs for `task init`, where task.yaml is still to be written and flags say what it will. */
+  readonly atInit?: { readonly file?: string; readonly remedy?: string };
   /** What a program said, on lines of its own. */
   readonly words?: string;
 }
@@ -34,7 +34,7 @@ export class ImportError extends Error {
 
 /** The problems as `task init` tells them. */
 export function atInit(problems: readonly Problem[]): Problem[] {
-  return problems.map(({ remedyAtInit, ...problem }) => ({ ...problem, remedy: remedyAtInit ?? problem.remedy }));
+  return problems.map(({ atInit: instead, ...problem }) => ({ ...problem, ...instead }));
 }
 
 /** One line of text; more where a program said something. */

@@ -122,7 +122,8 @@ function issueProblem(issue: z.core.$ZodIssue): Problem {
   }
   const missing = issue.code === 'invalid_type' && issue.message.includes('undefined');
   const message = missing ? `the key ${key} is missing` : `${key}: ${issue.message}`;
-  return { file: settingsFile, message, remedy: missing ? 'Add it' : 'Correct the value' };
+  const atInit = key === 'name' ? { atInit: { file: '--name', remedy: 'Give a name with --name' } } : {};
+  return { file: settingsFile, message, remedy: missing ? 'Add it' : 'Correct the value', ...atInit };
 }
 
 /** An unknown metric, with the known ones and the nearest. */
@@ -131,7 +132,7 @@ export function unknownMetric(name: string): Problem {
   return {
     file: settingsFile,
     message: `unknown metric ${JSON.stringify(name)}; known are ${metricNames.join(', ')}`,
-    remedy: nearest === undefined ? 'Choose one of them' : `Did you mean ${nearest}? Change the line metric`,
+    remedy: nearest === undefined ? 'Choose one of them' : `Did you mean ${nearest}`,
   };
 }
 
@@ -149,7 +150,7 @@ function targetProblems(targets: readonly string[]): Problem[] {
   const repeated = targets.find((target, index) => targets.indexOf(target) !== index);
   if (repeated === undefined) return [];
   const message = `target names the column ${JSON.stringify(repeated)} twice`;
-  return [{ file: settingsFile, message, remedy: 'Name each column once' }];
+  return [{ file: settingsFile, message, remedy: 'Name each column once', atInit: { file: '--target' } }];
 }
 
 function splitProblems(split: {

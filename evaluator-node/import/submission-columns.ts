@@ -73,7 +73,8 @@ function classesOf(
 
 function tooManyTargets(metric: Metric, targets: readonly string[]): Problem {
   const message = `${metric.name} takes one target column, and there are ${targets.length}: ${listed(targets)}`;
-  return { file: settingsFile, message, remedy: 'Name one, or choose a metric for several such as mcrmse' };
+  const remedy = 'Name one, or choose a metric for several such as mcrmse';
+  return { file: settingsFile, message, remedy, atInit: { file: '--target' } };
 }
 
 /** The columns of several numbers: those of the targets by name, or as many as the metric fixes. */
@@ -86,9 +87,9 @@ function numberColumns(
   const found = { oneHot: false, classes: [], targets };
   if (targets.length !== truth) {
     const message = `${metric.name} takes ${truth} target ${truth === 1 ? 'column' : 'columns'}, and there are ${targets.length}`;
-    return [
-      { file: settingsFile, message, remedy: 'Name them all under target, in the order that the metric asks for' },
-    ];
+    const remedy = 'Name them all under target, in the order that the metric asks for';
+    const atInit = { file: '--target', remedy: 'Give --target for each, in the order that the metric asks for' };
+    return [{ file: settingsFile, message, remedy, atInit }];
   }
   if (truth === prediction) {
     const same = official.length === targets.length && targets.every((target) => official.includes(target));
