@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { shellWord } from '../../shared/core/shell-word.ts';
 import { runningCluster } from '../cluster/cluster-lock.ts';
 import { configPath, dataPath } from '../cluster/layout.ts';
 import { type CliContext, findPlace, type Place } from '../context.ts';
@@ -64,10 +65,9 @@ export function addQuickstart(program: Command, cli: CliContext): void {
 
 /** The cluster ends with the quick start, so every other verb and the dashboard need it up again: at the same place. */
 export function closingWords(flags: Pick<UpFlags, 'stateDir' | 'pkiDir' | 'portBase'>, dashboard: string): string {
-  const quoted = (text: string): string => (/^[\w./~:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   const place = [
-    flags.stateDir === undefined ? '' : ` --state-dir ${quoted(flags.stateDir)}`,
-    flags.pkiDir === undefined ? '' : ` --pki-dir ${quoted(flags.pkiDir)}`,
+    flags.stateDir === undefined ? '' : ` --state-dir ${shellWord(flags.stateDir)}`,
+    flags.pkiDir === undefined ? '' : ` --pki-dir ${shellWord(flags.pkiDir)}`,
   ].join('');
   const ports = flags.portBase === undefined ? '' : ` --port-base ${flags.portBase}`;
   return `

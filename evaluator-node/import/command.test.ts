@@ -34,6 +34,9 @@ test('a plain Kaggle folder becomes a task with init and is imported once', asyn
     exitCode: 0,
     stdout: expect.stringMatching(/my-digits[\s\S]*1222 training, 152 search/),
   });
+  // To be pasted: the folder's name has a space in it.
+  expect(missing.stderr).toContain(`doubleblind task init '${directory}' --target COLUMN --metric NAME`);
+  expect(initialised.stdout).toContain(`Next: \`doubleblind task validate '${directory}'\``);
   expect(await readFile(join(directory, 'task.yaml'), 'utf8')).toMatch(/^name: my-digits$/m);
   expect(await run('init', directory, '--target', 'digit', '--metric', 'log-loss')).toMatchObject({ exitCode: 6 });
   const imported = await run('import', directory, '--state-dir', state, '-o', 'json');

@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { shellWord } from '../../shared/core/shell-word.ts';
 import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
 import { configSchema } from '../config.ts';
 import { metricNames } from '../core/metrics/registry.ts';
@@ -191,8 +192,9 @@ async function runInit(options: Options): Promise<Output> {
   if (dryRun) return { stdout: `${reportText(report)}Would write ${files}. ${nothingWritten}`, stderr: '' };
   const words = `Wrote ${files}.`;
   const change = own?.isScaffold === true ? ` Change ${own.file} to what the task is about.` : '';
-  const verb = grader === undefined ? 'import' : 'validate';
-  return { stdout: `${reportText(report)}${words}${change} Next: \`doubleblind task ${verb} ${directory}\`\n` };
+  return {
+    stdout: `${reportText(report)}${words}${change} Next: \`doubleblind task validate ${shellWord(directory)}\`\n`,
+  };
 }
 
 async function runValidate(options: Options, rehearsalOf: RehearsalOf): Promise<Output> {

@@ -6,6 +6,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, extname, join, normalize, sep } from 'node:path';
 import { canonicalJson } from '../../shared/core/canonical-json.ts';
 import { err, ok, type Result } from '../../shared/core/result.ts';
+import { shellWord } from '../../shared/core/shell-word.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { isLfsPointer, lfsPointerMessage, lfsPointerRemedy } from '../core/lfs-pointer.ts';
 import type { TaskSettings } from '../core/task.ts';
@@ -241,7 +242,7 @@ async function settingsMissing(directory: string): Promise<Problem> {
     return noDirectory(directory);
   }
   const prepared = (await findLayout(directory)).competition !== undefined;
-  const command = `doubleblind task init ${directory}${prepared ? '' : ' --target COLUMN'} --metric NAME`;
+  const command = `doubleblind task init ${shellWord(directory)}${prepared ? '' : ' --target COLUMN'} --metric NAME`;
   return { file: settingsFile, message: 'the folder has no task.yaml', remedy: `Run \`${command}\` to write one` };
 }
 
