@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util';
 import { messageChain } from '../shared/core/message-chain.ts';
 import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { columnsText } from './core/metrics/columns-text.ts';
-import { findMetric, listedMetrics, metricNames, nearestMetric } from './core/metrics/registry.ts';
+import { findMetric, listedMetrics, metricNames } from './core/metrics/registry.ts';
+import { metricRemedy } from './core/metrics/suggestion.ts';
 import { fileProblem } from './submission/readable-file.ts';
 import { scoreFiles } from './submission/score-files.ts';
 
@@ -99,11 +100,7 @@ function readArguments(): Arguments {
 
 /** Scores by the evaluator's own metric; the text to print. */
 async function byMetric({ metric, answers, submission, output, columnWeights }: Arguments): Promise<string> {
-  if (findMetric(metric) === undefined) {
-    const nearest = nearestMetric(metric);
-    const hint = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-    fail(2, `unknown metric ${metric}; known are ${metricNames.join(', ')}.${hint}\n`);
-  }
+  if (findMetric(metric) === undefined) fail(2, `unknown metric ${metric}. ${metricRemedy(metric)}.\n`);
   const scored = await scoreFiles(metric, answers, submission, columnWeights);
   if (!scored.ok) return fail(1, `${scored.error}\n`);
   const { score, standardError, rows } = scored.value;

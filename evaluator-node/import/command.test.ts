@@ -136,7 +136,7 @@ test('init writes nothing where the folder would not import', async () => {
   await expect(readFile(join(directory, 'task.yaml'))).rejects.toThrow();
   expect(await run('init', directory, '--target', 'digit', '--metric', 'logloss')).toMatchObject({
     exitCode: 6,
-    stderr: expect.stringMatching(/unknown metric "logloss".*Did you mean log-loss/),
+    stderr: expect.stringMatching(/unknown metric "logloss". Did you mean log-loss\? Known are/),
   });
 });
 

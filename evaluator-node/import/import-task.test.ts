@@ -76,7 +76,7 @@ const bad: [string, Files, Partial<Problem> & { says: RegExp }][] = [
   [
     'an unknown metric',
     yaml('name: x', 'metric: rocauc', 'target: label'),
-    { file: 'task.yaml', says: /known are accuracy.*Did you mean roc-auc/ },
+    { file: 'task.yaml', says: /Did you mean roc-auc\? Known are accuracy/ },
   ],
   [
     'an unknown key',

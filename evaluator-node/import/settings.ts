@@ -5,7 +5,8 @@ import { z } from 'zod';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { feedbackModes } from '../core/feedback.ts';
 import { graderMetricName, graderPredictions } from '../core/grader-metric.ts';
-import { findMetric, metricNames, nearestMetric } from '../core/metrics/registry.ts';
+import { findMetric } from '../core/metrics/registry.ts';
+import { metricRemedy } from '../core/metrics/suggestion.ts';
 import { splitStrategies } from '../core/splits.ts';
 import type { TaskSettings } from '../core/task.ts';
 import type { Problem } from './problem.ts';
@@ -126,14 +127,9 @@ function issueProblem(issue: z.core.$ZodIssue): Problem {
   return { file: settingsFile, message, remedy: missing ? 'Add it' : 'Correct the value', ...atInit };
 }
 
-/** An unknown metric, with the known ones and the nearest. */
+/** An unknown metric, with the likeliest and the known ones. */
 export function unknownMetric(name: string): Problem {
-  const nearest = nearestMetric(name);
-  return {
-    file: settingsFile,
-    message: `unknown metric ${JSON.stringify(name)}; known are ${metricNames.join(', ')}`,
-    remedy: nearest === undefined ? 'Choose one of them' : `Did you mean ${nearest}`,
-  };
+  return { file: settingsFile, message: `unknown metric ${JSON.stringify(name)}`, remedy: metricRemedy(name) };
 }
 
 function scoringProblems({ metric, grader }: { metric?: string | undefined; grader?: unknown }): Problem[] {

@@ -149,7 +149,7 @@ test('the command prints JSON with stable names and exits 0, 1, 2 and 3', async 
   expect(JSON.parse(scored.stdout)).toEqual({ metric: 'mae', score: 0.5, standardError: 0.5, rows: 2 });
   expect(await run('--metric', 'mse', 'a.csv', 's.csv')).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/known are .*Did you mean rmse/),
+    stderr: expect.stringMatching(/Did you mean rmse\? Known are /),
   });
   expect(await run('--metric', 'mae', 'a.csv')).toMatchObject({ code: 2 });
   expect(await run('--metric', 'mae', 'a.csv', 'none.csv')).toMatchObject({ code: 3 });

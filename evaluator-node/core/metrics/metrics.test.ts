@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bootstrap, spread } from './bootstrap.ts';
 import type { Metric, Rows } from './metric.ts';
-import { findMetric, metricNames, nearestMetric } from './registry.ts';
+import { findMetric, metricNames } from './registry.ts';
 import { scoreRows } from './score.ts';
+import { metricRemedy, suggestedMetric } from './suggestion.ts';
 
 interface Case {
   classes?: number;
@@ -223,9 +224,19 @@ test('analytic standard errors agree with the bootstrap within 15 %', () => {
 });
 
 test('a mistyped metric name is answered with the nearest one', () => {
-  expect(nearestMetric('logloss')).toBe('log-loss');
-  expect(nearestMetric('ROC_AUC')).toBe('roc-auc');
-  expect(nearestMetric('acuracy')).toBe('accuracy');
-  expect(nearestMetric('f1macro')).toBe('f1-macro');
-  expect(nearestMetric('zzzzzzzz')).toBeUndefined();
+  expect(suggestedMetric('logloss')).toBe('log-loss');
+  expect(suggestedMetric('ROC_AUC')).toBe('roc-auc');
+  expect(suggestedMetric('acuracy')).toBe('accuracy');
+  expect(suggestedMetric('f1macro')).toBe('f1-macro');
+  for (const kappa of ['kappa', 'quadratic-kappa', 'cohen_kappa', 'Quadratic Weighted Kappa'])
+    expect(suggestedMetric(kappa)).toBe('qwk');
+  expect(suggestedMetric('macro-f1')).toBe('f1-macro');
+  expect(suggestedMetric('f1')).toBe('f1-binary for two classes, or f1-macro for several');
+  expect(suggestedMetric('map@5')).toBe('map-at-5');
+  expect(suggestedMetric('MAP_at_7')).toBe('map-at-7');
+  expect(suggestedMetric('ndcg10')).toBe('ndcg-at-10');
+  expect(suggestedMetric('zzzzzzzz')).toBeUndefined();
+  expect(suggestedMetric('constructor')).toBeUndefined();
+  expect(metricRemedy('kappa')).toMatch(/^Did you mean qwk\? Known are accuracy, /);
+  expect(metricRemedy('zzzzzzzz')).toMatch(/^Known are accuracy, /);
 });
