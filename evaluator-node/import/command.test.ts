@@ -195,3 +195,16 @@ test('init asks for the positive one of two labels that do not say it, and write
   expect(await run(...words, '--positive', 'dog')).toMatchObject({ exitCode: 0 });
   expect(await readFile(join(directory, 'task.yaml'), 'utf8')).toContain('positive: dog\n');
 });
+
+test('help and wrong words show the forms and options of their own verb, and no list of metrics', async () => {
+  const help = (await run('init', '--help')).stdout;
+  for (const own of ['--metric', '--grader', '--better', '--target', '--id', '--positive', '--name', '--dry-run', '-o'])
+    expect(help).toContain(`  ${own} `);
+  expect(help).not.toMatch(/validate|rekey|roc-auc/);
+  const told = [(await run('validate')).stderr, (await run('import')).stderr, (await run('init', 'x')).stderr];
+  expect(told[0]).toMatch(/^validate takes one directory\nusage: task validate DIR .*\n {2}--no-grader/);
+  expect(told[1]).toMatch(/^import takes one directory\nusage: task import DIR .*\n {2}--no-grader/);
+  expect(told[2]).toMatch(/^init needs one of --metric and --grader\nusage: task init DIR/);
+  for (const words of told) expect(words.match(/task (init|validate|import|ls|rekey)/g)?.length).toBeLessThan(3);
+  expect((await run()).stderr).toMatch(/usage: task init[\s\S]*task validate[\s\S]*task import[\s\S]*task VERB --help/);
+});

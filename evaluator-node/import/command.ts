@@ -7,7 +7,6 @@ import { parseArgs } from 'node:util';
 import { shellWord } from '../../shared/core/shell-word.ts';
 import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
 import { configSchema } from '../config.ts';
-import { metricNames } from '../core/metrics/registry.ts';
 import type { Rehearsal } from '../grader/rehearsal.ts';
 import { LabelKeyError, type LabelKeyPaths, labelKeyPaths } from '../vault/label-keys.ts';
 import { openVault } from '../vault/vault.ts';
@@ -18,6 +17,7 @@ import { AlreadyInitialised, initTask } from './init.ts';
 import type { TaskPlan } from './plan.ts';
 import { describeProblem, ImportError } from './problem.ts';
 import { reportOf, reportText, type TaskReport } from './report.ts';
+import { usageOf } from './usage.ts';
 
 /** What a command leaves: data on standard output, words on standard error, and an exit code of the command line's table. */
 export interface CommandResult {
@@ -25,15 +25,6 @@ export interface CommandResult {
   readonly stdout: string;
   readonly stderr: string;
 }
-
-const usage = `usage: task init DIR --metric NAME [--target COLUMN]… [--id COLUMN] [--positive LABEL] [--name NAME] [--dry-run] [-o json|table]
-       task init DIR --grader FILE.py[:FUNCTION] --better lower|higher [--target COLUMN]… [--id COLUMN] [--name NAME] [--dry-run]
-       task validate DIR [--no-grader] [--config FILE] [-o json|table]
-       task import DIR [--config FILE | --state-dir DIR] [--dry-run] [-o json|table]
-       task ls [--config FILE | --state-dir DIR] [-o json|table]
-       task rekey [--config FILE | --state-dir DIR] [--dry-run] [-o json|table]
-metrics: ${metricNames.join(', ')}
-`;
 
 const nothingWritten = 'Dry run: nothing was written.\n';
 
@@ -67,13 +58,14 @@ export async function runTaskCommand(
   env: Readonly<Record<string, string | undefined>>,
   rehearsalOf: RehearsalOf,
 ): Promise<CommandResult> {
+  const [verb = '', ...rest] = argv;
   try {
-    const [verb = '', ...rest] = argv;
-    if (argv.some((word) => word === '-h' || word === '--help')) return { exitCode: 0, stdout: usage, stderr: '' };
+    if (argv.some((word) => word === '-h' || word === '--help'))
+      return { exitCode: 0, stdout: usageOf(verb), stderr: '' };
     const options = readOptions(verb, rest, env);
     return { exitCode: 0, stderr: '', ...(await commands[verb]?.(options, rehearsalOf)) } as CommandResult;
   } catch (error) {
-    return failed(error);
+    return failed(error, verb);
   }
 }
 
@@ -364,8 +356,8 @@ function columns(rows: readonly (readonly string[])[]): string {
     .join('');
 }
 
-function failed(error: unknown): CommandResult {
-  if (error instanceof UsageError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n${usage}` };
+function failed(error: unknown, verb: string): CommandResult {
+  if (error instanceof UsageError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n${usageOf(verb)}` };
   if (error instanceof ConfigError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n` };
   if (error instanceof LabelKeyError) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
   if (error instanceof AlreadyInitialised) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
