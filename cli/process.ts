@@ -1,4 +1,5 @@
-// The process behind `doubleblind`: its streams and signals as a context, and its exit code.
+// The process behind `doubleblind`: its streams and signals as a context, and its end. It ends when the verb has, whatever is still open: a
+// peer that takes a connection and says nothing leaves a socket that no client closes, and the process would wait for it for ever.
 
 import { dirname } from 'node:path';
 import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
@@ -7,11 +8,16 @@ import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
 import { streamOutput } from './terminal/stream-output.ts';
 
+/** Resolves when all that was written has gone to the system, which for a pipe may be long after `write`. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    // The second Ctrl-C is from somebody who will not wait.
-    if (stopping.signal.aborted && signal === 'SIGINT') process.exit(exitCodes.detached);
+    // The second one is from somebody who will not wait.
+    if (stopping.signal.aborted) process.exit(exitCodes.detached);
     stopping.abort();
   });
 }
@@ -26,4 +32,6 @@ const cli: CliContext = {
   signal: stopping.signal,
   exitCode: exitCodes.ok,
 };
-process.exitCode = await runCli(cli, process.argv.slice(2));
+const code = await runCli(cli, process.argv.slice(2));
+await Promise.all([process.stdout, process.stderr].map(flushed));
+process.exit(code);
