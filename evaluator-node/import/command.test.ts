@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { lockState } from '../../shared/daemon/state-lock.ts';
 import { runTaskCommand } from './command.ts';
 
 const packaged = new URL('../../tasks/digits', import.meta.url).pathname;
@@ -106,6 +107,24 @@ test('rekey gives the labels new keys, says where they are, and the task is ther
   expect(told).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(keys.validation) });
   for (const [index, key] of (await read()).entries()) expect(key).not.toBe(before[index]);
   expect((await run('import', packaged, '--state-dir', state)).stdout).toMatch(/already imported/);
+});
+
+test('rekey leaves the keys alone while an evaluator works on the vault', async () => {
+  const state = join(await temporary(), 'evaluator');
+  await run('import', packaged, '--state-dir', state);
+  const key = () => readFile(join(state, 'keys', 'labels-search.key'), 'utf8');
+  const before = await key();
+  const lock = await lockState(state, 'evaluator');
+  const refused = await run('rekey', '--state-dir', state);
+  expect(refused).toMatchObject({
+    exitCode: 6,
+    stderr: `evaluator (pid ${process.pid}) works on ${state}; stop it first\n`,
+  });
+  expect(await key()).toBe(before);
+  expect((await run('import', packaged, '--state-dir', state)).exitCode).toBe(0);
+  lock.release();
+  expect((await run('rekey', '--state-dir', state)).exitCode).toBe(0);
+  expect(await key()).not.toBe(before);
 });
 
 test('a state directory that holds the evaluator, or lies in it, is refused with the one that is meant', async () => {

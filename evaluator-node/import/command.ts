@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { shellWord } from '../../shared/core/shell-word.ts';
 import { ConfigError, loadConfig } from '../../shared/daemon/config.ts';
+import { lockState, StateDirectoryTaken } from '../../shared/daemon/state-lock.ts';
 import { configSchema } from '../config.ts';
 import type { Rehearsal } from '../grader/rehearsal.ts';
 import { LabelKeyError, type LabelKeyPaths, labelKeyPaths } from '../vault/label-keys.ts';
@@ -305,6 +306,16 @@ async function runList(options: Options): Promise<Output> {
 async function runRekey(options: Options): Promise<Output> {
   const planned = planRekey(options);
   if (options.dryRun) return planned;
+  // A daemon that runs would go on with the keys before.
+  const lock = await lockState(options.stateDirectory ?? '', 'task rekey');
+  try {
+    return changeKeys(options);
+  } finally {
+    lock.release();
+  }
+}
+
+function changeKeys(options: Options): Output {
   const vault = vaultIn(options);
   try {
     vault.changeKeys();
@@ -359,7 +370,8 @@ function columns(rows: readonly (readonly string[])[]): string {
 function failed(error: unknown, verb: string): CommandResult {
   if (error instanceof UsageError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n${usageOf(verb)}` };
   if (error instanceof ConfigError) return { exitCode: 2, stdout: '', stderr: `${error.message}\n` };
-  if (error instanceof LabelKeyError) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
+  if (error instanceof LabelKeyError || error instanceof StateDirectoryTaken)
+    return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
   if (error instanceof AlreadyInitialised) return { exitCode: 6, stdout: '', stderr: `${error.message}\n` };
   if (error instanceof ImportError) {
     const missing = error.problems.some((problem) => problem.message === 'there is no such directory');

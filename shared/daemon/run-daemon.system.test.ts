@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -71,4 +73,24 @@ test('a daemon whose done rejects stops what it has and ends with exit code 1', 
   );
   expect(await code).toBe(1);
   expect(output.out).toMatch(/the actor died[\s\S]*put away/);
+});
+
+test('a second daemon on the same state directory is refused with exit code 2, and the one after a kill -9 is not', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'doubleblind-daemon-'));
+  const config = `({ logLevel: 'info', stateDirectory: ${JSON.stringify(state)} })`;
+  const body = `${serve} return { stop: async () => clearInterval(timer) };`;
+  const first = daemon(body, config);
+  await first.ready();
+  const second = daemon(body, config);
+  expect(await second.code).toBe(2);
+  expect(second.output.error).toBe(
+    `thing could not start: another thing (pid ${first.child.pid}) works on ${state}; stop it first\n`,
+  );
+  expect(second.output.out).not.toContain('is ready');
+  first.child.kill('SIGKILL');
+  const third = daemon(body, config);
+  await third.ready();
+  third.child.kill('SIGTERM');
+  expect(await third.code).toBe(0);
+  rmSync(state, { recursive: true });
 });

@@ -1,5 +1,6 @@
 // The whole life of a daemon's process: read the configuration, start, say so to systemd, wait, stop.
-// Exit codes: 0 a clean stop or --help, 1 a bug, a failed start or a late stop, 2 a wrong configuration (every problem is listed).
+// Exit codes: 0 a clean stop or --help, 1 a bug, a failed start or a late stop, 2 a wrong configuration (every problem is listed)
+// or a state directory that another process works on.
 // A second signal during the stop ends the process at once.
 
 import { spawn } from 'node:child_process';
@@ -7,6 +8,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { createLogger, type Logger, type LogLevel, messageChain } from '../log.ts';
 import { startTracing } from '../tracing/tracer.ts';
 import { ConfigError, overriddenIn, UsageAsked } from './config.ts';
+import { lockState, StateDirectoryTaken } from './state-lock.ts';
 
 /** Something that runs until it is stopped. */
 export interface Running {
@@ -20,6 +22,8 @@ interface ProcessConfig {
   readonly logLevel?: LogLevel;
   /** Where spans go; empty or absent for nowhere. */
   readonly tracesEndpoint?: string;
+  /** What one process at a time may work on; absent of a daemon that keeps nothing. */
+  readonly stateDirectory?: string;
 }
 
 export interface DaemonOptions<Config extends ProcessConfig> {
@@ -39,6 +43,7 @@ type Ending =
 /** Runs a daemon and exits the process. */
 export async function runDaemon<Config extends ProcessConfig>(options: DaemonOptions<Config>): Promise<never> {
   const config = readOrExit(options);
+  await lockOrExit(options.name, config.stateDirectory);
   const journald = process.env['JOURNAL_STREAM'] !== undefined;
   const log = createLogger({ name: options.name, level: config.logLevel ?? 'info', journald });
   const endpoint = config.tracesEndpoint ?? '';
@@ -84,6 +89,16 @@ function readOrExit<Config extends ProcessConfig>(options: DaemonOptions<Config>
     }
     const problems = error instanceof ConfigError ? error.problems : [messageChain(error)];
     return exit(2, `${options.name}: the configuration is wrong:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+  }
+}
+
+/** Before the first look at the state, and until the process ends. */
+async function lockOrExit(name: string, stateDirectory: string | undefined): Promise<void> {
+  if (stateDirectory === undefined) return;
+  try {
+    await lockState(stateDirectory, name);
+  } catch (error) {
+    exit(error instanceof StateDirectoryTaken ? 2 : 1, `${name} could not start: ${messageChain(error)}`);
   }
 }
 

@@ -69,6 +69,27 @@ export function openDatabase(options: DatabaseOptions): Database {
   return wrap(connection, inMemory ? undefined : options.path);
 }
 
+/** SQLITE_BUSY, of node:sqlite's `errcode`. */
+const busy = 5;
+
+/**
+ * Holds a file that has no content for this connection alone; undefined where another one has it. The lock is the operating system's, so
+ * it goes with the process however that ends. Whoever has it keeps what is returned: a connection that nobody refers to is closed.
+ */
+export function holdFile(path: string): { release(): void } | undefined {
+  const isNew = !existsSync(path);
+  const connection = new DatabaseSync(path, { timeout: 0 });
+  try {
+    if (isNew) chmodSync(path, 0o600);
+    connection.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    connection.close();
+    if (error instanceof Error && 'errcode' in error && error.errcode === busy) return undefined;
+    throw new Error(`cannot lock ${path}`, { cause: error });
+  }
+  return { release: () => connection.close() };
+}
+
 function openForReading({ path, migrations }: DatabaseOptions): Database {
   // Where nobody else has it open it is taken as it lies there, or reading alone would leave files for a log beside it.
   const file = pathToFileURL(path);
