@@ -10,6 +10,17 @@ test('each kind of refusal has its exit code', () => {
   expect(codes).toEqual([2, 3, 6, 69, 77, 1]);
 });
 
+test('a certificate of ours that has ended is refused access and no dead coordinator', () => {
+  const message = 'your certificate op.crt ended on 2026-01-01; renew it with: doubleblind pki issue operator --name a';
+  const { exitCode, text } = describeFailure(
+    new RpcFault('unavailable', message, { reason: 'certificateEnded' }),
+    false,
+  );
+  expect(exitCode).toBe(77);
+  expect(text).toContain('ca.key');
+  expect(text).not.toContain('doubleblind up');
+});
+
 test('a refused field is named with what is wrong with it', () => {
   const fault = new RpcFault('invalidArgument', 'the options are not valid', {
     violations: [{ field: 'options.seed', description: 'is negative' }],

@@ -12,6 +12,7 @@ export interface Failure {
 interface RpcLike {
   readonly name: 'RpcFault';
   readonly code: string;
+  readonly reason?: string | undefined;
   readonly message: string;
   readonly violations?: readonly { readonly field?: string; readonly description?: string }[] | undefined;
 }
@@ -44,7 +45,17 @@ const rpcNextSteps: Readonly<Record<string, readonly string[]>> = {
   unauthenticated: ['Another authority signed the certificate; --pki-dir names the directory with operator.crt.'],
 };
 
+/** Told of our own certificate before the call could reach anybody: nothing is wrong with the peer. */
+const endedSteps: readonly string[] = [
+  'That is for the machine with ca.key; carry what DIR gets to where the files lie now.',
+  'Those of a cluster on one machine are renewed by `doubleblind pki init`.',
+];
+
 function ofRpc(error: RpcLike): Failure {
+  if (error.reason === 'certificateEnded') {
+    const text = [sentence(error.message), ...endedSteps.map((step) => `  ${step}`)].join('\n');
+    return { exitCode: exitCodes.denied, text };
+  }
   const lines = [sentence(error.message)];
   for (const violation of error.violations ?? []) {
     // Where it is the only one, the sentence before has said it.

@@ -4,14 +4,19 @@ import { copyFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { createLogger } from '../log.ts';
+import { createLogger, silentLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { createLocalPki, describeCertificate, issueCertificate } from '../pki/authority.ts';
 import { observeCertificates } from './certificate-metrics.ts';
+import { createRpcClient } from './client.ts';
+import { RpcFault } from './fault.ts';
+import { implement } from './handlers.ts';
 import { startRpcServer } from './server.ts';
 import { tlsPathsIn } from './test-peers.ts';
 import { readTlsFiles } from './tls-files.ts';
 
+const notHere = () => Promise.reject(new RpcFault('unimplemented', 'not here'));
+const noArtifacts = { putArtifact: notHere, putSmallArtifacts: notHere, getArtifact: async function* () {} };
 const stops: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -52,4 +57,34 @@ test('a pair that does not fit is a warning with both files and a metric of 0; o
   await expect.poll(() => value('last_reload_successful')).toBe(1);
   expect(await value(own)).toBe(ends());
   expect(ends()).toBeLessThan(before);
+});
+
+test('a client whose own certificate has ended says so, and not that the peer is away', async () => {
+  const pki = mkdtempSync(join(tmpdir(), 'doubleblind-certificates-'));
+  await createLocalPki(pki, 'local');
+  await issueCertificate(pki, { role: 'operator', name: 'alice', hosts: [], renew: true, days: -1 });
+  const services = [implement('doubleblind.coordinator.v1.ArtifactService', noArtifacts)];
+  const server = await startRpcServer({
+    ...{ listen: '127.0.0.1:0', tls: tlsPathsIn(pki, 'coordinator'), services, log: silentLogger },
+  });
+  stops.push(() => server.stop(0));
+  const tls = tlsPathsIn(pki, 'operator');
+  const client = createRpcClient({
+    ...{
+      service: 'doubleblind.coordinator.v1.ArtifactService',
+      address: server.address,
+      tls,
+      expectRole: 'coordinator',
+    },
+  } as const);
+  stops.push(() => client.close());
+  const fault = await client
+    .putSmallArtifacts({ artifacts: [] }, { deadlineMs: 10_000 })
+    .catch((error: unknown) => error);
+  const day = describeCertificate(readTlsFiles(tls).cert).notAfter.toISOString().slice(0, 10);
+  expect(fault).toMatchObject({
+    code: 'unavailable',
+    reason: 'certificateEnded',
+    message: `your certificate ${tls.certificate} ended on ${day}; renew it with: doubleblind pki issue operator --name alice --renew --out DIR`,
+  });
 });

@@ -17,6 +17,7 @@ import { identityOfAlternativeNames, type Role } from '../pki/identity.ts';
 import { currentSpan, toTraceparent, traceHeader } from '../tracing/context.ts';
 import { type Input, messageLimitBytes, type ServiceName, type Services, serviceDefinition } from './definitions.ts';
 import { codeOfNumber, faultFromStatus, RpcFault } from './fault.ts';
+import { endedCertificate } from './own-certificate.ts';
 import { openTlsFiles, secureContextOf, type TlsMaterial, type TlsPaths } from './tls-files.ts';
 
 export interface UnaryOptions {
@@ -94,16 +95,16 @@ export function createRpcClient<Name extends ServiceName>(options: RpcClientOpti
   const tlsFiles = openTlsFiles(options.tls, {
     changed(material) {
       const old = connection;
-      connection = openConnection(connect(options, material));
+      connection = openConnection(connect(options, material), material);
       old.retire();
     },
   });
-  let connection = openConnection(connect(options, tlsFiles.current()));
+  let connection = openConnection(connect(options, tlsFiles.current()), tlsFiles.current());
   const methods = Object.entries(serviceDefinition(options.service)).map(([name, definition]) => {
     const details = definition as MethodDefinition<unknown, unknown>;
     const start = (input: unknown, callOptions: StreamOptions = {}): unknown => {
-      const { client, during, duringStream } = connection;
-      const outgoing = { client, details, options, callOptions, input };
+      const { client, material, during, duringStream } = connection;
+      const outgoing = { client, material, details, options, callOptions, input };
       if (details.responseStream) return duringStream(receive(outgoing));
       return during(details.requestStream ? send(outgoing) : ask(outgoing));
     };
@@ -119,13 +120,14 @@ export function createRpcClient<Name extends ServiceName>(options: RpcClientOpti
 /** A client with the calls that run on it. */
 interface Connection {
   readonly client: Client;
+  readonly material: TlsMaterial;
   during<Value>(call: Promise<Value>): Promise<Value>;
   duringStream<Item>(stream: AsyncGenerator<Item>): AsyncGenerator<Item>;
   /** Takes no new calls, and closes when the last one has ended: closing at once would end streams that run. */
   retire(): void;
 }
 
-function openConnection(client: Client): Connection {
+function openConnection(client: Client, material: TlsMaterial): Connection {
   let running = 0;
   let retired = false;
   const leave = (): void => {
@@ -134,6 +136,7 @@ function openConnection(client: Client): Connection {
   };
   return {
     client,
+    material,
     async during(call) {
       running += 1;
       try {
@@ -159,6 +162,8 @@ function openConnection(client: Client): Connection {
 
 interface Outgoing {
   readonly client: Client;
+  /** By which the client asks. */
+  readonly material: TlsMaterial;
   readonly details: MethodDefinition<unknown, unknown>;
   readonly options: RpcClientOptions<ServiceName>;
   readonly callOptions: StreamOptions;
@@ -193,7 +198,8 @@ function connect(options: RpcClientOptions<ServiceName>, material: TlsMaterial):
   );
 }
 
-function ask({ client, details, options, callOptions, input }: Outgoing): Promise<unknown> {
+function ask(outgoing: Outgoing): Promise<unknown> {
+  const { client, details, callOptions, input } = outgoing;
   return new Promise((resolve, reject) => {
     if (callOptions.signal?.aborted) {
       reject(cancelled());
@@ -210,7 +216,7 @@ function ask({ client, details, options, callOptions, input }: Outgoing): Promis
       (error, response) => {
         release();
         if (error === null) resolve(response);
-        else reject(toFault(error, options, callOptions));
+        else reject(toFault(error, outgoing));
       },
     );
     const release = onAbort(callOptions.signal, () => call.cancel());
@@ -226,7 +232,8 @@ const poisonBytes = Buffer.from([0xff]);
 /** A server that does not read in this time cannot see a false end either: it comes after the data that waits. */
 const poisonMs = 1000;
 
-async function send({ client, details, options, callOptions, input }: Outgoing): Promise<unknown> {
+async function send(outgoing: Outgoing): Promise<unknown> {
+  const { client, details, options, callOptions, input } = outgoing;
   if (callOptions.signal?.aborted) throw cancelled();
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   let open = true;
@@ -240,7 +247,7 @@ async function send({ client, details, options, callOptions, input }: Outgoing):
       open = false;
       call.emit('drain');
       if (error === null) resolve(response);
-      else reject(toFault(error, options, callOptions));
+      else reject(toFault(error, outgoing));
     },
   );
   const giveUp = (reason: unknown): void => {
@@ -278,7 +285,8 @@ async function writeAll(
   if (isOpen()) call.end();
 }
 
-async function* receive({ client, details, options, callOptions, input }: Outgoing): AsyncGenerator<unknown> {
+async function* receive(outgoing: Outgoing): AsyncGenerator<unknown> {
+  const { client, details, callOptions, input } = outgoing;
   if (callOptions.signal?.aborted) throw cancelled();
   const { path, requestSerialize, responseDeserialize } = details;
   const call = client.makeServerStreamRequest(
@@ -293,7 +301,7 @@ async function* receive({ client, details, options, callOptions, input }: Outgoi
   try {
     yield* call;
   } catch (error) {
-    throw toFault(error as ServiceError, options, callOptions);
+    throw toFault(error as ServiceError, outgoing);
   } finally {
     release();
     call.on('error', () => undefined);
@@ -324,7 +332,7 @@ function peerName({ expectName, expectRole, address }: RpcClientOptions<ServiceN
   return expectName === undefined ? `${expectRole} at ${address}` : `${expectRole} ${expectName} at ${address}`;
 }
 
-function toFault(error: ServiceError, options: RpcClientOptions<ServiceName>, callOptions: StreamOptions): RpcFault {
+function toFault(error: ServiceError, { options, callOptions, material }: Outgoing): RpcFault {
   if (typeof error.code !== 'number') return new RpcFault('internal', String(error), { cause: error });
   const thrown = faultFromStatus(error);
   if (thrown !== undefined) return thrown;
@@ -336,6 +344,9 @@ function toFault(error: ServiceError, options: RpcClientOptions<ServiceName>, ca
   if (code !== 'unavailable' && code !== 'cancelled') {
     return new RpcFault(code, `${peer}: ${error.details}`, { cause: error });
   }
+  // Unavailable as any other peer that cannot be reached: a daemon tries on, and gets through once it is renewed.
+  const ended = endedCertificate(material, options.tls.certificate, Date.now());
+  if (ended !== undefined) return new RpcFault('unavailable', ended, { reason: 'certificateEnded', cause: error });
   const broken = code === 'cancelled' ? 'the connection broke' : undefined;
   const known = connectionFailures.find(([pattern]) => pattern.test(error.details))?.[1];
   const meaning = broken ?? known ?? error.details;
