@@ -20,7 +20,7 @@ export function addConfigCheck(group: Command, cli: CliContext): void {
   const command = group
     .command('check')
     .description(
-      'whether the daemons would take their files, environment included; starts nothing, tells every problem',
+      'whether the daemons would take their files and certificates, environment included; starts nothing, tells every problem',
     )
     .addArgument(new Argument('[role]', 'the daemon (default: every one that has a file)').choices(roles))
     .option('--config <file>', 'the file to read; needs a role')

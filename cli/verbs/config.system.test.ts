@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createLocalPki, issueCertificate } from '../../shared/pki/authority.ts';
 import { runVerb } from '../testing/run-verb.ts';
 
 const good =
@@ -27,8 +28,36 @@ test('config check names every file that is right, and every problem of one that
   expect(seen.stdout).toContain('replyTickMs');
   const { stdout } = await runVerb([...words, 'coordinator', '-o', 'json']);
   expect(JSON.parse(stdout)).toEqual([
-    { role: 'coordinator', file: join(state, 'etc/coordinator.yaml'), ok: true, problems: [] },
+    {
+      ...{ role: 'coordinator', file: join(state, 'etc/coordinator.yaml'), ok: true, problems: [] },
+      notLookedAt: ['ca.crt', 'coordinator.crt', 'coordinator.key'].map(
+        (name) => `/etc/doubleblind/pki/${name} (it is not there)`,
+      ),
+    },
   ]);
+});
+
+test('config check looks at the certificate as the daemon would: its key, its role, its dates and its authority', async () => {
+  const [pki, other] = [join(state, 'pki'), join(state, 'other')];
+  await createLocalPki(pki, 'gpu-1');
+  await createLocalPki(other, 'gpu-1');
+  const check = async (tls: Record<string, string>) => {
+    const paths = { ca: `${pki}/ca.crt`, certificate: `${pki}/coordinator.crt`, key: `${pki}/coordinator.key`, ...tls };
+    writeFileSync(join(state, 'etc/coordinator.yaml'), `${good}tls: ${JSON.stringify(paths)}\n`);
+    return await runVerb(['config', 'check', '--state-dir', state]);
+  };
+  const right = await check({});
+  expect([right.code, right.stdout]).toEqual([0, `✓ coordinator: ${join(state, 'etc/coordinator.yaml')}\n`]);
+  const key = await check({ key: `${pki}/gpu-agent.key` });
+  expect([key.code, key.stdout]).toEqual([2, expect.stringContaining('gpu-agent.key cannot be used together')]);
+  const role = await check({ certificate: `${pki}/operator.crt`, key: `${pki}/operator.key` });
+  expect(role.stdout).toContain('operator.crt names operator/local instead of a coordinator');
+  expect((await check({ ca: `${other}/ca.crt` })).stdout).toContain('no authority in');
+  expect(await check({ key: `${pki}/nowhere.key` })).toMatchObject({
+    ...{ code: 0, stdout: expect.stringContaining(`not looked at: ${pki}/nowhere.key (it is not there)`) },
+  });
+  await issueCertificate(pki, { role: 'coordinator', name: 'local', hosts: [], renew: true, days: -1 });
+  expect((await check({})).stdout).toMatch(/coordinator\.crt ended on \d{4}-/);
 });
 
 test('without a file config check says how to name one', async () => {

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError, type ConfigRow, describeConfig } from '../../shared/daemon/config.ts';
 import { endQuietlyWithoutReader } from '../../shared/daemon/end-quietly.ts';
+import { type CertificateLook, checkCertificate } from './certificate-check.ts';
 import { daemonSchemas as schemas } from './daemon-schemas.ts';
 
 endQuietlyWithoutReader();
@@ -45,22 +46,40 @@ function print(rows: readonly ConfigRow[]): void {
 }
 
 /** One line, or one object, per daemon, so that several can be checked one after the other. */
-function tellCheck(name: string, problems: readonly string[]): void {
+function tellCheck(name: string, { problems, notLookedAt }: CertificateLook): void {
   const file = values.config ?? `/etc/doubleblind/${name}.yaml`;
   if (values.json === true) {
-    process.stdout.write(`${JSON.stringify({ role: name, file, ok: problems.length === 0, problems })}\n`);
-  } else if (problems.length === 0) process.stdout.write(`✓ ${name}: ${file}\n`);
-  else process.stdout.write(`✗ ${name}: ${file}\n${problems.map((line) => `  ${line}\n`).join('')}`);
+    const told = { role: name, file, ok: problems.length === 0, problems, notLookedAt };
+    process.stdout.write(`${JSON.stringify(told)}\n`);
+    return;
+  }
+  const lines = [...problems, ...notLookedAt.map((what) => `not looked at: ${what}`)];
+  const mark = problems.length === 0 ? '✓' : '✗';
+  process.stdout.write(`${mark} ${name}: ${file}\n${lines.map((line) => `  ${line}\n`).join('')}`);
+}
+
+/** What the files come to that the settings name; nothing for a daemon without a certificate. */
+function lookAtCertificate(name: string, rows: readonly ConfigRow[]): CertificateLook {
+  const path = (key: string): string | undefined => {
+    const row = rows.find((one) => one.key === `tls.${key}`);
+    return row === undefined ? undefined : (JSON.parse(row.value) as string);
+  };
+  const [ca, certificate, key] = [path('ca'), path('certificate'), path('key')];
+  if (ca === undefined || certificate === undefined || key === undefined) return { problems: [], notLookedAt: [] };
+  return checkCertificate(name, { ca, certificate, key }, Date.now());
 }
 
 try {
   const argv = values.config === undefined ? flags : [...flags, '--config', values.config];
   const rows = describeConfig({ role, schema: schemas[role], argv, env: process.env });
-  if (values.check === true) tellCheck(role, []);
-  else print(rows);
+  if (values.check === true) {
+    const look = lookAtCertificate(role, rows);
+    tellCheck(role, look);
+    if (look.problems.length > 0) process.exitCode = 2;
+  } else print(rows);
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
-  if (values.check === true) tellCheck(role, error.problems);
+  if (values.check === true) tellCheck(role, { problems: error.problems, notLookedAt: [] });
   else {
     const lines = error.problems.map((line) => `  ${line}\n`).join('');
     process.stderr.write(`The configuration of ${role} has problems:\n${lines}`);

@@ -24,6 +24,7 @@ const folders = [
   'proto',
   'cli',
   'tasks',
+  'deploy/bin/certificate-check.ts',
   'deploy/bin/daemon-schemas.ts',
   'deploy/bin/main-show-config.ts',
   'deploy/docker',

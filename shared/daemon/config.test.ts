@@ -126,3 +126,10 @@ test('a number of tokens is no secret', () => {
     ['token', '(redacted)'],
   ]);
 });
+
+test('a file with a wrong syntax is told as that alone: what it says may be all that is needed', () => {
+  const told = problems(source(`${enough}lease: { ttlMs: 1\n`, ['--lisen', 'x']));
+  expect(told.filter((line) => line.includes('is missing'))).toEqual([]);
+  expect(told.some((line) => line.includes('coordinator.yaml: '))).toBe(true);
+  expect(told[0]).toContain('--lisen is not a known flag');
+});

@@ -3,7 +3,7 @@
 // A leaf at tls.certificate is the key `tls: { certificate: … }` of the file, DOUBLEBLIND_TLS_CERTIFICATE and --tls-certificate.
 // Invariants:
 // 1. An unknown key or flag is refused, with the nearest known one named.
-// 2. All problems are found in one go.
+// 2. All problems are found in one go; what a file that cannot be read or parsed may have said is not missed.
 // 3. Every value has one origin, which `describeConfig` tells; what another source says otherwise is told too, never dropped unseen.
 
 import { readFileSync } from 'node:fs';
@@ -113,7 +113,9 @@ function resolveConfig<Schema extends z.ZodType>(source: ConfigSource<Schema>): 
   const lost = new Map<string, Said[]>();
   const root = schemaNode(source.schema);
   const flags = parseFlags(source.argv, root, problems);
+  const told = problems.length;
   const file = readConfigFile(flags.configFile ?? source.env['DOUBLEBLIND_CONFIG'], source, problems);
+  if (problems.length > told) throw new ConfigError(problems);
   const tree: Tree = {};
   if (file !== undefined) mergeFile(file.content, root, tree, { file: file.path, path: [], origins, problems });
   for (const leaf of leavesOf(root)) {
