@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { bytes, dollars, duration, parseBytes, parseDuration, plural, score, scoreWithError } from './quantity.ts';
+import {
+  bytes,
+  dollars,
+  duration,
+  parseBytes,
+  parseDuration,
+  plural,
+  score,
+  scoreWithError,
+  timeLeft,
+} from './quantity.ts';
 
 test('times are said in the unit that fits', () => {
   expect([0.04, 4.21, 59.4, 60, 185, 7800, 100_000].map(duration)).toEqual([
@@ -12,6 +22,12 @@ test('times are said in the unit that fits', () => {
     '1 d 4 h',
   ]);
   expect(duration(Number.NaN)).toBe('–');
+});
+
+test('time that is left is rounded up, and to a minute only where there is more than two', () => {
+  expect([0.2, 14.3, 15, 90, 119.5, 121, 7200].map(timeLeft)).toEqual([
+    ...['1 s', '15 s', '15 s', '1 min 30 s', '2 min 00 s', '3 min 00 s', '2 h 00 min'],
+  ]);
 });
 
 test('scores have four significant digits, and an error two with the score to match', () => {

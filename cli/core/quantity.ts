@@ -13,6 +13,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** `15 s`, `1 min 40 s`, `2 h 00 min`: time that is left, rounded up, to a minute where that is fine enough. */
+export function timeLeft(seconds: number): string {
+  const unit = seconds < 120 ? 1 : 60;
+  const whole = unit * Math.ceil(seconds / unit);
+  return whole < 10 ? `${whole} s` : duration(whole);
+}
+
 /** `812 B`, `1.5 GiB`: powers of 1,024. */
 export function bytes(count: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

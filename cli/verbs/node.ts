@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import type { Host, Slot } from '../core/model.ts';
-import { bytes, duration } from '../core/quantity.ts';
+import { bytes, duration, timeLeft } from '../core/quantity.ts';
 import { oneLine } from '../core/text.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
@@ -28,7 +28,7 @@ const hostColumns: readonly Column<Host>[] = [
   { title: 'SLOTS', value: (host) => String(host.slots.length), align: 'right' },
   {
     title: 'ATTEMPTS',
-    value: (host) => String(host.slots.reduce((sum, slot) => sum + slot.attempts.length, 0)),
+    value: (host) => String(runningOn(host)),
     align: 'right',
   },
   { title: 'UNHEALTHY', value: (host) => String(host.slots.filter(isUnhealthy).length), align: 'right' },
@@ -122,9 +122,9 @@ function addDrain(group: Command, cli: CliContext): void {
       let told = '';
       const isLeft = flags.detach === true || flags.dryRun === true;
       while (host.state === 'draining' && !isLeft && !cli.signal.aborted) {
-        const text = drainText(host);
-        if (text !== told) cli.stderr.write(`${text}\n`);
-        told = text;
+        const news = drainNews(host);
+        if (news !== told) cli.stderr.write(`${drainText(host)}\n`);
+        told = news;
         await pause(cli.signal);
         host = await findHost(coordinator, full);
       }
@@ -137,10 +137,19 @@ function addDrain(group: Command, cli: CliContext): void {
 }
 
 function drainText(host: Host): string {
-  const running = host.slots.reduce((sum, slot) => sum + slot.attempts.length, 0);
-  const left =
-    host.drainSecondsLeft > 0 ? `${duration(60 * Math.ceil(host.drainSecondsLeft / 60))} at most` : 'stopping them';
+  const running = runningOn(host);
+  const left = host.drainSecondsLeft > 0 ? `${timeLeft(host.drainSecondsLeft)} at most` : 'stopping them';
   return `${host.host}: ${running} ${running === 1 ? 'attempt runs' : 'attempts run'}, ${left}`;
+}
+
+/** Differs where it is worth another line: not for every second that has passed. */
+function drainNews(host: Host): string {
+  const stepSeconds = host.drainSecondsLeft <= 120 ? 10 : 60;
+  return `${runningOn(host)} ${stepSeconds} ${Math.ceil(host.drainSecondsLeft / stepSeconds)}`;
+}
+
+function runningOn(host: Host): number {
+  return host.slots.reduce((sum, slot) => sum + slot.attempts.length, 0);
 }
 
 /** A second, or until the user has enough. */
