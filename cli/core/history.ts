@@ -64,10 +64,11 @@ export function bestSoFar(run: Run, candidates: readonly Candidate[], lowerIsBet
   return points;
 }
 
-/** `#7` where the candidate is known, else the beginning of its id. */
+/** `#7`: of the candidate where it is known, else from the end of its id, RUN-0007. An id without a number is shown in part. */
 export function label(candidateId: string, candidates: readonly Candidate[]): string {
   const found = candidates.find((candidate) => candidate.candidateId === candidateId);
-  return found === undefined ? candidateId.slice(0, 12) : `#${found.number}`;
+  const number = found?.number ?? /-(\d{4,})$/.exec(candidateId)?.[1];
+  return number === undefined ? candidateId.slice(0, 12) : `#${Number(number)}`;
 }
 
 /** `#3 × #5`, `#3`, or a dash for a draft. */

@@ -65,4 +65,5 @@ test('a failure is told by the line of the traceback that says most', () => {
   expect(failureDetail(failed)).toBe('ValueError: no rows');
   expect(standing(failed)).toBe('crash');
   expect(label('unknown-candidate-id', family)).toBe('unknown-cand');
+  expect(label('canary-ca978ad-0012', family)).toBe('#12');
 });
