@@ -46,6 +46,8 @@ export interface Fleet {
   ): AsyncIterable<TranscriptEntry>;
   /** Milliseconds since the host was last heard; undefined where it never was. */
   heartbeatAgeMs(host: HostName): number | undefined;
+  /** The address of another daemon that goes by the host's name; undefined where there is none. */
+  rival(host: HostName): string | undefined;
   stop(): void;
 }
 
@@ -111,6 +113,7 @@ export function startFleet(options: FleetOptions): Fleet {
     watchTranscript: (host, { id, from, follow }, signal) =>
       find(host).client().watchTranscript({ attemptId: id, fromEntry: from, follow }, { signal }),
     heartbeatAgeMs: (name) => hosts.get(name)?.heartbeatAgeMs(),
+    rival: (name) => hosts.get(name)?.rival(),
     stop() {
       for (const host of hosts.values()) host.stop();
     },

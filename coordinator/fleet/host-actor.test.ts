@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { type Clock, systemClock } from '../../shared/clock.ts';
 import { hostName, runId } from '../../shared/core/ids.ts';
-import { silentLogger } from '../../shared/log.ts';
+import { createLogger, type Logger, silentLogger } from '../../shared/log.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
 import { type AgentClient, startHostActor } from './host-actor.ts';
@@ -123,19 +123,21 @@ interface Asked {
 }
 
 /** A host with one lease and no heartbeats yet, as a coordinator meets it that was started again. */
-function meetHost() {
+function meetHost(log: Logger = silentLogger) {
   const machine = newMachine();
   joinHost(machine, 'alpha', 1);
   createRun(machine);
   const posted: Event[] = [];
   const asked: Asked[] = [];
+  const connected: string[] = [];
   const clock = handClock();
   const pending = <Answer>(what: Asked['what'], value: Answer, { deadlineMs }: { deadlineMs: number }) =>
     new Promise<Answer>((resolve, reject) => {
       asked.push({ what, deadlineMs, answer: () => resolve(value), fail: () => reject(new Error('no answer')) });
     });
   const agent = {
-    describeHost: (_: unknown, call: { deadlineMs: number }) => pending('describe', { host: 'alpha' }, call),
+    describeHost: (_: unknown, call: { deadlineMs: number }) =>
+      pending('describe', { host: 'alpha', bootId: 'boot' }, call),
     renewLeases: (_: unknown, call: { deadlineMs: number }) => pending('renew', { unknown: [], bootId: 'boot' }, call),
     close: () => undefined,
   };
@@ -146,8 +148,11 @@ function meetHost() {
       machine.take(event);
       return Promise.resolve(true);
     },
-    connect: () => agent as unknown as AgentClient,
-    ...{ leaseTtlMs: 10_000, clock, log: silentLogger },
+    connect: (_, address) => {
+      connected.push(address);
+      return agent as unknown as AgentClient;
+    },
+    ...{ leaseTtlMs: 10_000, clock, log },
   });
   const hear = (address: string, bootId = 'boot') =>
     host.hear({
@@ -162,7 +167,7 @@ function meetHost() {
     return newest;
   };
   return {
-    ...{ host, clock, asked, hear, settle, kinds, last },
+    ...{ host, clock, asked, connected, hear, settle, kinds, last },
     /** Whatever is asked fails; it is suspected all the time, and lost right after. */
     async isLost({ fromMs, untilMs }: { fromMs: number; untilMs: number }) {
       for (let ms = fromMs; ms < untilMs; ms += 100) {
@@ -199,6 +204,37 @@ test('until a host has answered over a connection its answers may take as long a
   await settle();
   expect(calls().slice(2)).toEqual(['describe 5000']);
   expect(kinds()).toEqual([]);
+  host.stop();
+});
+
+test('a second daemon under the name of a host gets none of its leases, and is told of once', async () => {
+  const lines: string[] = [];
+  const log = createLogger({ name: 'test', level: 'info', destination: { write: (line) => lines.push(line) } });
+  const { host, clock, asked, connected, hear, settle, kinds } = meetHost(log);
+  const beat = async () => {
+    clock.advance(500);
+    hear('127.0.0.1:2', 'of the clone');
+    for (const call of asked) call.answer();
+    await settle();
+    clock.advance(500);
+    hear('127.0.0.1:1');
+    await settle();
+  };
+  for (let beats = 0; beats < 30; beats++) await beat();
+  expect(connected).toEqual(['127.0.0.1:1']);
+  expect(kinds()).toEqual([]);
+  expect(host.rival()).toBe('127.0.0.1:2');
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { level: 'warn', host: 'alpha', address: '127.0.0.1:1', ignored: '127.0.0.1:2' },
+  ]);
+  // The first one is switched off: the other one is the host as soon as that would be lost.
+  for (let beats = 0; beats < 13; beats++) {
+    clock.advance(1000);
+    hear('127.0.0.1:2', 'of the clone');
+    for (const call of asked) call.fail();
+    await settle();
+  }
+  expect(connected).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
   host.stop();
 });
 

@@ -23,6 +23,7 @@ import type { Event } from '../core/event.ts';
 import { addedGuidance } from '../core/guidance.ts';
 import { type HeldLease, leasesOf } from '../core/outstanding.ts';
 import type { State } from '../core/state.ts';
+import { KnownDaemon } from './known-daemon.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
 import { Patience } from './patience.ts';
 import { Receipts } from './receipts.ts';
@@ -67,6 +68,8 @@ export interface HostActor {
   hasten(): void;
   client(): AgentClient;
   heartbeatAgeMs(): number;
+  /** The address of another daemon that goes by this host's name while this one is alive (known-daemon.ts). */
+  rival(): string | undefined;
   stop(): void;
 }
 
@@ -78,7 +81,8 @@ export function startHostActor(options: HostActorOptions): HostActor {
 class LiveHostActor implements HostActor {
   private readonly options: HostActorOptions;
   private readonly log: Logger;
-  private address: string;
+  private readonly daemon: KnownDaemon;
+  private isDisputed: boolean = false;
   private agent: AgentClient;
   private described = '';
   private describedMs: number = Number.NEGATIVE_INFINITY;
@@ -109,7 +113,8 @@ class LiveHostActor implements HostActor {
   constructor(options: HostActorOptions) {
     this.options = options;
     this.log = options.log.child({ host: options.name });
-    this.address = options.address;
+    const now = options.clock.monotonicMs();
+    this.daemon = new KnownDaemon(options.address, options.leaseTtlMs, now);
     this.agent = this.connect();
     this.receipts = new Receipts({
       // Of the agent at the time: a host may move.
@@ -117,7 +122,6 @@ class LiveHostActor implements HostActor {
       clock: options.clock,
       log: this.log,
     });
-    const now = options.clock.monotonicMs();
     this.heartbeatMs = now;
     this.patience = new Patience(options.leaseTtlMs, now);
     this.renewedMs = now - options.leaseTtlMs;
@@ -130,11 +134,19 @@ class LiveHostActor implements HostActor {
 
   hear(heartbeat: Heartbeat): void {
     if (this.stopped) return;
-    this.heartbeatMs = this.options.clock.monotonicMs();
+    const nowMs = this.options.clock.monotonicMs();
+    const from = this.daemon.address;
+    const hearing = this.daemon.hear(heartbeat, nowMs, this.failing);
+    const rival = this.rival();
+    if (rival !== undefined && !this.isDisputed) {
+      this.log.warn({ address: from, ignored: rival }, 'two daemons go by the name of this host: the first one counts');
+    }
+    this.isDisputed = rival !== undefined;
+    if (hearing === 'stranger') return;
+    this.heartbeatMs = nowMs;
     this.lastHeartbeat = heartbeat;
-    if (heartbeat.address !== this.address) {
-      this.log.info({ from: this.address, to: heartbeat.address }, 'a host has moved');
-      this.address = heartbeat.address;
+    if (hearing === 'moved') {
+      this.log.info({ from, to: heartbeat.address }, 'a host has moved');
       this.agent.close();
       this.agent = this.connect();
       this.patience.reconnecting();
@@ -216,6 +228,10 @@ class LiveHostActor implements HostActor {
     return this.options.clock.monotonicMs() - this.heartbeatMs;
   }
 
+  rival(): string | undefined {
+    return this.daemon.rival(this.options.clock.monotonicMs());
+  }
+
   stop(): void {
     this.stopped = true;
     this.timer?.cancel();
@@ -225,7 +241,7 @@ class LiveHostActor implements HostActor {
   }
 
   private connect(): AgentClient {
-    return this.options.connect(this.options.name, this.address);
+    return this.options.connect(this.options.name, this.daemon.address);
   }
 
   /** A daemon that was started again waits for its leases to be renewed before it goes on. */
@@ -286,8 +302,9 @@ class LiveHostActor implements HostActor {
   private async probe(): Promise<void> {
     const { name, clock } = this.options;
     const host = await this.agent.describeHost({}, { deadlineMs: this.patience.answerMs() });
-    if (host.host !== name) throw new RpcFault('failedPrecondition', `the agent at ${this.address} is ${host.host}`);
+    if (host.host !== name) throw new RpcFault('failedPrecondition', `at ${this.daemon.address} is host ${host.host}`);
     this.patience.answered(clock.monotonicMs());
+    this.daemon.answered(host.bootId, clock.monotonicMs());
     const heartbeat = this.lastHeartbeat;
     if (this.isMember() || heartbeat === undefined) return;
     const description = descriptionOfHeartbeat(heartbeat);
@@ -296,7 +313,7 @@ class LiveHostActor implements HostActor {
     this.givenUp = false;
     if (joined) {
       this.refused = false;
-      this.log.info({ address: this.address, slots: description.slots.length }, 'a host has joined');
+      this.log.info({ address: this.daemon.address, slots: description.slots.length }, 'a host has joined');
     }
   }
 
@@ -310,6 +327,7 @@ class LiveHostActor implements HostActor {
     const guidance = addedGuidance(state, leases);
     const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs });
     this.patience.answered(clock.monotonicMs());
+    this.daemon.answered(answer.bootId, clock.monotonicMs());
     this.renewedBoot = answer.bootId;
     const denied = new Set(answer.unknown.map(leaseKey));
     const lost = mayBeDenied.filter((lease) => denied.has(leaseKey(lease)));
@@ -345,7 +363,8 @@ class LiveHostActor implements HostActor {
     // Without its stack, which says where we waited: a thousand hosts may fall silent in one moment.
     const reason = error instanceof Error ? error.message : String(error);
     if (host === undefined || host.lost) {
-      if (!this.refused) this.log.warn({ reason, address: this.address }, 'a host is heard but cannot be reached');
+      if (!this.refused)
+        this.log.warn({ reason, address: this.daemon.address }, 'a host is heard but cannot be reached');
       this.refused = true;
       return;
     }

@@ -42,7 +42,7 @@ export function fleetHandlers({
 }): FleetHandlers {
   const describe = (name: string, { state }: Pick<Stage, 'state'> = actor) => {
     const host = findHost(state, name);
-    return hostToWire(state, host, fleet.heartbeatAgeMs(host.name));
+    return hostToWire(state, host, { heartbeatAgeMs: fleet.heartbeatAgeMs(host.name), rival: fleet.rival(host.name) });
   };
   const version = productVersion();
   return {

@@ -55,7 +55,7 @@ function open() {
     evaluator,
     models,
     defaultLimits: limits,
-    fleet: { heartbeatAgeMs: () => 0 },
+    fleet: { heartbeatAgeMs: () => 0, rival: () => undefined },
     clock: systemClock,
   };
   const options = parts as unknown as SearchServiceOptions & Parameters<typeof fleetHandlers>[0];

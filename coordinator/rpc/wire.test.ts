@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { createRun, newMachine } from '../core/machine.test-support.ts';
+import { hostName } from '../../shared/core/ids.ts';
+import { createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
 import type { Verdict } from '../core/task.ts';
-import { runToWire } from './wire.ts';
+import { hostToWire, runToWire } from './wire.ts';
 
 test('a figure that does not exist is the same before a restart and after it, and is not 0', () => {
   const machine = newMachine();
@@ -22,4 +23,18 @@ test('a figure that does not exist is the same before a restart and after it, an
       ...{ baselineSearchScore: 0, finalists: [{ validationScore: Number.NaN }] },
     });
   }
+});
+
+test('an operator who looks at a host sees the other daemon that goes by its name, beside what else is to be told', () => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  const reason = (rival?: string): unknown => {
+    const host = machine.state.hosts.get(hostName('alpha'));
+    if (host === undefined) throw new Error('no host');
+    return hostToWire(machine.state, host, { heartbeatAgeMs: 0, rival }).reason;
+  };
+  expect(reason()).toBe('');
+  expect(reason('10.0.0.2:7442')).toBe('another daemon goes by its name at 10.0.0.2:7442 and is ignored');
+  machine.take({ kind: 'hostCordoned', host: hostName('alpha'), reason: 'new disk', by: 'ann' });
+  expect(reason('10.0.0.2:7442')).toMatch(/^new disk; another daemon/);
 });

@@ -127,13 +127,21 @@ export function candidateToWire(attempt: Attempt): Input<WireCandidate> {
   };
 }
 
+/** What is known of a host beside the state. */
+interface Heard {
+  readonly heartbeatAgeMs: number | undefined;
+  /** The address of another daemon that goes by its name. */
+  readonly rival: string | undefined;
+}
+
 /** A host with its slots and what runs on them. */
-export function hostToWire(state: Readonly<State>, host: Host, heartbeatAgeMs: number | undefined): Input<WireHost> {
+export function hostToWire(state: Readonly<State>, host: Host, { heartbeatAgeMs, rival }: Heard): Input<WireHost> {
+  const dispute = rival === undefined ? '' : `another daemon goes by its name at ${rival} and is ignored`;
   return {
     host: host.name,
     address: host.description.address,
     state: hostState(host),
-    reason: host.reason,
+    reason: [host.reason, dispute].filter((reason) => reason !== '').join('; '),
     since: timestamp(host.since),
     slots: [...host.slots.values()].map((slot) => slotToWire(state, host, slot)),
     version: host.description.version,
