@@ -31,6 +31,7 @@ function startOf({ runId, attemptId: id, epoch, slotId }: AttemptOrder): Unnumbe
 async function hostThatFails(
   ended: string[],
   { book = openHostBook(':memory:'), openPerformer = () => performer }: Partial<AgentPorts> = {},
+  trouble = () => '',
 ): Promise<Agent> {
   return await startAgent({
     ports: {
@@ -46,6 +47,7 @@ async function hostThatFails(
     },
     ...{ version: 'test', imageDigest: 'none', trajectoriesPerSlot: 1, contextCharacters: 1000, heartbeatMs: 1000 },
     slots: () => cpuSlots(1),
+    trouble,
     random: () => 0.5,
   });
 }
@@ -101,4 +103,23 @@ test('an end is on the disk before its staged files go and before anybody hears 
   await vi.waitFor(() => expect(ended).toEqual(['attempt-1']), { interval: 1 });
   expect(isStaged).toBe(false);
   await agent.stop();
+});
+
+test('a host in trouble takes nothing new and says why, what runs there goes on, and afterwards it is as before', async () => {
+  const ended: string[] = [];
+  let trouble = '';
+  const waiting: Performer = { ...performer, perform: () => new Promise(() => undefined) };
+  const agent = await hostThatFails(ended, { openPerformer: () => waiting }, () => trouble);
+  const order = { ...sampleOrder(sha256('a bundle')), answerIsStart: true };
+  agent.start(order);
+  trouble = 'its certificate ended';
+  agent.slotsChanged();
+  expect(agent.describe().slots).toMatchObject([{ health: 'unusable', healthReason: 'its certificate ended' }]);
+  expect(() => agent.start({ ...order, attemptId: attemptId('attempt-2') })).toThrow(/unusable: its certificate ended/);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(agent.describe().slots[0]?.attempts).toHaveLength(1);
+  trouble = '';
+  expect(agent.describe().slots).toMatchObject([{ health: 'healthy', healthReason: '' }]);
+  await agent.stop();
+  expect(ended).toEqual([]);
 });

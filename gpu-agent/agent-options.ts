@@ -29,6 +29,11 @@ export interface AgentOptions {
   readonly largestSandbox?: Bounds | undefined;
   /** The slots as they are now; which there are does not change. */
   readonly slots: () => readonly HostSlot[];
+  /**
+   * Why nothing new begins on any slot, in a sentence; empty where nothing is against it. What runs goes on: unlike a slot that fails,
+   * this takes nothing from it, and it may be over before the work is.
+   */
+  readonly trouble?: () => string;
   /** Asked before an attempt begins on a slot on which nothing runs; rejects where the slot is not fit for it. */
   readonly idle?: (slotId: SlotId) => Promise<void>;
   readonly trajectoriesPerSlot: number;

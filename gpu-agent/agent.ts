@@ -227,7 +227,7 @@ export class Agent {
       ...(largestSandbox && { largestSandbox }),
       draining: this.#mode !== 'running',
       outboxEvents: ports.book.pendingCount(),
-      slots: this.#options.slots().map((slot) => this.#report(slot)),
+      slots: this.#slots().map((slot) => this.#report(slot)),
     };
   }
 
@@ -253,7 +253,7 @@ export class Agent {
   }
 
   #checkRoom(order: AttemptOrder, older: Attempt | undefined): void {
-    const slot = this.#options.slots().find((candidate) => candidate.slotId === order.slotId);
+    const slot = this.#slots().find((candidate) => candidate.slotId === order.slotId);
     const others = [...this.#attempts.values(), ...this.#dormant.values()].filter(
       (attempt) => attempt.order.slotId === order.slotId && attempt !== older,
     );
@@ -354,6 +354,14 @@ export class Agent {
       this.#attempts.get(lease.attemptId)?.stop('leaseLost', `The lease was not renewed for ${seconds} s.`);
     }
     this.#armFence();
+  }
+
+  /** As they are for what is to begin. */
+  #slots(): readonly HostSlot[] {
+    const slots = this.#options.slots();
+    const trouble = this.#options.trouble?.() ?? '';
+    if (trouble === '') return slots;
+    return slots.map((slot) => ({ ...slot, health: 'unusable', healthReason: trouble }));
   }
 
   #report(slot: HostSlot): SlotReport {

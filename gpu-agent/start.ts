@@ -26,6 +26,7 @@ import type { Gpus } from './gpu/gpus.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { createGatewayModel } from './model/gateway-model.ts';
 import { openHostBook } from './outbox/host-book.ts';
+import { watchOwnCertificate } from './own-certificate.ts';
 import { openPackages } from './packages/open-packages.ts';
 import { openPerformers } from './performer.ts';
 import { loadPrompts } from './prompts/prompts.ts';
@@ -69,6 +70,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     );
     const ports = await openPorts(host, config, dependencies, stack);
     const watch = stack.adopt(await openSlots(config, dependencies), (it) => it.stop());
+    const certificate = stack.adopt(watchOwnCertificate(tls, dependencies.clock), (it) => it.stop());
     const observer = createAgentMetrics();
     const agent = await startAgent({
       ports,
@@ -78,6 +80,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       largestSandbox: largest,
       slots: watch.slots,
       idle: watch.idle,
+      trouble: certificate.trouble,
       trajectoriesPerSlot: config.slots.trajectoriesPerSlot,
       contextCharacters: config.model.contextCharacters,
       random: Math.random,

@@ -38,3 +38,17 @@ test('an operator who looks at a host sees the other daemon that goes by its nam
   machine.take({ kind: 'hostCordoned', host: hostName('alpha'), reason: 'new disk', by: 'ann' });
   expect(reason('10.0.0.2:7442')).toMatch(/^new disk; another daemon/);
 });
+
+test('a host of which every slot is unusable says why, once for all slots', () => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 2);
+  const host = machine.state.hosts.get(hostName('alpha'));
+  if (host === undefined) throw new Error('no host');
+  const told = { health: 'unusable', healthReason: 'its certificate ended' } as const;
+  const description = { ...host.description, slots: host.description.slots.map((slot) => ({ ...slot, ...told })) };
+  machine.take({ kind: 'hostChanged', host: host.name, description });
+  expect(hostToWire(machine.state, host, { heartbeatAgeMs: 0, rival: undefined })).toMatchObject({
+    state: 'HOST_STATE_QUARANTINED',
+    reason: 'its certificate ended',
+  });
+});

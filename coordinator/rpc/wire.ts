@@ -136,12 +136,11 @@ interface Heard {
 
 /** A host with its slots and what runs on them. */
 export function hostToWire(state: Readonly<State>, host: Host, { heartbeatAgeMs, rival }: Heard): Input<WireHost> {
-  const dispute = rival === undefined ? '' : `another daemon goes by its name at ${rival} and is ignored`;
   return {
     host: host.name,
     address: host.description.address,
     state: hostState(host),
-    reason: [host.reason, dispute].filter((reason) => reason !== '').join('; '),
+    reason: hostReason(host, rival),
     since: timestamp(host.since),
     slots: [...host.slots.values()].map((slot) => slotToWire(state, host, slot)),
     version: host.description.version,
@@ -151,6 +150,17 @@ export function hostToWire(state: Readonly<State>, host: Host, { heartbeatAgeMs,
     largestSandboxCpus: host.description.largestSandbox?.cpus ?? 0,
     largestSandboxMemoryBytes: host.description.largestSandbox?.memoryBytes ?? 0,
   };
+}
+
+/** Why it is as it is, and what else an operator must know of it. */
+function hostReason(host: Host, rival: string | undefined): string {
+  const isQuarantined = hostState(host) === 'HOST_STATE_QUARANTINED';
+  const reasons = [
+    host.reason,
+    ...(isQuarantined ? [...host.slots.values()].map(({ description }) => description.healthReason) : []),
+    rival === undefined ? '' : `another daemon goes by its name at ${rival} and is ignored`,
+  ];
+  return [...new Set(reasons)].filter((reason) => reason !== '').join('; ');
 }
 
 function hostState(host: Host): WireHost['state'] {

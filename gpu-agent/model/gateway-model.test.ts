@@ -72,3 +72,15 @@ test('a spent budget is giving up, and a refusal is not asked again', async () =
   expect(await refused.it.complete(request, options)).toMatchObject({ kind: 'failed', reason: 'modelUnavailable' });
   expect(refused.asked).toHaveLength(1);
 });
+
+test('a turn waits for a new certificate like for a gateway, and where none comes the host is at fault, not the model', async () => {
+  const ended = new RpcFault('unauthenticated', "the caller's certificate has ended", { reason: 'certificateEnded' });
+  const renewed = model([ended, ended]);
+  expect(await renewed.it.complete(request, options)).toMatchObject({ kind: 'answered', content: 'hm' });
+  expect(renewed.asked).toHaveLength(3);
+  const never = model(
+    Array.from({ length: 1000 }, () => ended),
+    10,
+  );
+  await expect(never.it.complete(request, options)).rejects.toThrow('the gateway takes no calls of this host');
+});

@@ -60,6 +60,8 @@ export function createGatewayModel(options: GatewayModelOptions): Model {
         return decode(response);
       } catch (error) {
         signal.throwIfAborted();
+        // A fault of this host, so that the attempt is tried on another one: no model was asked.
+        if (hasEnded(error)) throw new Error('the gateway takes no calls of this host', { cause: error });
         return failureOf(error);
       }
     },
@@ -69,8 +71,15 @@ export function createGatewayModel(options: GatewayModelOptions): Model {
 /** What says that the gateway or its upstream is away, not that it refuses. */
 function mayHelp(error: unknown): boolean {
   if (!(error instanceof RpcFault)) return false;
+  // A new pair is taken within seconds of being put in place.
+  if (hasEnded(error)) return true;
   if (error.code === 'resourceExhausted') return !isBudget(error);
   return ['unavailable', 'deadlineExceeded', 'aborted', 'internal', 'unknown'].includes(error.code);
+}
+
+/** This host's certificate. */
+function hasEnded(error: unknown): boolean {
+  return error instanceof RpcFault && error.reason === 'certificateEnded';
 }
 
 function isBudget(error: RpcFault): boolean {

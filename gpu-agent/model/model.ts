@@ -32,7 +32,7 @@ export type ModelReply =
   | { readonly kind: 'tooLong'; readonly message: string };
 
 export interface Model {
-  /** One turn. Tries again by itself as long as that may help; rejects only where the signal aborts. */
+  /** One turn. Tries again by itself as long as that may help; rejects where the signal aborts, or where this host is at fault. */
   complete(
     request: ModelRequest,
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
