@@ -5,7 +5,8 @@
 //    neither money nor an answer that was already given.
 // 2. A turn that a crash cut off keeps its reservation as cost: the provider may have charged for it.
 // 3. An account survives the process at once, and a loss of power from the first turn on: one that is lost before had no cost.
-// 4. Tokens are kept as SHA-256 only; message contents are kept only as the recorded answer.
+// 4. Tokens are kept as SHA-256 only; message contents are kept only as the recorded answer, and that until its account is closed:
+//    a repeat, which it is for, can come under an open account only.
 
 import { createHash } from 'node:crypto';
 import { type Database, openDatabase } from '../shared/store/sqlite.ts';
@@ -99,6 +100,7 @@ export interface Book {
   account(attemptId: string, epoch: number): Account | undefined;
   accountOfToken(token: string): Account | undefined;
   open(account: Omit<Account, 'closed'>, token: string, at: Date): void;
+  /** Ends the accounts of this epoch and of earlier ones; their answers are forgotten, what they cost is not. */
   close(key: AttemptKey, at: Date): void;
   /** Cost and open reservations of all epochs of an attempt; in the same time however many turns there were, as the next two. */
   spent(attemptId: string): SpentSoFar;
@@ -135,6 +137,11 @@ export function openBook(path: string): Book {
   database.run(
     `UPDATE calls SET state = 'cut', lost_output_tokens = lost_output_tokens + output_tokens, output_tokens = 0,
        lost_dollars = lost_dollars + dollars, dollars = 0 WHERE state = 'open'`,
+  );
+  // Earlier versions kept the answers of closed accounts.
+  database.run(
+    `UPDATE calls SET answer = NULL WHERE answer IS NOT NULL AND (attempt_id, epoch) IN
+       (SELECT attempt_id, epoch FROM accounts WHERE closed_at IS NOT NULL)`,
   );
   return { ...accountBook(database), ...callBook(database), ...spendBook(database) };
 }
@@ -188,14 +195,19 @@ function accountBook(database: Database): AccountBook {
     },
     close(key, at) {
       // A close that a loss of power undoes is not missed: the token was one attempt's, and that one is over.
-      database.relaxed(() =>
+      database.relaxed(() => {
         database.run(
           'UPDATE accounts SET closed_at = ? WHERE attempt_id = ? AND epoch <= ? AND closed_at IS NULL',
           at.toISOString(),
           key.attemptId,
           key.epoch,
-        ),
-      );
+        );
+        database.run(
+          'UPDATE calls SET answer = NULL WHERE attempt_id = ? AND epoch <= ? AND answer IS NOT NULL',
+          key.attemptId,
+          key.epoch,
+        );
+      });
     },
     transaction: (fn) => database.transaction(fn),
     relaxed: (fn) => database.relaxed(fn),
@@ -240,6 +252,14 @@ function callBook(database: Database): CallBook {
       );
     },
     settle(account, requestId, recorded, lost, at) {
+      const { attemptId, epoch } = account;
+      // A turn goes on when its account is closed meanwhile; nobody can ask for its answer then.
+      const isClosed =
+        database.get(
+          'SELECT 1 FROM accounts WHERE attempt_id = ? AND epoch = ? AND closed_at IS NOT NULL',
+          attemptId,
+          epoch,
+        ) !== undefined;
       database.run(
         `UPDATE calls SET state = 'answered', upstream = ?, model = ?, input_tokens = ?, output_tokens = ?, dollars = ?,
            answer = ?, at = ? WHERE attempt_id = ? AND epoch = ? AND request_id = ?`,
@@ -248,10 +268,10 @@ function callBook(database: Database): CallBook {
         recorded.turn.inputTokens - lost.inputTokens,
         recorded.turn.outputTokens - lost.outputTokens,
         recorded.dollars - lost.dollars,
-        JSON.stringify(recorded),
+        isClosed ? null : JSON.stringify(recorded),
         at.toISOString(),
-        account.attemptId,
-        account.epoch,
+        attemptId,
+        epoch,
         requestId,
       );
     },
