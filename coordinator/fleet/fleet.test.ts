@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
-import { systemClock } from '../../shared/clock.ts';
+import { type Clock, systemClock } from '../../shared/clock.ts';
+import { hostName } from '../../shared/core/ids.ts';
 import { noUsage, type Usage } from '../../shared/core/vocabulary.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
@@ -16,7 +17,7 @@ import type { AgentClient } from './host-actor.ts';
 type Spend = Awaited<ReturnType<Gateway['closeAttempt']>>;
 
 /** A fleet over a machine with one host, and a gateway that answers so; `asked` has the attempts it was asked for. */
-function fleetWith(machine: Machine, answer: (attemptId: string) => Promise<Spend>) {
+function fleetWith(machine: Machine, answer: (attemptId: string) => Promise<Spend>, clock: Clock = systemClock) {
   const asked: string[] = [];
   const silent = {
     describeHost: () => new Promise(() => undefined),
@@ -36,7 +37,7 @@ function fleetWith(machine: Machine, answer: (attemptId: string) => Promise<Spen
         return answer(attemptId);
       },
     },
-    ...{ leaseTtlMs: 3_600_000, clock: systemClock, log: silentLogger },
+    ...{ leaseTtlMs: 3_600_000, clock, log: silentLogger },
   });
   return { fleet, asked };
 }
@@ -118,5 +119,28 @@ test("no host closes the account of another's attempt", async () => {
   await fleet.take(ended(attemptOf(machine, 1), lie, { host: 'mallory' }));
   expect(asked).toEqual([]);
   expect(attemptOf(machine, 1).phase).not.toBe('evaluating');
+  fleet.stop();
+});
+
+test('a lost host that says nothing is no longer looked after when another one comes; one that comes back is met anew', () => {
+  const machine = machineWith({ candidates: 20 });
+  let nowMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => nowMs, after: () => ({ cancel: () => undefined }) };
+  const { fleet } = fleetWith(machine, () => Promise.resolve(undefined), clock);
+  const beat = (host: string): void =>
+    fleet.hear({
+      ...{ v: 1, host, bootId: 'boot', seq: 1, address: '127.0.0.1:1', version: '1', draining: false },
+      ...{ slots: [], outboxEvents: 0 },
+    });
+  const [alpha, beta] = [hostName('alpha'), hostName('beta')];
+  machine.take({ kind: 'hostLost', host: alpha, reason: 'no answer' });
+  beat('beta');
+  expect(fleet.heartbeatAgeMs(alpha)).toBe(0);
+  nowMs = 10 * 3_600_000;
+  beat('beta');
+  beat('gamma');
+  expect([alpha, beta].map((name) => fleet.heartbeatAgeMs(name))).toEqual([undefined, 0]);
+  beat('alpha');
+  expect(fleet.heartbeatAgeMs(alpha)).toBe(0);
   fleet.stop();
 });

@@ -19,6 +19,8 @@ import { withModelSpend } from './model-spend.ts';
 
 /** Hosts that may be looked after; beyond the largest fleet that this is built for, so that noise cannot exhaust us. */
 const mostHosts = 4096;
+/** Terms of a lease after which a lost host that says nothing is no longer looked after. */
+const silentTerms = 10;
 
 /** One line of a transcript. */
 export interface TranscriptEntry {
@@ -90,11 +92,21 @@ export function startFleet(options: FleetOptions): Fleet {
     if (host === undefined) throw new RpcFault('unavailable', `host ${name} has not been heard since the start`);
     return host;
   };
+  // Machines of a batch system come under ever new names. One that comes back is met anew, as after a restart.
+  const forgetLost = (): void => {
+    for (const [name, host] of hosts) {
+      if (actor.state.hosts.get(name)?.lost !== true || host.heartbeatAgeMs() < silentTerms * options.leaseTtlMs)
+        continue;
+      host.stop();
+      hosts.delete(name);
+    }
+  };
   for (const host of actor.state.hosts.values()) if (!host.lost) add(host.name, host.description.address);
   return {
     hear(heartbeat) {
       const name = hostName(heartbeat.host);
       const known = hosts.get(name);
+      if (known === undefined) forgetLost();
       if (known === undefined && hosts.size >= mostHosts) {
         log.warn({ host: name, mostHosts }, 'too many hosts: a heartbeat was ignored');
         return;

@@ -238,6 +238,25 @@ test('a second daemon under the name of a host gets none of its leases, and is t
   host.stop();
 });
 
+test('where all were started again, the coordinator too, and a host has another address, it gets its leases back within some seconds', async () => {
+  const { host, clock, asked, connected, hear, settle } = meetHost();
+  // Nobody listens at the address that the journal knows.
+  asked[0]?.fail();
+  await settle();
+  for (let beats = 0; beats < 3; beats++) {
+    clock.advance(1000);
+    hear('127.0.0.1:2', 'later boot');
+    for (const call of asked) connected.length === 1 ? call.fail() : call.answer();
+    await settle();
+  }
+  expect(connected).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
+  for (const call of asked) call.answer();
+  await settle();
+  expect(asked.at(-1)?.what).toBe('renew');
+  expect(host.rival()).toBeUndefined();
+  host.stop();
+});
+
 test('a host that never answers after a start is given nothing new, and is lost when it has stopped what it had', async () => {
   const { host, clock, asked, settle, last, kinds, start, isLost } = meetHost();
   const starting = expect(start()).rejects.toThrow('no answer');
