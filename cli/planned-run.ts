@@ -39,12 +39,13 @@ function taskFields({ task, taskInfo, forkedFrom, inheritedCandidates }: Run): F
   ];
 }
 
-function searchFields({ options }: Run, hosts: readonly Host[], seed: number | undefined): Field[] {
+function searchFields(run: Run, hosts: readonly Host[], seed: number | undefined): Field[] {
+  const { options } = run;
   if (options === null) return [];
   const limits = options.limits;
   return [
     ['slots', slots(options.parallelAttempts, hosts)],
-    ['ends after', budgetWords(options)],
+    ['ends after', budgetWords(run)],
     ['model', options.model || "the gateway's default"],
     // The one that the coordinator made up for its answer is no promise.
     ['seed', seed === undefined ? 'a new one' : String(seed)],
@@ -83,11 +84,12 @@ function slots(most: number, hosts: readonly Host[]): string {
   return most === 0 ? `all there are, now ${there}` : `${most} at most, of ${there}`;
 }
 
-/** Every budget that a run has, in words. */
-export function budgetWords(options: Run['options']): string {
+/** Every budget that a run has, in words. A fork's budget counts its own candidates, not those that it began with. */
+export function budgetWords({ options, inheritedCandidates }: Pick<Run, 'options' | 'inheritedCandidates'>): string {
+  const beside = inheritedCandidates > 0 ? ` beside ${inheritedCandidates} inherited` : '';
   const { candidates = 0, wallSeconds = 0, dollars: money = 0, tokens = 0, slotHours = 0 } = options ?? {};
   const parts = [
-    candidates > 0 ? `${candidates} candidates` : '',
+    candidates > 0 ? `${plural(candidates, 'candidate')}${beside}` : '',
     wallSeconds > 0 ? duration(wallSeconds) : '',
     money > 0 ? dollars(money) : '',
     tokens > 0 ? `${count(tokens)} tokens` : '',

@@ -37,10 +37,19 @@ export interface SearchFlags {
   readonly cpus?: number;
 }
 
-/** The flags that both verbs share. */
+/** The flags that all of them share. */
 export function withSearch(command: Command): Command {
+  return withBudgets(command, 'end when so many candidates have a score');
+}
+
+/** The same for a fork. */
+export function withForkSearch(command: Command): Command {
+  return withBudgets(command, 'end when so many more candidates have a score, beside those that it begins with');
+}
+
+function withBudgets(command: Command, candidates: string): Command {
   return command
-    .option('-c, --candidates <n>', 'end when so many candidates have a score', positiveWhole)
+    .option('-c, --candidates <n>', candidates, positiveWhole)
     .option('-b, --budget <time>', 'end after this time, for example 10m or 8h', durationFlag)
     .option('-s, --slots <n>', 'most attempts at once', positiveWhole)
     .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)

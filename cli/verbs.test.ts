@@ -3,6 +3,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Run } from './core/model.ts';
+import { budgetWords } from './planned-run.ts';
 import { runVerb, type Seen } from './testing/run-verb.ts';
 import { sampleRun } from './testing/sample-run.ts';
 import { type StubCoordinator, startStubCoordinator } from './testing/stub-coordinator.ts';
@@ -166,6 +168,25 @@ test('fork goes on from a run: its whole id, how many of the best, and what is t
   expect([seen.code, seen.stdout]).toEqual([0, 'r-sample\n']);
   expect(stub.requests).toContainEqual({ verb: 'fork', runId: 'r-sample', top: 3 });
   expect((await run('fork', '--help')).stdout).toContain('begins with its scored candidates');
+});
+
+test('the budget of a fork counts its own candidates, and whatever shows it says so', async () => {
+  const options = { candidates: 7 } as NonNullable<Run['options']>;
+  const data = {
+    run: sampleRun({ forkedFrom: 'r-0', candidatesScored: 12, inheritedCandidates: 5, options }),
+    candidates: [],
+  };
+  expect(budgetWords(data.run)).toBe('7 candidates beside 5 inherited');
+  expect(budgetWords({ ...data.run, inheritedCandidates: 0 })).toBe('7 candidates');
+  const fork = await startStubCoordinator({ data: { ...data, run: { ...data.run, options: null } } });
+  try {
+    const seen = await runVerb(['show', 'r-s', '--coordinator', fork.address, '--state-dir', fork.stateDirectory]);
+    expect(seen.stdout).toMatch(/^candidates +12 scored, 5 of them inherited$/m);
+  } finally {
+    await fork.stop();
+  }
+  const help = (await run('fork', '--help')).stdout.replace(/\s+/g, ' ');
+  expect(help).toContain('so many more candidates have a score, beside those that it begins with');
 });
 
 test('rm forgets a run by its whole id', async () => {

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
-import { type SearchFlags, searchRequest, withForkDetails, withSearch } from '../run-request.ts';
+import { type SearchFlags, searchRequest, withForkDetails, withForkSearch } from '../run-request.ts';
 import { seeThrough } from '../see-through.ts';
 import {
   type DryRunFlags,
@@ -36,14 +36,16 @@ Examples:
 A run that has not ended gets larger budgets with: doubleblind extend
 The evaluator counts the queries of a run and of all its forks together.`,
     );
-  withDryRun(withOutput(withPlace(withForkDetails(withSearch(command))))).action(async (id: string, flags: Flags) => {
-    await withCoordinator(cli, flags, async (coordinator, place) => {
-      const { runId, task } = await coordinator.getRun(id);
-      // commander says `true` for --no-repair that was not given; that is no wish.
-      const { repair, ...rest } = flags;
-      const { options } = searchRequest(task, repair === false ? { ...rest, repair } : rest);
-      const run = await coordinator.forkRun({ requestId: randomUUID(), runId, top: flags.top, options });
-      await seeThrough(cli, { coordinator, place, run }, flags);
-    });
-  });
+  withDryRun(withOutput(withPlace(withForkDetails(withForkSearch(command))))).action(
+    async (id: string, flags: Flags) => {
+      await withCoordinator(cli, flags, async (coordinator, place) => {
+        const { runId, task } = await coordinator.getRun(id);
+        // commander says `true` for --no-repair that was not given; that is no wish.
+        const { repair, ...rest } = flags;
+        const { options } = searchRequest(task, repair === false ? { ...rest, repair } : rest);
+        const run = await coordinator.forkRun({ requestId: randomUUID(), runId, top: flags.top, options });
+        await seeThrough(cli, { coordinator, place, run }, flags);
+      });
+    },
+  );
 }

@@ -106,7 +106,7 @@ function runText(run: Run, candidates: readonly Candidate[], models: readonly st
     ['validation score', outcome === undefined ? unknownValidation(run) : validationWords(outcome)],
     ['choice', outcome === undefined ? '–' : choiceSentence(outcome, candidates) || '–'],
     ['ledger head', run.verdict?.ledgerHead || '–'],
-    ['budget', budgetWords(run.options)],
+    ['budget', budgetWords(run)],
     ['seed', String(options?.seed ?? 0)],
     ['model', options?.model || "the gateway's default"],
     [
@@ -134,7 +134,8 @@ function ownerWords({ owner, ownerQuota, ownerAttemptsRunning }: Run): string {
 
 function scoredWords(run: Run, candidates: readonly Candidate[]): string {
   const repeats = candidates.filter(({ duplicateOf }) => duplicateOf !== '').length;
-  return `${run.candidatesScored} scored${repeats === 0 ? '' : `, ${repeats} of them repeat another`}`;
+  const inherited = run.inheritedCandidates === 0 ? '' : `, ${run.inheritedCandidates} of them inherited`;
+  return `${run.candidatesScored} scored${inherited}${repeats === 0 ? '' : `, ${repeats} of them repeat another`}`;
 }
 
 function candidateText(

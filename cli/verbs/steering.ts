@@ -118,7 +118,11 @@ function addExtend(program: Command, cli: CliContext): void {
     .command('extend')
     .description('give a run that has not ended larger budgets; each option is the new total')
     .argument('<run>', "run, or its id's unique beginning")
-    .option('-c, --candidates <n>', 'end when so many candidates have a score', positiveWhole)
+    .option(
+      '-c, --candidates <n>',
+      'end when so many candidates have a score; of a fork, so many of its own',
+      positiveWhole,
+    )
     .option('-b, --budget <time>', 'end after this time', durationFlag)
     .option('--dollars <n>', 'end when the model has cost so much', positiveNumber)
     .option('--tokens <n>', 'end when the model has written so many tokens', positiveWhole)
@@ -135,7 +139,7 @@ function addExtend(program: Command, cli: CliContext): void {
       return await coordinator.extendRun(runId, { candidates, wallSeconds, dollars, tokens, slotHours });
     });
     if (flags.output === 'json') printJson(cli.stdout, run);
-    else cli.stdout.write(`${run.runId}: ${runSummary(run)}; it ends after ${budgetWords(run.options)}\n`);
+    else cli.stdout.write(`${run.runId}: ${runSummary(run)}; it ends after ${budgetWords(run)}\n`);
   });
 }
 
