@@ -1,7 +1,7 @@
 // What happens when a run that somebody waited for has ended: its files are written, its closing words said, and the exit
 // code chosen.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CliContext, type Place, printJson, versionOf } from './context.ts';
 import { winnerOf } from './core/history.ts';
@@ -27,6 +27,14 @@ const mostSourceBytes = 256 * 1024;
 /** Where the files of a run go. */
 export function runFolder(stateDirectory: string, runId: string): string {
   return join(stateDirectory, 'runs', runId);
+}
+
+/** Where report, program and submission of a run with a winner lie on this machine, or what brings them here; else empty. */
+export function filesWords(run: Run, stateDirectory: string): string {
+  if ((run.verdict?.winnerId ?? '') === '') return '';
+  const folder = runFolder(stateDirectory, run.runId);
+  if (existsSync(join(folder, 'solution'))) return folder;
+  return `doubleblind watch ${run.runId} writes report, program and submission`;
 }
 
 /** Fetches what a report needs beyond the run and its candidates. */

@@ -139,6 +139,13 @@ test('watch of a run that is over says so first, and not that it is running', as
 test('watch hands over a run that somebody detached or left: report, program and submission', async () => {
   const folder = join(stub.stateDirectory, 'runs/r-sample');
   rmSync(folder, { recursive: true, force: true });
+  for (const words of [['results'], ['show', 'r-sample']]) {
+    const before = await run(...words);
+    expect([words, before.stdout]).toEqual([
+      words,
+      expect.stringContaining('doubleblind watch r-sample writes report'),
+    ]);
+  }
   const seen = await run('watch');
   expect(seen.code).toBe(0);
   for (const [name, file] of [
@@ -149,6 +156,8 @@ test('watch hands over a run that somebody detached or left: report, program and
     expect(seen.stdout).toMatch(new RegExp(`^${name} +${join(folder, file)}$`, 'm'));
     expect(existsSync(join(folder, file))).toBe(true);
   }
+  expect((await run('results')).stdout).toMatch(new RegExp(`^Files +${folder}$`, 'm'));
+  expect((await run('show', 'r-sample')).stdout).toMatch(new RegExp(`^files +${folder}$`, 'm'));
 });
 
 test('steer reaches the coordinator with the whole id', async () => {

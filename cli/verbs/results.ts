@@ -6,6 +6,7 @@ import { isScored, ranking } from '../core/history.ts';
 import { forgivingModelsReader } from '../models.ts';
 import { isOffline } from '../report/report-data.ts';
 import { candidateTable, offlineText, verdictText } from '../results-text.ts';
+import { filesWords } from '../run-end.ts';
 import { chooseRun, type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
 import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
@@ -24,7 +25,7 @@ export function addResults(program: Command, cli: CliContext): void {
     .option('-n, --limit <n>', 'most candidates to list', positiveWhole, 20)
     .option('-a, --all', 'all candidates, failed ones as well');
   withWatch(withOutput(withPlace(command))).action(async (id: string | undefined, flags: Flags) => {
-    await withCoordinator(cli, flags, (coordinator) => {
+    await withCoordinator(cli, flags, (coordinator, place) => {
       const modelsOf = forgivingModelsReader(coordinator);
       return showPicture(cli, flags, async () => {
         const run = await chooseRun(coordinator, id);
@@ -34,8 +35,14 @@ export function addResults(program: Command, cli: CliContext): void {
         const others = flags.all === true ? candidates.filter((candidate) => !isScored(candidate)) : [];
         const { style, columns } = cli.stdout;
         const table = candidateTable(run, candidates, { limit, failed: flags.all === true, width: columns, style });
+        const files = filesWords(run, place.stateDirectory);
         const offline = isOffline({ models: await modelsOf(run, candidates) });
-        const blocks = [table, verdictText(run, candidates, style, columns), offlineText(offline, style, columns)];
+        const blocks = [
+          table,
+          verdictText(run, candidates, style, columns),
+          offlineText(offline, style, columns),
+          files === '' ? '' : `${style.bold('Files')}       ${files}`,
+        ];
         return { json: [...ranked, ...others], text: blocks.filter((block) => block !== '').join('\n\n') };
       });
     });

@@ -14,6 +14,7 @@ import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
 import { isOffline } from '../report/report-data.ts';
 import { offlineText } from '../results-text.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
+import { filesWords } from '../run-end.ts';
 import { renderFields } from '../terminal/table.ts';
 import { chooseCandidate, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
 import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
@@ -35,13 +36,14 @@ export function addShow(program: Command, cli: CliContext): void {
     )
     .argument('<id>', 'run or candidate');
   withWatch(withOutput(withPlace(command))).action(async (id: string, flags: PlaceFlags & OutputFlags & WatchFlags) => {
-    await withCoordinator(cli, flags, (coordinator) => {
+    await withCoordinator(cli, flags, (coordinator, place) => {
       const modelsOf = forgivingModelsReader(coordinator);
       return showPicture(cli, flags, async () => {
         const found = await find(coordinator, id);
         if (found.kind === 'run') {
           const models = await modelsOf(found.run, found.candidates);
-          return { json: { ...found.run, models }, text: runText(found.run, found.candidates, models, cli) };
+          const files = filesWords(found.run, place.stateDirectory);
+          return { json: { ...found.run, models }, text: runText({ ...found, models, files }, cli) };
         }
         const models = await modelsOf(found.run, [found.candidate]);
         return {
@@ -82,7 +84,14 @@ function isNotFound(error: unknown): boolean {
   );
 }
 
-function runText(run: Run, candidates: readonly Candidate[], models: readonly string[], cli: CliContext): string {
+interface ShownRun {
+  readonly run: Run;
+  readonly candidates: readonly Candidate[];
+  readonly models: readonly string[];
+  readonly files: string;
+}
+
+function runText({ run, candidates, models, files }: ShownRun, cli: CliContext): string {
   const outcome = outcomeOf(run, candidates);
   const options = run.options;
   const fields: (readonly [string, string])[] = [
@@ -105,6 +114,7 @@ function runText(run: Run, candidates: readonly Candidate[], models: readonly st
     ['winner', outcome === undefined ? '–' : `#${outcome.winner.number} (${outcome.winner.candidateId})`],
     ['validation score', outcome === undefined ? unknownValidation(run) : validationWords(outcome)],
     ['choice', outcome === undefined ? '–' : choiceSentence(outcome, candidates) || '–'],
+    ['files', files || '–'],
     ['ledger head', run.verdict?.ledgerHead || '–'],
     ['budget', budgetWords(run)],
     ['seed', String(options?.seed ?? 0)],
