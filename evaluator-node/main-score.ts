@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageChain } from '../shared/core/message-chain.ts';
+import { scoreWithError } from '../shared/core/score-text.ts';
 import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import { columnsText } from './core/metrics/columns-text.ts';
 import { findMetric, listedMetrics, metricNames } from './core/metrics/registry.ts';
@@ -104,7 +105,7 @@ async function byMetric({ metric, answers, submission, output, columnWeights }: 
   const scored = await scoreFiles(metric, answers, submission, columnWeights);
   if (!scored.ok) return fail(1, `${scored.error}\n`);
   const { score, standardError, rows } = scored.value;
-  const table = `${metric} ${score} ± ${standardError.toPrecision(2)} over ${rows} rows\n`;
+  const table = `${metric} ${scoreWithError(score, standardError)} over ${rows} rows\n`;
   return output === 'json' ? `${JSON.stringify(scored.value)}\n` : table;
 }
 
@@ -124,8 +125,8 @@ async function byGrader(reference: string, { answers, submission, output, config
   const graded = await gradeFiles(createDockerGrader(engine), graderReference(reference), answers, submission);
   if (!graded.ok) return fail(1, `${graded.error}\n`);
   const { score, standardError } = graded.value;
-  const spread = standardError === null ? '' : ` ± ${standardError.toPrecision(2)}`;
-  return output === 'json' ? `${JSON.stringify(graded.value)}\n` : `${reference} ${score}${spread}\n`;
+  const table = `${reference} ${scoreWithError(score, standardError ?? Number.NaN)}\n`;
+  return output === 'json' ? `${JSON.stringify(graded.value)}\n` : table;
 }
 
 const given = readArguments();

@@ -42,6 +42,8 @@ test('scores have four significant digits, and an error two with the score to ma
   expect(score(Number.NaN)).toBe('–');
   expect(scoreWithError(0.09314, 0.01021)).toBe('0.093 ± 0.010');
   expect(scoreWithError(0.09314, 0)).toBe('0.09314');
+  expect(scoreWithError(0.09531002856, 9.0e-9)).toBe('0.09531003 ± 0.00000001');
+  expect(scoreWithError(0.09531002856, 9.0e-12)).toBe('0.09531 ± 9.0e-12');
   expect(scoreWithError(54.31, 2.2)).toBe('54.3 ± 2.2');
 });
 

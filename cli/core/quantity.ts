@@ -1,4 +1,6 @@
-// Numbers as people read them.
+// Numbers as people read them; scores are rounded as the evaluator's own commands round them.
+
+export { score, scoreWithError } from '../../shared/core/score-text.ts';
 
 /** `4.2 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`. */
 export function duration(seconds: number): string {
@@ -31,24 +33,6 @@ export function bytes(count: number): string {
   }
   const digits = unit === 0 || value >= 100 || Number.isInteger(value) ? 0 : 1;
   return `${value.toFixed(digits)} ${units[unit]}`;
-}
-
-/** A score with four significant digits, never in exponent form for ordinary sizes. */
-export function score(value: number): string {
-  if (Number.isNaN(value)) return '–';
-  if (!Number.isFinite(value)) return String(value);
-  if (value === 0) return '0';
-  const size = Math.abs(value);
-  if (size >= 1e9 || size < 1e-6) return value.toExponential(3);
-  const digits = Math.min(8, Math.max(0, 3 - Math.floor(Math.log10(size))));
-  return value.toFixed(digits);
-}
-
-/** `0.0931 ± 0.0102`: the error with two significant digits, the score with as many decimals. */
-export function scoreWithError(value: number, standardError: number): string {
-  if (!(standardError > 0) || !Number.isFinite(value)) return score(value);
-  const decimals = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(standardError))));
-  return `${value.toFixed(decimals)} ± ${standardError.toFixed(decimals)}`;
 }
 
 /** `$0.0042`, `$12.30`; `–` for nothing spent. */

@@ -84,7 +84,8 @@ test('init leaves no grader where the folder would not import, and refuses what 
 test('validate runs the grader over the search rows, as the service will, and tells what it gave', async () => {
   const directory = await writeFolder(gradedFolder);
   const told = await run(() => scored(3.5), 'validate', directory);
-  expect(told).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('sample submission got 3.5 ± 0.10') });
+  expect(told).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('sample submission got 3.50 ± 0.10') });
+  expect((await run(() => scored(1 / 6), 'validate', directory)).stdout).toContain('got 0.17 ± 0.10\n');
   // Two columns and one target: the answers are no submission.
   expect(calls).toHaveLength(1);
   const lines = (bytes: Uint8Array | undefined): string[] =>

@@ -1,5 +1,6 @@
 // What `task validate` and `task import` tell: data with stable names, and a text for people.
 
+import { score, scoreWithError } from '../../shared/core/score-text.ts';
 import { graderMetricName } from '../core/grader-metric.ts';
 import type { PredictionKind } from '../core/metrics/metric.ts';
 import type { GraderCheck } from './grader-check.ts';
@@ -82,9 +83,10 @@ function graderText({
   sampleStandardError,
   answersScore,
 }: NonNullable<TaskReport['grader']>): string {
-  const spread = sampleStandardError === null ? '' : ` ± ${sampleStandardError.toPrecision(2)}`;
-  const perfect = answersScore === null ? '' : `, the answers themselves ${answersScore}`;
-  return `over ${rows} search rows the sample submission got ${sampleScore ?? 'no number'}${spread}${perfect}`;
+  // Without an error it is rounded as a score is anywhere else.
+  const sample = sampleScore === null ? 'no number' : scoreWithError(sampleScore, sampleStandardError ?? Number.NaN);
+  const perfect = answersScore === null ? '' : `, the answers themselves ${score(answersScore)}`;
+  return `over ${rows} search rows the sample submission got ${sample}${perfect}`;
 }
 
 /** The report as lines for a terminal. */

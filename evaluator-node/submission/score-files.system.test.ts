@@ -147,6 +147,7 @@ test('the command prints JSON with stable names and exits 0, 1, 2 and 3', async 
     );
   const scored = await run('--metric', 'mae', 'a.csv', 's.csv', '-o', 'json');
   expect(JSON.parse(scored.stdout)).toEqual({ metric: 'mae', score: 0.5, standardError: 0.5, rows: 2 });
+  expect((await run('--metric', 'rmse', 'a.csv', 's.csv')).stdout).toBe('rmse 0.71 ± 0.35 over 2 rows\n');
   expect(await run('--metric', 'mse', 'a.csv', 's.csv')).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/Did you mean rmse\? Known are /),
