@@ -144,3 +144,15 @@ test('an export is verified without a daemon, and a changed one is not', async (
   writeFileSync(path, '{}');
   expect((await offline()).stderr).toContain('cannot be verified');
 });
+
+test('an evaluator that does not answer is told with the flag that names it, and the environment names it too', async () => {
+  const words = ['audit', 'verify', '--coordinator', stub.address, '--state-dir', directory];
+  const away = await runVerb([...words, '--evaluator', '127.0.0.1:1']);
+  expect(away.code).toBe(69);
+  expect(away.stderr).toContain('evaluator at 127.0.0.1:1 does not answer');
+  expect(away.stderr).toContain('--evaluator HOST:PORT');
+  expect(away.stderr).not.toContain('--coordinator HOST:PORT');
+  const named = await runVerb(words, { env: { DOUBLEBLIND_EVALUATOR: daemon.address } });
+  expect(named.stderr).toBe('');
+  expect(named.stdout).toContain('in the chain');
+});

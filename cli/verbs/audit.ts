@@ -64,7 +64,7 @@ export function addAudit(program: Command, cli: CliContext): void {
 function withEvaluator(command: Command): Command {
   return withPlace(command).option(
     '--evaluator <host:port>',
-    'the evaluator-node (default: the one that `up` started here)',
+    'the evaluator-node (default: DOUBLEBLIND_EVALUATOR, or the one that `up` started here)',
   );
 }
 
