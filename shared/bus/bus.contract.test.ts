@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect, type NatsConnection } from 'nats';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { renderNatsServerConfig } from '../../deploy/nats/server-config.ts';
-import { silentLogger } from '../log.ts';
+import { createLogger, silentLogger } from '../log.ts';
 import { createLocalPki, issueCertificate } from '../pki/authority.ts';
 import { tlsPathsIn } from '../rpc/test-peers.ts';
 import type { TlsPaths } from '../rpc/tls-files.ts';
@@ -209,6 +209,24 @@ test('renewed certificates are in use within seconds on both sides, and no event
   await expect(agent.publishResult(started(300))).rejects.toThrow('not connected');
   await issueCertificate(pki, { role: 'gpu-agent', name: 'host-a', hosts: [], renew: true });
   await publishSurely(agent, started(300));
+});
+
+test('a renewal is no warning; that the server does not take the new certificate is one', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
+  const log = createLogger({ name: 'test', level: 'info', destination });
+  const tls = tlsPathsIn(pki, 'gpu-agent');
+  open.push(await connectBus({ servers: [server.address], tls, name: 'test', log, rereadMs: 20 }));
+  const said = (level: string) => lines.filter((line) => line['level'] === level).map((line) => line['message']);
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'host-a', hosts: [], renew: true });
+  await expect.poll(() => said('info'), { timeout: 10_000 }).toContain('the bus is connected again');
+  expect(said('info')).toContain('the bus is disconnected, as it was asked to be');
+  expect(said('warn')).toEqual([]);
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'stranger', hosts: [], renew: true });
+  const late = 'the bus is disconnected since the new certificate';
+  await expect.poll(() => said('warn'), { timeout: 15_000 }).toContain(late);
+  await issueCertificate(pki, { role: 'gpu-agent', name: 'host-a', hosts: [], renew: true });
+  await expect.poll(() => said('info').at(-1), { timeout: 20_000 }).toBe('the bus is connected again');
 });
 
 test('a bus whose server is not there yet comes back disconnected and connects later', async () => {

@@ -88,13 +88,16 @@ const handledAtOnce = 256;
 /** A pull lasts this long; a store that vanished is noticed after about as long. */
 const pullMs = 5000;
 
+/** A server that knows the new certificate takes it within this time. */
+const renewalMs = 5000;
+
 /** Connects to the bus. Where no server answers yet, the bus comes back `disconnected` and goes on trying. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const connectionOptions = connectionOptionsOf(options);
   const closing = new AbortController();
   const files = openTlsFiles(options.tls, { changed: () => renewConnection(state) }, options.rereadMs);
   const state: BusState = {
-    ...{ options, files, closing, connection: undefined, connected: false, heartbeats: [] },
+    ...{ options, files, closing, connection: undefined, connected: false, renewal: undefined, heartbeats: [] },
     ...{ onDisconnect: new Set(), onConnect: new Set() },
   };
   const opened = openConnection(state, connectionOptions);
@@ -135,14 +138,26 @@ interface BusState {
   readonly closing: AbortController;
   connection: NatsConnection | undefined;
   connected: boolean;
+  /** While it is disconnected because we asked for that; a warning comes where it does not end. */
+  renewal: { cancel(): void } | undefined;
   readonly heartbeats: ((heartbeat: Heartbeat) => void)[];
   readonly onDisconnect: Set<() => void>;
   readonly onConnect: Set<() => void>;
 }
 
 /** The nats client reads the files for itself, at every connection. One that is away just now does so anyway. */
-function renewConnection({ connection, options: { log, tls } }: BusState): void {
+function renewConnection(state: BusState): void {
+  const { connection, options } = state;
+  const { log, tls } = options;
   log.info({ certificate: tls.certificate }, 'new certificate; the bus connects again');
+  if (state.connected) {
+    state.renewal?.cancel();
+    state.renewal = systemClock.after(renewalMs, () => {
+      state.renewal = undefined;
+      if (!state.connected)
+        log.warn({ certificate: tls.certificate }, 'the bus is disconnected since the new certificate');
+    });
+  }
   connection?.reconnect().catch((error: unknown) => log.debug({ error }, 'the bus is closing and connects no more'));
 }
 
@@ -174,10 +189,13 @@ async function followStatus(state: BusState, connection: NatsConnection): Promis
   for await (const { type, data } of connection.status()) {
     if (type === 'disconnect') {
       state.connected = false;
-      log.warn({}, 'the bus is disconnected');
+      if (state.renewal === undefined) log.warn({}, 'the bus is disconnected');
+      else log.info({}, 'the bus is disconnected, as it was asked to be');
       for (const listener of state.onDisconnect) listener();
     } else if (type === 'reconnect') {
       state.connected = true;
+      state.renewal?.cancel();
+      state.renewal = undefined;
       log.info({ server: String(data) }, 'the bus is connected again');
       for (const listener of state.onConnect) listener();
     } else if (type === 'error') {
@@ -185,6 +203,7 @@ async function followStatus(state: BusState, connection: NatsConnection): Promis
     }
   }
   state.connected = false;
+  state.renewal?.cancel();
 }
 
 function listen(state: BusState, connection: NatsConnection, listener: (heartbeat: Heartbeat) => void): void {
