@@ -81,7 +81,8 @@ export function holdFile(path: string): { release(): void } | undefined {
   const connection = new DatabaseSync(path, { timeout: 0 });
   try {
     if (isNew) chmodSync(path, 0o600);
-    connection.exec('BEGIN EXCLUSIVE');
+    // Nothing is written that a journal beside it would be for.
+    connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     connection.close();
     if (error instanceof Error && 'errcode' in error && error.errcode === busy) return undefined;
