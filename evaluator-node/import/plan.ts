@@ -34,6 +34,8 @@ export interface TaskPlan {
   readonly texts?: readonly string[];
   readonly baseline: Baseline;
   readonly warnings: readonly string[];
+  /** Those of the warnings that the leak linter gave. */
+  readonly leaks: readonly string[];
 }
 
 /** Fewest labelled rows: the hidden splits then have five each. */
@@ -67,6 +69,7 @@ export function planTask(folder: TaskFolder): TaskPlan | Problem[] {
     const remedy = 'Remove the column or the duplicate rows: a score on this data would mean nothing';
     return refused.map((leak) => ({ file: trainFile, message: `leak: ${leak.message}`, remedy }));
   }
+  const found = leaks.map((leak) => leak.message);
   const truthWidth = targets.columns.length;
   const trainTruth = targets.truth.filter((_, at) => splits[Math.floor(at / truthWidth)] === 'train');
   // Before the texts are listed, because a grader's baseline adds to them.
@@ -85,8 +88,9 @@ export function planTask(folder: TaskFolder): TaskPlan | Problem[] {
     testTruth: answers.truth,
     ...(metric.kind === 'text' ? { texts: [...codes.keys()] } : {}),
     baseline,
+    leaks: found,
     warnings: [
-      ...leaks.map((leak) => leak.message),
+      ...found,
       ...labelWarnings(metric, columns, targets),
       ...folderWarnings(folder, columns),
       ...unseenExtras(folder),

@@ -3,9 +3,11 @@
 import { score, scoreWithError } from '../../shared/core/score-text.ts';
 import { graderMetricName } from '../core/grader-metric.ts';
 import type { PredictionKind } from '../core/metrics/metric.ts';
+import { type ColumnKind, columnKind } from './column-kinds.ts';
 import type { GraderCheck } from './grader-check.ts';
 import { graderPredicts } from './grader-predictions.ts';
 import type { TaskPlan } from './plan.ts';
+import { columnOf } from './table.ts';
 
 export interface TaskReport {
   readonly name: string;
@@ -21,6 +23,8 @@ export interface TaskReport {
   readonly predictionKind: PredictionKind;
   readonly classes: readonly string[];
   readonly features: readonly string[];
+  /** What each feature looks like. */
+  readonly featureKinds: readonly ColumnKind[];
   readonly rows: {
     readonly train: number;
     readonly search: number;
@@ -32,6 +36,8 @@ export interface TaskReport {
   /** Files of the public bundle. */
   readonly agentsSee: readonly string[];
   readonly warnings: readonly string[];
+  /** Those of the warnings that the leak linter gave. */
+  readonly leaks: readonly string[];
   /** What the task's own grader did, where it was run. */
   readonly grader?: Omit<GraderCheck, 'problem' | 'warnings'>;
 }
@@ -52,6 +58,9 @@ export function reportOf(plan: TaskPlan, check?: GraderCheck): TaskReport {
     predictionKind: settings.grader === undefined ? plan.metric.kind : graderPredicts(plan.folder, plan.columns),
     classes: plan.columns.classes,
     features: plan.columns.features,
+    featureKinds: plan.columns.features.map((name) =>
+      name === media?.column ? 'file' : columnKind(columnOf(plan.folder.train, name)),
+    ),
     rows: { train: count('train'), search: count('search'), validation: count('validation'), test: test.rows.length },
     split: plan.strategy,
     testLabels: plan.testTruth.length > 0 && !plan.testTruth.some(Number.isNaN),
@@ -64,6 +73,7 @@ export function reportOf(plan: TaskPlan, check?: GraderCheck): TaskReport {
       ...(media === undefined ? [] : [`${media.folder}/ (${media.files.size} files under opaque names)`]),
     ],
     warnings: [...plan.warnings, ...(check?.warnings ?? [])],
+    leaks: plan.leaks,
     ...(check === undefined ? {} : { grader: toldOf(check) }),
   };
 }
@@ -99,6 +109,7 @@ export function reportText(report: TaskReport): string {
     `Task        ${report.name} — ${report.title}`,
     `Metric      ${report.metric} (${goal})`,
     `Columns     id ${report.id}, ${report.targets.length === 1 ? 'target' : 'targets'} ${shortList(report.targets)}, ${report.features.length} features`,
+    `Features    ${featureList(report)}`,
     ...(report.classes.length === 0
       ? []
       : [`Labels      ${shortList(report.classes.map((label) => JSON.stringify(label)))}`]),
@@ -109,11 +120,21 @@ export function reportText(report: TaskReport): string {
       : []),
     ...(ran ? [`Grader      ${graderText(grader)}`] : []),
     `Test labels ${report.testLabels ? 'known; used for the final report only' : 'not known'}`,
+    `Leaks       ${report.leaks.length === 0 ? 'the linter found nothing' : `findings of the linter among the warnings: ${report.leaks.length}`}`,
     ...report.warnings.map((warning) => `Warning     ${warning}`),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function shortList(items: readonly string[]): string {
-  return items.length > 12 ? `${items.slice(0, 12).join(', ')} and ${items.length - 12} more` : items.join(', ');
+/** Most features that are listed. */
+const listedFeatures = 20;
+
+function featureList({ features, featureKinds }: TaskReport): string {
+  if (features.length === 0) return 'none but the files';
+  const told = features.map((name, at) => `${name} (${featureKinds[at]})`);
+  return shortList(told, listedFeatures);
+}
+
+function shortList(items: readonly string[], most = 12): string {
+  return items.length > most ? `${items.slice(0, most).join(', ')} and ${items.length - most} more` : items.join(', ');
 }
