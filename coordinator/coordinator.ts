@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import type { Bus } from '../shared/bus/bus.ts';
 import type { Clock } from '../shared/clock.ts';
+import { observeDisk } from '../shared/daemon/disk-metrics.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
@@ -103,6 +104,7 @@ export async function startCoordinator(
       it.stop(graceMs),
     );
     if (config.metricsPort > 0) {
+      observeDisk(metrics.page, config.stateDirectory);
       stack.adopt(observeCertificates(metrics.page, tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics: metrics.page }), (it) => it.stop());
     }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../shared/clock.ts';
+import { observeDisk } from '../shared/daemon/disk-metrics.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
@@ -125,6 +126,7 @@ export async function startEvaluator(
     await judge.check();
     await sweepGrader(grader, opened, deps.log);
     if (config.metricsPort > 0) {
+      observeDisk(metrics, config.stateDirectory);
       stack.adopt(observeCertificates(metrics, config.tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (page) => page.stop());
     }

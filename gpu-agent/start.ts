@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { connectBus } from '../shared/bus/bus.ts';
 import type { Clock } from '../shared/clock.ts';
+import { observeDisk } from '../shared/daemon/disk-metrics.ts';
 import type { Running } from '../shared/daemon/run-daemon.ts';
 import { productVersion } from '../shared/daemon/version.ts';
 import type { Logger } from '../shared/log.ts';
@@ -92,6 +93,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     watch.onChange(() => agent.slotsChanged());
     if (config.metricsPort !== 0) {
       const { metrics } = observer;
+      observeDisk(metrics, config.stateDirectory);
       stack.adopt(observeCertificates(metrics, tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics }), (it) => it.stop());
     }

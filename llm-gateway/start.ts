@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../shared/clock.ts';
+import { observeDisk } from '../shared/daemon/disk-metrics.ts';
 import type { Logger } from '../shared/log.ts';
 import { startMetricsServer } from '../shared/metrics.ts';
 import { observeCertificates } from '../shared/rpc/certificate-metrics.ts';
@@ -53,6 +54,7 @@ export async function startGateway(
     const gateway = createGateway({ book, upstreams, retry, breaker, budgets, tokenSecret, clock, log, random, meter });
     stack.defer(() => gateway.stop());
     if (config.metricsPort > 0) {
+      observeDisk(page, config.stateDirectory);
       stack.adopt(observeCertificates(page, config.tls), (it) => it.stop());
       stack.adopt(await startMetricsServer({ port: config.metricsPort, metrics: page }), (it) => it.stop());
     }

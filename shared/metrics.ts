@@ -23,6 +23,8 @@ export interface Instruments {
   /** Names are given without the prefix and with the unit last, such as `attempts_total`. */
   counter(name: string, help: string, labels?: readonly string[]): CounterMetric;
   gauge(name: string, help: string, labels?: readonly string[]): GaugeMetric;
+  /** A gauge whose value is read anew for each page. */
+  gaugeOf(name: string, help: string, read: () => Promise<number>): void;
   /** Buckets are upper bounds in the metric's unit. */
   histogram(name: string, help: string, labels?: readonly string[], buckets?: readonly number[]): HistogramMetric;
 }
@@ -63,6 +65,14 @@ function instruments(registry: Registry, prefix: string): Instruments {
     gauge(name, help, labels) {
       const gauge = new Gauge(shape(name, help, labels));
       return { set: (value, series = {}) => gauge.set(series, value) };
+    },
+    gaugeOf(name, help, read) {
+      new Gauge({
+        ...shape(name, help),
+        async collect() {
+          this.set(await read());
+        },
+      });
     },
     histogram(name, help, labels, buckets = defaultBuckets) {
       const histogram = new Histogram({ ...shape(name, help, labels), buckets: [...buckets] });

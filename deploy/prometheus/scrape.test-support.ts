@@ -3,11 +3,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { newCoordinatorMetrics } from '../../coordinator/metrics.ts';
 import { withMetrics } from '../../evaluator-node/metrics.ts';
 import type { Evaluator } from '../../evaluator-node/rpc/evaluator-service.ts';
 import { createAgentMetrics } from '../../gpu-agent/metrics.ts';
 import { createTurnMeter } from '../../llm-gateway/metrics.ts';
+import { observeDisk } from '../../shared/daemon/disk-metrics.ts';
 import { startMetricsServer } from '../../shared/metrics.ts';
 import { observeCertificates } from '../../shared/rpc/certificate-metrics.ts';
 import { testTls } from '../../shared/rpc/test-peers.ts';
@@ -24,6 +26,7 @@ export async function scrape(): Promise<string[]> {
   const tls = await testTls('coordinator');
   return await Promise.all(
     pages.map(async (metrics) => {
+      observeDisk(metrics, tmpdir());
       const certificates = observeCertificates(metrics, tls);
       const server = await startMetricsServer({ port: 0, metrics });
       try {

@@ -239,6 +239,30 @@ function toFault(error: unknown, { signal, method, identity }: CallContext, log:
     return error;
   }
   if (signal.aborted) return cancelledFault();
+  if (isDiskFull(error)) return diskFullFault(error, method, log);
   log.error({ error, method, caller: identity }, 'a call failed');
   return new RpcFault('internal', 'an internal error; the log of the daemon says more', { metadata: { method } });
+}
+
+/** Also where a library of ours says it of something that it could not write. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    ('code' in error && error.code === 'ENOSPC') ||
+    isDiskFull(error.cause) ||
+    /database or disk is full/.test(error.message)
+  );
+}
+
+/** A full disk fails every call of a whole fleet, and the log that says so may lie on it. */
+const diskFullEveryMs = 10_000;
+let diskFullToldMs = Number.NEGATIVE_INFINITY;
+
+function diskFullFault(error: unknown, method: string, log: Logger): RpcFault {
+  const nowMs = performance.now();
+  if (nowMs - diskFullToldMs >= diskFullEveryMs) {
+    diskFullToldMs = nowMs;
+    log.error({ error, method }, 'the disk is full: calls that would write fail until there is space');
+  }
+  return new RpcFault('internal', 'the disk of this daemon is full', { reason: 'diskFull' });
 }

@@ -270,6 +270,22 @@ test('a cut upload never passes for a whole one', async () => {
   expect(whole).toBe(1);
 });
 
+test('a full disk is named to whoever called, and fills no log', async () => {
+  const lines: string[] = [];
+  const log = { ...silentLogger, error: (_: Record<string, unknown>, message: string) => void lines.push(message) };
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const failing = async (): Promise<never> => {
+    throw new Error('the artifact was not stored', { cause: full });
+  };
+  const { address } = await startAgent({ describeHost: failing }, log);
+  const client = await agentClient(address);
+  for (let call = 0; call < 3; call += 1) {
+    const error = await fault(client.describeHost({}, { deadlineMs: 20_000 }));
+    expect(error).toMatchObject({ code: 'internal', reason: 'diskFull', message: 'the disk of this daemon is full' });
+  }
+  expect(lines).toEqual(['the disk is full: calls that would write fail until there is space']);
+});
+
 test('a message above the limit is refused by name', async () => {
   const { client } = await startArtifacts({});
   const error = await fault(client.putArtifact([{ chunk: Buffer.alloc(5 * 2 ** 20) }], { deadlineMs: 20_000 }));
