@@ -17,7 +17,7 @@ import {
   outcomeOf,
 } from './report/facts.ts';
 import type { Style } from './terminal/style.ts';
-import { type Column, renderTable } from './terminal/table.ts';
+import { type Column, renderTable, type Screen } from './terminal/table.ts';
 
 interface Row {
   readonly rank: string;
@@ -28,7 +28,7 @@ interface Row {
 export function candidateTable(
   run: Run,
   candidates: readonly Candidate[],
-  options: { readonly limit: number; readonly failed: boolean; readonly width: number; readonly style: Style },
+  options: { readonly limit: number; readonly failed: boolean; readonly screen: Screen },
 ): string {
   const ranked = ranking(candidates, run.taskInfo?.lowerIsBetter ?? true).slice(0, options.limit);
   const rows: Row[] = ranked.map((candidate, index) => ({ rank: String(index + 1), candidate }));
@@ -36,7 +36,8 @@ export function candidateTable(
     const rest = candidates.filter((candidate) => candidate.state === 'failed' || candidate.state === 'quarantined');
     rows.push(...rest.map((candidate) => ({ rank: '–', candidate })));
   }
-  const { style } = options;
+  const { screen } = options;
+  const { style } = screen;
   if (rows.length === 0) return style.dim('no candidate has a score');
   const wins = run.verdict?.winnerId;
   const columns: readonly Column<Row>[] = [
@@ -58,10 +59,10 @@ export function candidateTable(
       title: 'IDEA',
       value: ({ candidate }) =>
         isScored(candidate) ? idea(candidate) : failureDetail(candidate) || failureWords(candidate),
-      width: Math.max(24, Math.min(110, options.width - 78)),
+      width: Math.max(24, Math.min(110, screen.columns - 78)),
     },
   ];
-  return renderTable(rows, columns, style);
+  return renderTable(rows, columns, screen);
 }
 
 function runTime(candidate: Candidate): string {

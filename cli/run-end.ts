@@ -116,7 +116,7 @@ function printRunEnd(cli: CliContext, data: ReportData, files: RunFiles, output:
     ['Submission', files.submission],
   ].filter((row): row is [string, string] => row[1] !== undefined);
   const blocks = [
-    candidateTable(run, candidates, { limit: 10, failed: false, width: columns, style }),
+    candidateTable(run, candidates, { limit: 10, failed: false, screen: cli.stdout }),
     verdictText(run, candidates, style, columns),
     offlineText(isOffline(data), style, columns),
     paths.map(([name, path]) => `${style.bold(name.padEnd(10))}  ${path}`).join('\n'),

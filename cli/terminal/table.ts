@@ -1,15 +1,17 @@
 // Tables without lines, as kubectl and docker print them. The only user of cli-table3.
 
 import CliTable from 'cli-table3';
+import type { Output } from '../context.ts';
 import { oneLine, shorten } from '../core/text.ts';
 import type { Style } from './style.ts';
+import { shortenStyled } from './styled-text.ts';
 
 export interface Column<Row> {
   readonly title: string;
   readonly value: (row: Row) => string;
   /** Right for numbers. */
   readonly align?: 'left' | 'right';
-  /** Longer values are cut; undefined keeps them whole. */
+  /** Longer values are cut on a terminal; undefined keeps them whole. */
   readonly width?: number;
   /** Colours a cell after it was cut. */
   readonly paint?: (row: Row, text: string) => string;
@@ -33,8 +35,15 @@ const noLines = {
   middle: '  ',
 };
 
-/** Rows below a header, without a final line feed. Cells are made harmless: what others wrote cannot steer the terminal. */
-export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], style: Style): string {
+/** Where a table is shown. */
+export type Screen = Pick<Output, 'style' | 'columns' | 'isTerminal'>;
+
+/**
+ * Rows below a header, without a final line feed. Cells are made harmless: what others wrote cannot steer the terminal. On a terminal
+ * no row is longer than its window; whatever else reads it gets everything.
+ */
+export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], screen: Screen): string {
+  const { style, isTerminal } = screen;
   const table = new CliTable({
     chars: noLines,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
@@ -45,7 +54,7 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
     table.push(
       columns.map((column) => {
         const text = oneLine(column.value(row));
-        const cell = column.width === undefined ? text : shorten(text, column.width);
+        const cell = column.width === undefined || !isTerminal ? text : shorten(text, column.width);
         return column.paint === undefined ? cell : column.paint(row, cell);
       }),
     );
@@ -54,6 +63,7 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
+    .map((line) => (isTerminal ? shortenStyled(line, screen.columns) : line))
     .join('\n');
 }
 

@@ -75,10 +75,9 @@ function bill(
     ...row,
   }));
   const rows = { byOperator: renamed(byOperator, 'operator'), byModel: renamed(byModel, 'model') };
-  const { style } = cli.stdout;
-  const tables = [renderTable([...byOperator, total], columnsFor('OPERATOR'), style)];
-  if (byModel.length > 0) tables.push(renderTable(byModel, columnsFor('MODEL'), style));
-  if (attempts) tables.push(renderTable(byAttempt, columnsFor('ATTEMPT'), style));
+  const tables = [renderTable([...byOperator, total], columnsFor('OPERATOR'), cli.stdout)];
+  if (byModel.length > 0) tables.push(renderTable(byModel, columnsFor('MODEL'), cli.stdout));
+  if (attempts) tables.push(renderTable(byAttempt, columnsFor('ATTEMPT'), cli.stdout));
   return {
     json: { runId: run.runId, ...rows, byAttempt: attemptRows, total, usage: run.usage },
     text: [...tables, ...budgetLine(run)].join('\n\n'),

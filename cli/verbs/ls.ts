@@ -47,7 +47,7 @@ export function addLs(program: Command, cli: CliContext): void {
     await withCoordinator(cli, flags, (coordinator) =>
       showPicture(cli, flags, async () => {
         const runs = await coordinator.listRuns(flags.limit);
-        const text = runs.length === 0 ? '' : renderTable(runs, columns, cli.stdout.style);
+        const text = runs.length === 0 ? '' : renderTable(runs, columns, cli.stdout);
         return { json: runs, text, nothing: 'There is no run yet. Start one: doubleblind run TASK' };
       }),
     );

@@ -7,8 +7,7 @@ import { bytes, duration, timeLeft } from '../core/quantity.ts';
 import { oneLine } from '../core/text.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
-import type { Style } from '../terminal/style.ts';
-import { type Column, renderFields, renderTable } from '../terminal/table.ts';
+import { type Column, renderFields, renderTable, type Screen } from '../terminal/table.ts';
 import {
   type DryRunFlags,
   durationFlag,
@@ -64,7 +63,7 @@ export function addNode(program: Command, cli: CliContext): void {
     await withCoordinator(cli, flags, (coordinator) =>
       showPicture(cli, flags, async () => {
         const hosts = await coordinator.listHosts();
-        const text = hosts.length === 0 ? '' : renderTable(hosts, hostColumns, cli.stdout.style);
+        const text = hosts.length === 0 ? '' : renderTable(hosts, hostColumns, cli.stdout);
         return { json: hosts, text, nothing: 'No host has reported yet. `doubleblind logs gpu-agent` may say why.' };
       }),
     );
@@ -181,10 +180,10 @@ async function findHost(coordinator: Coordinator, name: string): Promise<Host> {
 
 function show(host: Host, flags: Flags, cli: CliContext): void {
   if (flags.output === 'json') printJson(cli.stdout, host);
-  else cli.stdout.write(`${hostText(host, cli.stdout.style)}\n`);
+  else cli.stdout.write(`${hostText(host, cli.stdout)}\n`);
 }
 
-function hostText(host: Host, style: Style): string {
+function hostText(host: Host, screen: Screen): string {
   const fields: (readonly [string, string])[] = [
     ['host', host.host],
     ['state', host.reason === '' ? host.state : `${host.state}: ${oneLine(host.reason)}`],
@@ -195,7 +194,7 @@ function hostText(host: Host, style: Style): string {
     ['largest sandbox', largestSandbox(host)],
     ['heartbeat', `${duration(host.heartbeatAgeSeconds)} ago`],
   ];
-  return `${renderFields(fields, style)}\n\n${renderTable(host.slots, slotColumns, style)}`;
+  return `${renderFields(fields, screen.style)}\n\n${renderTable(host.slots, slotColumns, screen)}`;
 }
 
 function largestSandbox({ largestSandboxCpus: cpus, largestSandboxMemoryBytes: memory }: Host): string {

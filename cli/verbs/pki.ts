@@ -156,5 +156,5 @@ async function show(cli: CliContext, flags: PlaceFlags & OutputFlags): Promise<v
     };
   });
   if (flags.output === 'json') printJson(cli.stdout, { directory, certificates: rows });
-  else cli.stdout.write(`${renderTable(rows, columns, cli.stdout.style)}\n`);
+  else cli.stdout.write(`${renderTable(rows, columns, cli.stdout)}\n`);
 }

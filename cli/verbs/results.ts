@@ -34,7 +34,7 @@ export function addResults(program: Command, cli: CliContext): void {
         const ranked = ranking(candidates, run.taskInfo?.lowerIsBetter ?? true).slice(0, limit);
         const others = flags.all === true ? candidates.filter((candidate) => !isScored(candidate)) : [];
         const { style, columns } = cli.stdout;
-        const table = candidateTable(run, candidates, { limit, failed: flags.all === true, width: columns, style });
+        const table = candidateTable(run, candidates, { limit, failed: flags.all === true, screen: cli.stdout });
         const files = filesWords(run, place.stateDirectory);
         const offline = isOffline({ models: await modelsOf(run, candidates) });
         const blocks = [

@@ -40,7 +40,7 @@ export function addTask(program: Command, cli: CliContext): void {
       const tasks = await withCoordinator(cli, flags, (coordinator) => coordinator.listTasks());
       if (flags.output === 'json') printJson(cli.stdout, tasks);
       else if (tasks.length === 0) cli.stderr.write('No task was imported yet: doubleblind task import tasks/digits\n');
-      else cli.stdout.write(`${renderTable(tasks, columns, cli.stdout.style)}\n`);
+      else cli.stdout.write(`${renderTable(tasks, columns, cli.stdout)}\n`);
     },
   );
   for (const [verb, description] of Object.entries(passedOn)) {

@@ -5,6 +5,7 @@ import type { CliContext, PlaceFlags } from '../context.ts';
 import { isScored } from '../core/history.ts';
 import { type LineageNode, lineage, lineageLines, lineageText } from '../core/lineage.ts';
 import type { Candidate, Run } from '../core/model.ts';
+import { shortenStyled } from '../terminal/styled-text.ts';
 import { chooseRun, type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
 import { showPicture, type WatchFlags, withWatch } from '../watched.ts';
 
@@ -27,12 +28,13 @@ export function addTree(program: Command, cli: CliContext): void {
 }
 
 function treeLines(run: Run, candidates: readonly Candidate[], cli: CliContext): string[] {
-  const { style } = cli.stdout;
+  const { style, isTerminal, columns } = cli.stdout;
   return lineageLines(candidates).map(({ branches, candidate }) => {
     const wins = candidate.candidateId === run.verdict?.winnerId;
     const text = lineageText(candidate, candidates);
     const painted = wins ? style.bold(style.good(`${text}  ★`)) : isScored(candidate) ? text : style.dim(text);
-    return `${style.dim(branches)}${painted}`;
+    const line = `${style.dim(branches)}${painted}`;
+    return isTerminal ? shortenStyled(line, columns) : line;
   });
 }
 
