@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -61,6 +61,17 @@ test('a child that is killed is started again, the others are left alone', async
   process.kill(a, 'SIGKILL');
   await expect.poll(() => supervisor.pidOf('a') ?? a, { timeout: 20_000 }).not.toBe(a);
   expect(supervisor.pidOf('b')).toBe(b);
+});
+
+test('a log that has grown long is set aside when its child starts', async () => {
+  const root = directory();
+  const child = shell('a', root, 'echo hello; touch $FLAG; exec sleep 1000');
+  mkdirSync(join(root, 'logs'));
+  writeFileSync(child.logFile, 'old');
+  truncateSync(child.logFile, 64 * 2 ** 20 + 1);
+  await supervise([child]);
+  expect(readFileSync(child.logFile, 'utf8')).toBe('hello\n');
+  expect(statSync(`${child.logFile}.1`).size).toBe(64 * 2 ** 20 + 1);
 });
 
 test('a child that keeps failing is given up in a sentence with its last words and its log, and nothing is left running', async () => {

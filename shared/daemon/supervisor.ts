@@ -12,7 +12,7 @@
 //       └──────exit──────────────────────────┘   too many restarts in the window ──▶ given up, all children stopped
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Clock, delay, systemClock } from '../clock.ts';
 import { backoffMs } from '../core/backoff.ts';
@@ -24,7 +24,7 @@ export interface ChildSpec {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** Standard output and error are appended here. */
+  /** Standard output and error are appended here; one of over 64 MiB is set aside as `.1` at a start, in place of an older one. */
   readonly logFile: string;
   /** True once it does its work; asked again and again until then. A throw counts as "not yet". */
   readonly ready: () => Promise<boolean>;
@@ -58,6 +58,8 @@ const [readyPollMs, defaultReadyMs, defaultStopMs] = [100, 30_000, 10_000];
 /** First restart after a quarter of a second; a child that ran for longer than the window starts from there again. */
 const restartBackoff = { baseMs: 250, capMs: 10_000 };
 const setpriv = '/usr/bin/setpriv';
+/** Nobody rotates the logs of a local cluster. */
+const longestLogBytes = 64 * 2 ** 20;
 
 interface Child {
   readonly spec: ChildSpec;
@@ -147,6 +149,7 @@ async function startUntilReady(child: Child, context: Context): Promise<void> {
 function launch(child: Child): void {
   const { command, args, env, cwd, logFile } = child.spec;
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+  setAside(logFile);
   const log = openSync(logFile, 'a', 0o600);
   const guarded = process.platform === 'linux' && existsSync(setpriv);
   const [program, words] = guarded ? [setpriv, ['--pdeathsig', 'TERM', '--', command, ...args]] : [command, [...args]];
@@ -169,6 +172,12 @@ function launch(child: Child): void {
   } finally {
     closeSync(log);
   }
+}
+
+/** A log that has grown long makes way, once: what began with the daemon before stays to be looked at. */
+function setAside(logFile: string): void {
+  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > longestLogBytes) renameSync(logFile, `${logFile}.1`);
 }
 
 async function untilReady(child: Child, { clock, signal }: Context): Promise<boolean> {
@@ -198,11 +207,23 @@ async function waitForRestart(child: Child, how: string, { options, clock, signa
 /** The last line of a log, which is most often the reason. */
 function lastWords(logFile: string): string {
   try {
-    const line = readFileSync(logFile, 'utf8').slice(-4096).trimEnd().split('\n').at(-1) ?? '';
+    const line = endOf(logFile, 4096).trimEnd().split('\n').at(-1) ?? '';
     return line === '' ? '' : ` It last said: ${line.slice(0, 300)}.`;
   } catch {
     // No log, no last words.
     return '';
+  }
+}
+
+function endOf(path: string, bytes: number): string {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const end = Buffer.alloc(Math.min(size, bytes));
+    readSync(file, end, 0, end.length, size - end.length);
+    return end.toString('utf8');
+  } finally {
+    closeSync(file);
   }
 }
 
