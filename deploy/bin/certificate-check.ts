@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { identityOfAlternativeNames } from '../../shared/pki/identity.ts';
+import { certificatesIn } from '../../shared/pki/pem.ts';
 import { readTlsFiles, type TlsPaths } from '../../shared/rpc/tls-files.ts';
 
 export interface CertificateLook {
@@ -61,8 +62,7 @@ function leafProblems(leaf: X509Certificate, role: string, file: string, nowMs: 
 }
 
 function isIssuedBy(leaf: X509Certificate, authorities: Buffer): boolean {
-  const pems = authorities.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return pems.some((pem) => {
+  return certificatesIn(authorities).some((pem) => {
     try {
       return leaf.verify(new X509Certificate(pem).publicKey);
     } catch {

@@ -9,6 +9,7 @@
 import { createHash, createPrivateKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '../core/result.ts';
 import { identityOfAlternativeNames } from '../pki/identity.ts';
+import { certificatesIn } from '../pki/pem.ts';
 
 /** Carries the signer's certificate, DER in base64, so that the reader needs no list of hosts. */
 export const certificateHeader = 'Doubleblind-Certificate';
@@ -140,9 +141,7 @@ function parseCertificate(bytes: Buffer): X509Certificate | undefined {
 
 function isIssuedBy(certificate: X509Certificate, authorities: Buffer): boolean {
   if (certificate.ca) return false;
-  const blocks =
-    authorities.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.some((pem) => {
+  return certificatesIn(authorities).some((pem) => {
     const authority = new X509Certificate(pem);
     return authority.ca && certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
   });

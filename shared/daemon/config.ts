@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { parseDocument, parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
+import { editDistance } from '../core/edit-distance.ts';
 import { leavesOf, type SchemaNode, schemaNode } from './config-schema.ts';
 
 export interface ConfigSource<Schema extends z.ZodType> {
@@ -301,19 +302,6 @@ function nearest(name: string, known: readonly string[]): string {
     .filter(({ candidate, distance }) => distance <= Math.max(2, candidate.length / 4))
     .sort((left, right) => left.distance - right.distance)[0];
   return close === undefined ? '' : `; did you mean ${close.candidate}?`;
-}
-
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, change));
-    }
-    row = next;
-  }
-  return row[right.length] ?? 0;
 }
 
 function deepFreeze<Value>(value: Value): Value {

@@ -344,7 +344,7 @@ function toFault(error: ServiceError, { options, callOptions, material }: Outgoi
   if (code !== 'unavailable' && code !== 'cancelled') {
     return new RpcFault(code, `${peer}: ${error.details}`, { cause: error });
   }
-  // Unavailable as any other peer that cannot be reached: a daemon tries on, and gets through once it is renewed.
+  // Unavailable, like every peer that cannot be reached: a daemon tries on, and gets through once it is renewed.
   const ended = endedCertificate(material, options.tls.certificate, Date.now());
   if (ended !== undefined) return new RpcFault('unavailable', ended, { reason: 'certificateEnded', cause: error });
   const broken = code === 'cancelled' ? 'the connection broke' : undefined;

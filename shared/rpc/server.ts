@@ -22,6 +22,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from '../log.ts';
 import { identityOfAlternativeNames } from '../pki/identity.ts';
+import { certificatesIn } from '../pki/pem.ts';
 import { mayCall } from './access.ts';
 import { descriptorSet, messageLimitBytes, type ServiceName } from './definitions.ts';
 import { readDescriptorSet } from './descriptor-set.ts';
@@ -133,10 +134,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 
 /** True where every certificate among the old authorities is among the new ones as well. */
 function trustsAll(authorities: Buffer, old: Buffer): boolean {
-  const blocks = (pem: Buffer): string[] =>
-    (pem.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []).map((block) =>
-      block.replaceAll(/\s/g, ''),
-    );
+  const blocks = (pem: Buffer): string[] => certificatesIn(pem).map((block) => block.replaceAll(/\s/g, ''));
   const known = new Set(blocks(authorities));
   return blocks(old).every((block) => known.has(block));
 }

@@ -1,5 +1,6 @@
 // What a metric that is not known was probably meant to be: by other names that people give it, or by its spelling.
 
+import { editDistance } from '../../../shared/core/edit-distance.ts';
 import { findMetric, metricNames } from './registry.ts';
 
 /** Names of other libraries, papers and competitions. Two names, where it depends on the target. */
@@ -68,17 +69,4 @@ export function metricRemedy(name: string): string {
   const suggested = suggestedMetric(name);
   const hint = suggested === undefined ? '' : `Did you mean ${suggested}? `;
   return `${hint}Known are ${metricNames.join(', ')}`;
-}
-
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= left.length; at += 1) {
-    const next = [at];
-    for (let to = 1; to <= right.length; to += 1) {
-      const replaced = (row[to - 1] ?? 0) + (left[at - 1] === right[to - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[right.length] ?? 0;
 }
