@@ -11,7 +11,7 @@ import { silentLogger } from '../log.ts';
 import { createRpcClient, type RpcClient } from './client.ts';
 import { descriptorSet, type ServiceName, serviceDefinition } from './definitions.ts';
 import { implement } from './handlers.ts';
-import type { LateCaller } from './late-caller.ts';
+import type { LateCaller } from './late-caller.test-support.ts';
 import { startRpcServer } from './server.ts';
 import { testTls } from './test-peers.ts';
 
@@ -164,7 +164,7 @@ test('a call that was given up while this process was stopped is not begun when 
   });
   cleanups.push(() => server.stop(100));
   const workerData: LateCaller = { address: server.address, tls: await testTls('coordinator'), givenUp };
-  const caller = new Worker(new URL('./late-caller.ts', import.meta.url), { workerData });
+  const caller = new Worker(new URL('./late-caller.test-support.ts', import.meta.url), { workerData });
   const ended = new Promise((over, failed) => caller.once('exit', over).once('error', failed));
   await new Promise((connected) => caller.once('message', connected));
   caller.postMessage('nobody reads from now on');

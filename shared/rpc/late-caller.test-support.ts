@@ -13,7 +13,7 @@ export interface LateCaller {
   readonly givenUp: Int32Array;
 }
 
-if (parentPort === null) throw new Error('late-caller.ts runs in a thread');
+if (parentPort === null) throw new Error('late-caller.test-support.ts runs in a thread');
 const { address, tls, givenUp } = workerData as LateCaller;
 const client = createRpcClient({ service: 'doubleblind.agent.v1.AgentService', address, tls, expectRole: 'gpu-agent' });
 await client.confirmEvents({ sequences: [0] }, { deadlineMs: 20_000 });
