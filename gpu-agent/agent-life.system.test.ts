@@ -170,6 +170,22 @@ test('a lease that is not renewed ends the work at 0.8 of its term, also in the 
   expect(await rig.sandboxes()).toBe(0);
 });
 
+test('what only waits to store its artifacts has left its slot', async () => {
+  const agent = await rig.start(scriptedModel([scriptedCall('bash', { command: 'sleep 30' })]), {
+    trajectoriesPerSlot: 1,
+  });
+  agent.start(rig.order());
+  await vi.waitFor(async () => expect(await rig.sandboxes()).toBe(1), { timeout: 20_000 });
+  rig.artifacts.away = true;
+  agent.cancel({ attemptId: 'attempt-1', epoch: 1 }, 'it is another host’s by now');
+  const other = rig.order({ attemptId: 'attempt-2' as never });
+  expect(() => agent.start(other)).toThrow('already holds 1');
+  await vi.waitFor(() => agent.start(other), { timeout: 20_000, interval: 10 });
+  expect(rig.bus.ended('attempt-1')).toBeUndefined();
+  rig.artifacts.away = false;
+  expect((await ended()).failureReason).toBe('cancelled');
+});
+
 test('ideas are sketched and judged without tools, the transcript shows it, and then the work begins', async () => {
   const script = ['{"sketches": ["constant", "copy"]}', '{"choice": 2, "reason": "it learns"}', write(program), submit];
   const model = scriptedModel(script);

@@ -7,7 +7,7 @@
 // 2. Work whose lease has not been renewed for 0.8 of its term is stopped (core/lease.ts).
 // 3. After a restart every container is kept or removed, and every attempt that had not ended goes on or is reported. It goes
 //    on only when the coordinator has renewed its lease: how long this daemon was away nobody can tell by its own clock.
-// 4. A slot never holds more attempts than its capacity.
+// 4. A slot never holds more attempts than its capacity. What only stores its artifacts has left it.
 
 import { onBeat } from '../shared/clock.ts';
 import type { SlotId } from '../shared/core/ids.ts';
@@ -254,10 +254,9 @@ export class Agent {
 
   #checkRoom(order: AttemptOrder, older: Attempt | undefined): void {
     const slot = this.#slots().find((candidate) => candidate.slotId === order.slotId);
-    const others = [...this.#attempts.values(), ...this.#dormant.values()].filter(
-      (attempt) => attempt.order.slotId === order.slotId && attempt !== older,
-    );
-    checkRoom(slot, order.slotId, others.length, this.#options.trajectoriesPerSlot);
+    const others = [...this.#attempts.values()].filter((attempt) => attempt.isOnSlot() && attempt !== older);
+    const held = [...others, ...this.#dormant.values()].filter((attempt) => attempt.order.slotId === order.slotId);
+    checkRoom(slot, order.slotId, held.length, this.#options.trajectoriesPerSlot);
   }
 
   /** The coordinator has told which leases this host holds: what it left out belongs to others by now. */
@@ -294,7 +293,7 @@ export class Agent {
     const renewedAtMs = ports.clock.monotonicMs();
     this.#leases = grant(this.#leases, { attemptId, epoch, ttlMs: order.leaseTtlMs, renewedAtMs });
     const slot = this.#options.slots().find((candidate) => candidate.slotId === slotId);
-    const isAlone = ![...this.#attempts.values()].some((other) => other.order.slotId === slotId);
+    const isAlone = ![...this.#attempts.values()].some((other) => other.isOnSlot() && other.order.slotId === slotId);
     const { idle } = this.#options;
     const attempt = startAttempt({
       order,

@@ -78,6 +78,7 @@ export class Attempt {
   #state: Trajectory;
   #ending: Ending | undefined;
   #running = new AbortController();
+  #vacated = false;
 
   constructor(options: AttemptOptions) {
     const { order, ports, place } = options;
@@ -100,6 +101,14 @@ export class Attempt {
 
   state(): Trajectory {
     return this.#state;
+  }
+
+  /**
+   * False once its outcome is decided and its sandboxes are gone. It is not over before its artifacts are stored, and where the
+   * coordinator is slow or was away that takes a while, in which the coordinator may have given the slot to others.
+   */
+  isOnSlot(): boolean {
+    return !this.#vacated;
   }
 
   #remaining(): Remaining {
@@ -146,7 +155,7 @@ export class Attempt {
     while (this.#ending?.kind !== 'leave') {
       if (this.#ending?.kind === 'stop') this.#record(this.#ending.event);
       this.#ending = undefined;
-      if (!undecided(this.#state)) this.#removeSandboxes();
+      if (!undecided(this.#state)) this.#vacate();
       const command = commandOf(this.#state);
       if (command === null) return;
       if (command.kind === 'reportEnd') return await this.#report(command);
@@ -235,6 +244,15 @@ export class Attempt {
     await ports.book.flush();
     await this.#performer.removeStaging();
     onEntry();
+  }
+
+  #vacate(): void {
+    this.#performer.removeSandboxes().then(
+      () => {
+        this.#vacated = true;
+      },
+      () => undefined,
+    );
   }
 
   /** Without waiting; a failure is met again, and told, when the end is reported. */

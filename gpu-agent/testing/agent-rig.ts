@@ -17,7 +17,7 @@ import { createArtifactClient, type RemoteArtifacts } from '../artifacts/artifac
 import { openBundles } from '../artifacts/bundles.ts';
 import type { AttemptOrder } from '../attempt-order.ts';
 import type { Model } from '../model/model.ts';
-import { openHostBook } from '../outbox/host-book.ts';
+import { type HostBook, openHostBook } from '../outbox/host-book.ts';
 import type { PackageOffer } from '../packages/package-offer.ts';
 import { openPerformers } from '../performer.ts';
 import { loadPrompts } from '../prompts/prompts.ts';
@@ -118,6 +118,7 @@ export async function openRig(directory = mkdtempSync(join(tmpdir(), 'doubleblin
   const bundleDigest = artifacts.add(bundle);
   const root = join(directory, 'sandboxes');
   const agents: Agent[] = [];
+  const books: HostBook[] = [];
   return {
     directory,
     artifacts,
@@ -125,7 +126,9 @@ export async function openRig(directory = mkdtempSync(join(tmpdir(), 'doubleblin
     bundleDigest,
     async start(model, options = {}) {
       const clock = options.clock ?? systemClock;
-      const agent = await startRigAgent({ directory, root, artifacts, bus, model, clock, ...options });
+      const book = openHostBook(join(directory, 'host.sqlite'));
+      books.push(book);
+      const agent = await startRigAgent({ directory, root, artifacts, bus, book, model, clock, ...options });
       agents.push(agent);
       return agent;
     },
@@ -133,6 +136,7 @@ export async function openRig(directory = mkdtempSync(join(tmpdir(), 'doubleblin
     sandboxes: async () => (await createFakeSandboxEngine({ root }).list()).length,
     async remove() {
       for (const agent of agents) await agent.stop();
+      for (const book of books) book.close();
       const engine = createFakeSandboxEngine({ root });
       for (const { containerId } of await engine.list()) await engine.remove(containerId);
       await rm(directory, { recursive: true, force: true });
@@ -145,6 +149,7 @@ interface RigAgent {
   readonly root: string;
   readonly artifacts: MemoryArtifacts;
   readonly bus: MemoryBus;
+  readonly book: HostBook;
   readonly model: Model;
   readonly clock: Clock;
   readonly script?: FakeScript;
@@ -157,7 +162,16 @@ interface RigAgent {
 
 const noScores: Scores = { ask: async () => await Promise.resolve({ kind: 'denied', message: 'there are none here' }) };
 
-async function startRigAgent({ directory, root, artifacts, bus, model, clock, ...rest }: RigAgent): Promise<Agent> {
+async function startRigAgent({
+  directory,
+  root,
+  artifacts,
+  bus,
+  book,
+  model,
+  clock,
+  ...rest
+}: RigAgent): Promise<Agent> {
   const random = (): number => 0.5;
   const client = await createArtifactClient({
     remote: artifacts,
@@ -175,7 +189,7 @@ async function startRigAgent({ directory, root, artifacts, bus, model, clock, ..
     ports: {
       host: 'host-1',
       bootId: `boot-${Math.random().toString(36).slice(2)}`,
-      book: openHostBook(join(directory, 'host.sqlite')),
+      book,
       engine,
       clock,
       log: silentLogger,
