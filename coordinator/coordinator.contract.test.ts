@@ -193,6 +193,8 @@ test('a paused run starts nothing until it is resumed', async () => {
   const made = await startCluster();
   await vi.waitFor(async () => expect((await made.fleetClient().listHosts({}, deadline)).hosts).toHaveLength(1));
   await made.fleetClient().cordonHost({ host: 'alpha', reason: 'new cooler' }, deadline);
+  const again = await made.fleetClient().cordonHost({ host: 'alpha' }, deadline);
+  expect(again.host?.reason).toBe('new cooler');
   const runId = await createRun(made, { candidates: 2 });
   await made.client().pauseRun({ runId }, deadline);
   const { host } = await made.fleetClient().uncordonHost({ host: 'alpha' }, deadline);

@@ -118,6 +118,9 @@ function addDrain(group: Command, cli: CliContext): void {
     await withCoordinator(cli, flags, async (coordinator) => {
       const { host: full } = await findHost(coordinator, name);
       let host = await coordinator.drainHost(full, flags.reason, flags.deadline);
+      if (host.state === 'draining' && host.drainSecondsLeft < flags.deadline - 5) {
+        cli.stderr.write(`It is drained already, with an earlier deadline, which stays: ${drainText(host)}.\n`);
+      }
       let told = '';
       const isLeft = flags.detach === true || flags.dryRun === true;
       while (host.state === 'draining' && !isLeft && !cli.signal.aborted) {

@@ -129,7 +129,8 @@ function admitsOfHost(state: State, event: HostEvent): boolean {
     case 'hostUncordoned':
       return host.cordoned || host.drain !== undefined;
     case 'hostDrainStarted':
-      return host.drain === undefined;
+      // Sooner than it was to be, but never later: asking again is harmless.
+      return host.drain === undefined || (!host.drain.due && state.clockMs + event.deadlineMs < host.drain.dueMs);
     case 'hostDrainDue':
       return host.drain?.due === false;
     default:

@@ -44,10 +44,20 @@ test('at the deadline what still runs is stopped, also by a coordinator that was
   expect(audit(machine.state)).toEqual([]);
 });
 
-test('uncordon ends a drain, and a drain that is under way keeps its deadline', () => {
+test('a drain that is under way ends sooner where that is asked for, and not later', () => {
   const machine = draining();
-  machine.take({ ...start, deadlineMs: 0 });
+  machine.take({ ...start, deadlineMs: 90_000, reason: 'later' });
+  expect(machine.state.hosts.get(alpha)?.reason).toBe('new disk');
+  machine.take({ ...start, deadlineMs: 20_000, reason: 'it burns' }, 10_000);
+  expect(machine.state.hosts.get(alpha)).toMatchObject({ reason: 'it burns', drain: { due: false } });
+  machine.take({ kind: 'clockTicked' }, 19_000);
   expect(machine.state.hosts.get(alpha)?.drain?.due).toBe(false);
+  machine.take({ kind: 'clockTicked' }, 2000);
+  expect(machine.state.hosts.get(alpha)?.drain?.due).toBe(true);
+});
+
+test('uncordon ends a drain', () => {
+  const machine = draining();
   machine.take({ kind: 'hostUncordoned', host: alpha });
   end(machine, attemptOf(machine, 1), 'crash');
   expect(leased(machine)).toHaveLength(2);

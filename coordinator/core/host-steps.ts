@@ -139,6 +139,6 @@ export function drainCommand(host: HostName, { runId, id: attemptId, epoch }: At
 }
 
 /** True where an operator keeps work away, so that the reason is the operator's. */
-function isHeld(host: Host): boolean {
+export function isHeld(host: Host): boolean {
   return host.cordoned || host.drain !== undefined;
 }

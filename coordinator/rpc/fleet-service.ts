@@ -6,7 +6,9 @@ import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type Handlers, implement, type RpcServiceDefinition } from '../../shared/rpc/handlers.ts';
 import { page } from '../../shared/rpc/page.ts';
 import { timestampFromDate } from '../../shared/rpc/timestamp.ts';
+import { isHeld } from '../core/host-steps.ts';
 import { sorted } from '../core/order.ts';
+import type { Host } from '../core/state.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type Stage, stageOf } from '../runs/rehearsal.ts';
 import type { SearchActor } from '../runs/search-actor.ts';
@@ -18,8 +20,10 @@ const longestReason = 500;
 /** A week. */
 const longestDrainSeconds = 604_800;
 
-function textOf(reason: string): string {
-  return reason.trim() === '' ? 'no reason given' : reason.trim().slice(0, longestReason);
+/** Without one, that which the host is held back for already stays. */
+function reasonOf(asked: string, host: Host): string {
+  if (asked.trim() !== '') return asked.trim().slice(0, longestReason);
+  return isHeld(host) ? host.reason : 'no reason given';
 }
 
 const name = 'doubleblind.coordinator.v1.FleetService';
@@ -57,8 +61,9 @@ export function fleetHandlers({
     },
     async cordonHost({ host, reason, validateOnly }, { identity }) {
       const stage = stageOf(actor, { validateOnly });
-      const { name } = findHost(stage.state, host);
-      await stage.post({ kind: 'hostCordoned', host: name, reason: textOf(reason), by: identity.name });
+      const found = findHost(stage.state, host);
+      const { name } = found;
+      await stage.post({ kind: 'hostCordoned', host: name, reason: reasonOf(reason, found), by: identity.name });
       return { host: describe(name, stage) };
     },
     async drainHost({ host, reason, deadlineSeconds, validateOnly }, { identity }) {
@@ -69,16 +74,17 @@ export function fleetHandlers({
           violations: [{ field: 'deadline_seconds', description }],
         });
       }
-      const { name } = findHost(stage.state, host);
+      const found = findHost(stage.state, host);
+      const { name } = found;
       const deadlineMs = Math.round(deadlineSeconds * 1000);
       const begun = {
         kind: 'hostDrainStarted',
         host: name,
-        reason: textOf(reason),
+        reason: reasonOf(reason, found),
         by: identity.name,
         deadlineMs,
       } as const;
-      // A drain that is under way keeps its deadline, so that asking again is harmless.
+      // A drain that is under way ends sooner where that is asked for, never later, so that asking again is harmless.
       await stage.post(begun);
       return { host: describe(name, stage) };
     },
