@@ -4,7 +4,8 @@ import type { Command } from '../core/command.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, end, joinHost, newMachine } from '../core/machine.test-support.ts';
 import type { Evaluation } from '../rpc/evaluator.ts';
-import { type ExecutorOptions, newExecutors } from './executors.ts';
+import type { ExecutorOptions } from './executors/persist.ts';
+import { newExecutors } from './executors.ts';
 
 const score = { value: 0.5, standardError: 0.1, feedback: '', quarantined: false, quarantineReason: '' };
 

@@ -3,7 +3,7 @@
 import { audit } from '../../coordinator/core/audit.ts';
 import type { State } from '../../coordinator/core/state.ts';
 import type { Gateway } from '../../coordinator/rpc/gateway.ts';
-import type { ExecutorOptions } from '../../coordinator/runs/executors.ts';
+import type { ExecutorOptions } from '../../coordinator/runs/executors/persist.ts';
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import { type Digest, type HostName, hostName } from '../../shared/core/ids.ts';
 import { nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
