@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { editDistance, nearest } from './suggestion.ts';
+import { editDistance } from '../../shared/core/edit-distance.ts';
+import { nearest } from './suggestion.ts';
 import { harmless, indent, oneLine, shorten, wrap } from './text.ts';
 
 test('nothing that a terminal would obey gets through', () => {

@@ -1,15 +1,27 @@
 // How far a word is from another that may have been meant.
 
-/** Letters to add, remove or replace. */
+/** Edits (insert, delete, replace, swap neighbours) that turn one word into the other. */
 export function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= left.length; at += 1) {
-    const next = [at];
-    for (let to = 1; to <= right.length; to += 1) {
-      const replaced = (row[to - 1] ?? 0) + (left[at - 1] === right[to - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1));
+  const rows: number[][] = [];
+  for (let row = 0; row <= left.length; row += 1) {
+    const current: number[] = [row];
+    for (let column = 1; column <= right.length; column += 1) {
+      const above = rows[row - 1];
+      if (above === undefined) {
+        current.push(column);
+        continue;
+      }
+      const same = left[row - 1] === right[column - 1];
+      let best = Math.min(
+        (above[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (above[column - 1] ?? 0) + (same ? 0 : 1),
+      );
+      const swapped = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      if (swapped && row > 1 && column > 1) best = Math.min(best, (rows[row - 2]?.[column - 2] ?? 0) + 1);
+      current.push(best);
     }
-    row = next;
+    rows.push(current);
   }
-  return row[right.length] ?? 0;
+  return rows[left.length]?.[right.length] ?? 0;
 }
