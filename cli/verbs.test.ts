@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Run } from './core/model.ts';
 import { budgetWords } from './planned-run.ts';
 import { runVerb, type Seen } from './testing/run-verb.ts';
-import { sampleRun } from './testing/sample-run.ts';
+import { sampleCandidate, sampleRun } from './testing/sample-run.ts';
 import { type StubCoordinator, startStubCoordinator } from './testing/stub-coordinator.ts';
 
 let stub: StubCoordinator;
@@ -94,7 +94,9 @@ test('diff shows what a child changed, and that a draft has no parent', async ()
 });
 
 test('cost adds up by operator and attempt with the score gained, and says where the gateway is away', async () => {
-  expect((await run('cost')).stdout).toMatch(/draft +\d+/);
+  const { stdout } = await run('cost');
+  expect(stdout).toMatch(/draft +\d+/);
+  expect(stdout).not.toContain('still run');
   expect((await run('cost', '--attempts')).stdout).toMatch(/#1 draft +1 /);
   const seen = await run('cost', '--gateway', '127.0.0.1:9', '-o', 'json');
   expect(seen.stderr).toContain('The gateway was not asked');
@@ -104,6 +106,17 @@ test('cost adds up by operator and attempt with the score gained, and says where
   };
   expect(byOperator[0]).toMatchObject({ operator: 'draft', scoreGained: expect.any(Number) });
   expect(byAttempt).toHaveLength(stub.candidates.length);
+});
+
+test('cost of a run that goes on says whose use it does not know yet', async () => {
+  const candidates = [sampleCandidate({ state: 'running' })];
+  const going = await startStubCoordinator({ data: { run: sampleRun({ state: 'running' }), candidates } });
+  try {
+    const of = ['--coordinator', going.address, '--state-dir', going.stateDirectory];
+    expect((await runVerb(['cost', ...of])).stdout).toContain('An attempt still runs: what is used');
+  } finally {
+    await going.stop();
+  }
 });
 
 test('report writes one page, or Markdown to standard output', async () => {

@@ -80,8 +80,16 @@ function bill(
   if (attempts) tables.push(renderTable(byAttempt, columnsFor('ATTEMPT'), cli.stdout));
   return {
     json: { runId: run.runId, ...rows, byAttempt: attemptRows, total, usage: run.usage },
-    text: [...tables, ...budgetLine(run)].join('\n\n'),
+    text: [...tables, ...runningLine(candidates), ...budgetLine(run)].join('\n\n'),
   };
+}
+
+/** A host tells what an attempt has used when it ends; the gateway counts each call. */
+function runningLine(candidates: readonly Candidate[]): string[] {
+  const running = candidates.filter(({ state }) => state === 'running').length;
+  if (running === 0) return [];
+  const still = running === 1 ? 'An attempt still runs' : `${running} attempts still run`;
+  return [`${still}: what is used for that so far is in the table of models alone.`];
 }
 
 function renamed(rows: readonly CostRow[], name: string): unknown[] {
