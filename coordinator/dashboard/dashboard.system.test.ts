@@ -1,8 +1,10 @@
 // The pages in a real browser: keys, live events, and 10,000 candidates. What hostile text does is in test/attacks/dashboard.
 
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../shared/log.ts';
 import { createSources, type TestSources, testCandidate } from './dashboard.test-support.ts';
 import { type Dashboard, startDashboard } from './server.ts';
@@ -172,6 +174,58 @@ inBrowser('on a telephone no page is wider than the screen', async () => {
   }
   expect(complaints).toEqual([]);
   await page.close();
+});
+
+inBrowser(
+  'a button gets its click however often its page is drawn anew under it, and the time goes on between events',
+  async () => {
+    const own = await createSources(20);
+  own.run.elapsedSeconds = 5;
+    const server = await serve(own);
+    const { page, complaints } = await open(new URL(path, server.url).href);
+    await page.locator('.connection[data-state="live"]').waitFor();
+    const elapsed = () => page.locator('.figure', { hasText: 'Elapsed' }).locator('.value').textContent();
+    const before = await elapsed();
+    await vi.waitFor(async () => expect(await elapsed()).not.toBe(before), { timeout: 20_000, interval: 200 });
+    let sequence = 10;
+    const events = setInterval(() => {
+      sequence += 1;
+      const candidate = testCandidate(sequence + 10, '', '');
+      own.tell({ sequence, kind: 'candidateScored', candidate, run: own.run });
+    }, 30);
+    const place = await page.getByRole('button', { name: 'pause' }).boundingBox();
+    await page.mouse.move((place?.x ?? 0) + 5, (place?.y ?? 0) + 5);
+    await page.mouse.down();
+    await page.waitForTimeout(400);
+    await page.mouse.up();
+    await vi.waitFor(() => expect(own.changes).toEqual(['pause digits-0001']), { timeout: 20_000 });
+    clearInterval(events);
+    expect(complaints).toEqual([]);
+    await page.close();
+    await server.stop();
+    await own.remove();
+  },
+);
+
+inBrowser('whoever follows a run beyond the end of a session is led to where one begins', async () => {
+  const tokenFile = join(mkdtempSync(join(tmpdir(), 'doubleblind-token-')), 'token');
+  writeFileSync(tokenFile, 'correct-horse-battery-staple\n', { mode: 0o600 });
+  const tls = { ca: '', certificate: '', key: '' };
+  const options = { tokenFile, tls, sources: parts.sources, log: silentLogger };
+  let server = await startDashboard({ listen: '127.0.0.1:0', ...options });
+  const { page } = await open(new URL('/sign-in', server.url).href);
+  await page.locator('#token').fill('correct-horse-battery-staple');
+  await page.keyboard.press('Enter');
+  await page.locator('tr[data-key="digits-0001"]').waitFor();
+  await page.goto(new URL(path, server.url).href);
+  await page.locator('.connection[data-state="live"]').waitFor();
+  await page.context().clearCookies();
+  await server.stop();
+  server = await startDashboard({ listen: `127.0.0.1:${new URL(server.url).port}`, ...options });
+  await page.waitForURL(/sign-in/, { timeout: 30_000 });
+  await page.close();
+  await server.stop();
+  rmSync(dirname(tokenFile), { recursive: true, force: true });
 });
 
 inBrowser('a run is followed as it goes, over a restart of the coordinator, and steered', async () => {

@@ -33,6 +33,7 @@ export async function show(page) {
     leaveTab.abort();
     leaveTab = new AbortController();
     setQuery({ tab: name });
+    const focused = bar.contains(document.activeElement);
     fill(
       bar,
       tabs.map((one, index) =>
@@ -48,6 +49,7 @@ export async function show(page) {
         ),
       ),
     );
+    if (focused) /** @type {HTMLElement | null} */ (bar.querySelector('[aria-selected="true"]'))?.focus();
     const inner = h('div');
     fill(body, inner);
     try {

@@ -29,9 +29,10 @@ export async function post(path, body = {}) {
   return await answer(await fetch(`/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) }));
 }
 
-/** @param {Response} response */
-async function answer(response) {
+/** @param {Response} response @param {boolean} [whole] false where only its kind is wanted */
+async function answer(response, whole = true) {
   if (response.status === 401) location.assign('/sign-in');
+  if (response.ok && !whole) return {};
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
   throw new ApiError(body.message ?? `the coordinator answered ${response.status}`, body.code ?? 'unknown');
@@ -64,6 +65,25 @@ export function onConnection(show) {
 }
 
 /**
+ * Why a stream is refused for good: undefined where asking again may help. Somebody whose session has ended is led to where one begins.
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
+async function refusal(url, signal) {
+  const stop = new AbortController();
+  try {
+    await answer(await fetch(url, { signal: AbortSignal.any([signal, stop.signal]) }), false);
+    return undefined;
+  } catch (error) {
+    return error instanceof ApiError && ['notFound', 'permissionDenied', 'invalidArgument'].includes(error.code)
+      ? error.message
+      : undefined;
+  } finally {
+    stop.abort();
+  }
+}
+
+/**
  * Follows events from a place on until they end or `signal` aborts. While the page is hidden nothing is followed: browsers
  * allow six connections, and many tabs would starve each other.
  * @param {string} path
@@ -92,12 +112,15 @@ export function follow(path, after, signal, on) {
     source.onopen = () => tellConnection('live');
     source.onerror = () => {
       tellConnection('away');
-      // A refusal is final for EventSource; the coordinator may be back in a moment.
-      if (source?.readyState === EventSource.CLOSED) {
-        close();
-        tellConnection('away');
-        setTimeout(open, 3000);
-      }
+      if (source?.readyState !== EventSource.CLOSED) return;
+      // A refusal is final for EventSource, which does not tell it from a coordinator that is away.
+      const { url } = source;
+      close();
+      tellConnection('away');
+      void refusal(url, signal).then((message) => {
+        if (message === undefined) setTimeout(open, 3000);
+        else finish(() => on.fault?.(message));
+      });
     };
     source.onmessage = (message) => {
       last = Number(message.lastEventId);

@@ -50,6 +50,33 @@ export function fill(element, ...children) {
   return element;
 }
 
+let pressed = false;
+/** @type {(() => void)[]} */
+let waiting = [];
+const release = () => {
+  pressed = false;
+  const ready = waiting;
+  waiting = [];
+  // After the click, which comes right behind the end of the press.
+  setTimeout(() => {
+    for (const resolve of ready) resolve();
+  });
+};
+const press = () => {
+  pressed = true;
+};
+addEventListener('pointerdown', press, { capture: true });
+for (const name of ['pointerup', 'pointercancel', 'blur']) addEventListener(name, release, { capture: true });
+
+/**
+ * Resolves when no button of the pointer is down. What is drawn anew under a press gets no click: a browser sends one only to the
+ * element that met both press and release. Whatever draws without being asked waits for this.
+ * @returns {Promise<void>}
+ */
+export function pointerIsUp() {
+  return pressed ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve();
+}
+
 /** A link to a candidate's page. @param {string} id @param {Child} [text] */
 export function candidateLink(id, text = shortId(id)) {
   return h('a', { href: `/candidates/${encodeURIComponent(id)}`, class: 'id' }, text);

@@ -1,7 +1,7 @@
 // Hosts, their slots, what runs on them, and why one takes no work.
 
 import { get, getAll, poll } from './client.js';
-import { candidateLink, fill, h } from './dom.js';
+import { candidateLink, fill, h, pointerIsUp } from './dom.js';
 import { ago, bytes, duration, word } from './format.js';
 
 const everyMs = 2000;
@@ -26,6 +26,7 @@ export async function show({ element, signal, setTitle, addKeys }) {
       const hosts = [];
       await getAll('/hosts', 'hosts', signal, (items) => hosts.push(...items));
       await readCandidates(hosts, candidates, signal);
+      await pointerIsUp();
       const slots = hosts.flatMap((host) => host.slots ?? []);
       const busy = slots.filter((slot) => slot.attempts?.length > 0).length;
       total.textContent =

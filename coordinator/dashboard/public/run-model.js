@@ -2,6 +2,7 @@
 // often where there is a lot to draw.
 
 import { follow, get, getAll } from './client.js';
+import { pointerIsUp } from './dom.js';
 import { idea, time, word } from './format.js';
 
 /**
@@ -58,12 +59,15 @@ function candidateOf(wire) {
 export class RunModel {
   constructor() {
     /** @type {any} */
-    this.run = undefined;
+    this.newest = undefined;
+    this.readAt = 0;
     /** In order of planning. @type {Candidate[]} */
     this.candidates = [];
     /** @type {Map<string, Candidate>} */
     this.byId = new Map();
     this.loading = true;
+    /** Why no more events come, where that is not the run's end. */
+    this.fault = '';
     /** @type {string | undefined} */
     this.selected = undefined;
     /** @type {(() => void)[]} */
@@ -71,6 +75,22 @@ export class RunModel {
     this.asked = false;
     this.drawnAt = 0;
     this.drawMs = 0;
+  }
+
+  /** As the coordinator told it last. @returns {any} */
+  get run() {
+    return this.newest;
+  }
+
+  set run(run) {
+    this.newest = run;
+    this.readAt = performance.now();
+  }
+
+  /** Its working time, which goes on between events. */
+  get elapsedSeconds() {
+    const since = this.run.state === 'RUN_STATE_RUNNING' ? (performance.now() - this.readAt) / 1000 : 0;
+    return (this.run.elapsedSeconds ?? 0) + since;
   }
 
   get lowerIsBetter() {
@@ -132,7 +152,7 @@ export class RunModel {
     if (this.asked) return;
     this.asked = true;
     const wait = Math.max(0, this.drawnAt + 4 * this.drawMs - performance.now());
-    setTimeout(() => requestAnimationFrame(() => this.tell()), wait);
+    setTimeout(() => void pointerIsUp().then(() => requestAnimationFrame(() => this.tell())), wait);
   }
 
   tell() {
@@ -184,6 +204,13 @@ async function readCandidates(model, signal) {
     model.run = (await get(path, signal)).run;
     model.changed();
   };
-  if (!model.isOver)
-    follow(`${path}/events`, after, signal, { event: (event) => model.apply(event), end: () => void refresh() });
+  if (model.isOver) return;
+  follow(`${path}/events`, after, signal, {
+    event: (event) => model.apply(event),
+    end: () => void refresh(),
+    fault(message) {
+      model.fault = message;
+      model.changed();
+    },
+  });
 }

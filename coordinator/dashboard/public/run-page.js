@@ -21,6 +21,7 @@ export async function show({ element, id, query, signal, addKeys, setTitle, setQ
   const open = (/** @type {Candidate} */ candidate) => go(`/candidates/${encodeURIComponent(candidate.id)}`);
   const head = h('div', { class: 'title' });
   const figures = h('div', { class: 'figures' });
+  const elapsed = elapsedOf(model, signal);
   const verdict = h('div');
   const chart = scoreChart(model, open, signal);
   const slots = slotTimeline(model, open, signal);
@@ -59,7 +60,7 @@ export async function show({ element, id, query, signal, addKeys, setTitle, setQ
     const { run } = model;
     setTitle(run.runId);
     drawHead(head, model);
-    drawFigures(figures, model);
+    drawFigures(figures, elapsed, model);
     if (run.verdict && !(shownVerdict && !model.loading)) {
       fill(verdict, verdictPanel(run.verdict, model.byId));
       shownVerdict = !model.loading;
@@ -70,10 +71,6 @@ export async function show({ element, id, query, signal, addKeys, setTitle, setQ
   };
   model.onChange(update);
   model.changed();
-  const clockTimer = setInterval(() => {
-    if (!model.isOver) drawHead(head, model);
-  }, 1000);
-  signal.addEventListener('abort', () => clearInterval(clockTimer));
   addKeys({
     ...table.keys,
     'g t': ['lineage tree', () => go(`/runs/${encodeURIComponent(model.run.runId)}/tree`)],
@@ -131,6 +128,7 @@ function drawHead(head, model) {
       run.endReason ? ` · ended by ${run.endReason}` : '',
       ` · seed ${run.options?.seed ?? ''}`,
     ),
+    model.fault !== '' && h('p', { class: 'bad' }, `Nothing new is shown: ${model.fault}`),
     h('span', { class: 'space' }),
     h('a', { href: `${path}/tree`, class: 'button' }, 'lineage'),
     state === 'RUN_STATE_RUNNING' && button('pause', 'Begin no more attempts'),
@@ -161,8 +159,21 @@ async function change(path, body, model) {
   }
 }
 
-/** @param {HTMLElement} element @param {RunModel} model */
-function drawFigures(element, model) {
+/** Goes on between events, which may be hours apart. @param {RunModel} model @param {AbortSignal} signal */
+function elapsedOf(model, signal) {
+  const element = h('span');
+  const draw = () => {
+    const { wallSeconds } = model.run.options ?? {};
+    fill(element, share(model.elapsedSeconds, wallSeconds === 86_400 && model.isOver ? 0 : wallSeconds, duration));
+  };
+  model.onChange(draw);
+  const timer = setInterval(draw, 1000);
+  signal.addEventListener('abort', () => clearInterval(timer));
+  return element;
+}
+
+/** @param {HTMLElement} element @param {HTMLElement} elapsed @param {RunModel} model */
+function drawFigures(element, elapsed, model) {
   const { run } = model;
   const { options = {}, usage = {} } = run;
   const best = model.byId.get(run.bestCandidateId);
@@ -195,11 +206,7 @@ function drawFigures(element, model) {
     ),
     figure('Failed', count(run.attemptsFailed), why),
     figure('Running', count(run.attemptsRunning), `${count(run.attemptsPlanned)} planned so far`),
-    figure(
-      'Elapsed',
-      share(run.elapsedSeconds, options.wallSeconds === 86_400 && model.isOver ? 0 : options.wallSeconds, duration),
-      '',
-    ),
+    figure('Elapsed', elapsed, ''),
     figure(
       'Slot time',
       share((usage.slotSeconds ?? 0) / 3600, options.slotHours, (value) => duration(value * 3600)),

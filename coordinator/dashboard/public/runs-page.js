@@ -2,7 +2,7 @@
 
 import { go } from './address.js';
 import { getAll, poll } from './client.js';
-import { fill, h, runLink } from './dom.js';
+import { fill, h, pointerIsUp, runLink } from './dom.js';
 import { ago, clock, count, dollars, duration, score, word } from './format.js';
 import { finalScore } from './verdict.js';
 import { WindowTable } from './window-table.js';
@@ -79,6 +79,7 @@ export async function show({ element, signal, addKeys, setTitle }) {
       /** @type {any[]} */
       const runs = [];
       await getAll('/runs', 'runs', signal, (items) => runs.push(...items));
+      await pointerIsUp();
       const active = runs.filter(({ state }) => state !== 'RUN_STATE_SEALED' && state !== 'RUN_STATE_KILLED').length;
       total.textContent = runs.length === 0 ? '' : `${count(runs.length)} in all, ${active} under way`;
       table.setRows(runs);
