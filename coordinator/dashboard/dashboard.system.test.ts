@@ -180,20 +180,20 @@ inBrowser(
   'a button gets its click however often its page is drawn anew under it, and the time goes on between events',
   async () => {
     const own = await createSources(20);
-  own.run.elapsedSeconds = 5;
+    own.run.elapsedSeconds = 5;
     const server = await serve(own);
     const { page, complaints } = await open(new URL(path, server.url).href);
     await page.locator('.connection[data-state="live"]').waitFor();
     const elapsed = () => page.locator('.figure', { hasText: 'Elapsed' }).locator('.value').textContent();
     const before = await elapsed();
     await vi.waitFor(async () => expect(await elapsed()).not.toBe(before), { timeout: 20_000, interval: 200 });
+    const place = await page.getByRole('button', { name: 'pause' }).boundingBox();
     let sequence = 10;
     const events = setInterval(() => {
       sequence += 1;
       const candidate = testCandidate(sequence + 10, '', '');
       own.tell({ sequence, kind: 'candidateScored', candidate, run: own.run });
     }, 30);
-    const place = await page.getByRole('button', { name: 'pause' }).boundingBox();
     await page.mouse.move((place?.x ?? 0) + 5, (place?.y ?? 0) + 5);
     await page.mouse.down();
     await page.waitForTimeout(400);

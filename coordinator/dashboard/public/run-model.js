@@ -152,7 +152,7 @@ export class RunModel {
     if (this.asked) return;
     this.asked = true;
     const wait = Math.max(0, this.drawnAt + 4 * this.drawMs - performance.now());
-    setTimeout(() => void pointerIsUp().then(() => requestAnimationFrame(() => this.tell())), wait);
+    setTimeout(() => requestAnimationFrame(() => void pointerIsUp().then(() => this.tell())), wait);
   }
 
   tell() {
