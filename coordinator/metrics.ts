@@ -3,6 +3,7 @@
 import { eventRefusals } from '../shared/bus/event-signature.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
 import type { StampedEvent } from './core/event.ts';
+import { isHeld } from './core/host-steps.ts';
 import type { Host, State } from './core/state.ts';
 
 export interface CoordinatorMetrics {
@@ -27,6 +28,7 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
   const commits = page.histogram('commit_seconds', 'Time of one commit to the journal.', [], commitBuckets);
   const sequence = page.gauge('journal_sequence', 'Sequence number of the newest event.');
   const runs = page.gauge('active_runs', 'Runs that are not sealed.');
+  const running = page.gauge('running_runs', 'Runs that want slots: neither paused nor about to be sealed.');
   const hosts = page.gauge('hosts', 'Hosts, by whether they are lost without an operator having taken them out.', [
     'lost',
   ]);
@@ -41,11 +43,13 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
       commits.observe(commitMs / 1000);
       sequence.set(state.sequence);
       runs.set(state.activeRuns.size);
+      running.set([...state.activeRuns].filter((id) => state.runs.get(id)?.phase === 'running').length);
       slots.set(state.freeSlots.schedulable.size);
       leases.set(leased(state));
       underWay.set(commands);
-      // One that was cordoned or drained before it went away is no surprise, and nobody is to be woken for it.
-      const isMissed = (host: Host): boolean => host.lost && !host.cordoned && host.drain === undefined;
+      // One that was cordoned or drained before it went away, or said itself that it was about to, is no surprise, and nobody is to be
+      // woken for it.
+      const isMissed = (host: Host): boolean => host.lost && !isHeld(host) && !host.description.draining;
       const lost = [...state.hosts.values()].filter(isMissed).length;
       hosts.set(lost, { lost: 'true' });
       hosts.set(state.hosts.size - lost, { lost: 'false' });

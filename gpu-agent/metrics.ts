@@ -16,6 +16,8 @@ export function createAgentMetrics(): AgentMetrics {
   const unusable = metrics.gauge('slot_unusable', '1 where the slot takes no work.', ['slot']);
   const waiting = metrics.gauge('outbox_events', 'Events that wait for the receipt of the coordinator.');
   const ended = metrics.counter('attempts_ended_total', 'Attempts that have ended, by outcome.', ['outcome']);
+  // Of a series that begins with its first event nobody can see that it grew.
+  ended.add({ outcome: 'infrastructure' }, 0);
   const runSeconds = metrics.histogram('clean_slate_run_seconds', 'Elapsed time of clean-slate runs.');
   const turns = metrics.counter('model_calls_total', 'Answers of the model.');
   const slotSeconds = metrics.counter('slot_seconds_total', 'Seconds for which slots were held by ended attempts.');

@@ -15,8 +15,8 @@ export interface TurnMeter {
 /** Reports to nobody. */
 export const silentMeter: TurnMeter = { answered: () => undefined, failed: () => undefined, leaked: () => undefined };
 
-/** A meter with its page. */
-export function createTurnMeter(): { readonly meter: TurnMeter; readonly page: Metrics } {
+/** A meter with its page, for upstreams with these names. */
+export function createTurnMeter(upstreams: readonly string[]): { readonly meter: TurnMeter; readonly page: Metrics } {
   const page = createMetrics('doubleblind_llm_gateway');
   const turns = page.counter('turns_total', 'Turns answered, by upstream.', ['upstream']);
   const failures = page.counter('failures_total', 'Tries without an answer, by upstream and kind.', [
@@ -31,6 +31,8 @@ export function createTurnMeter(): { readonly meter: TurnMeter; readonly page: M
   const seconds = page.histogram('turn_seconds', 'Time of a turn at one upstream, retries included.', ['upstream']);
   const tokens = page.counter('tokens_total', 'Tokens read and written, by upstream.', ['upstream', 'direction']);
   const dollars = page.counter('dollars_total', 'Price of the turns in US dollars, by upstream.', ['upstream']);
+  // An upstream that has never answered is to be compared with the answers that it did not give.
+  for (const upstream of upstreams) turns.add({ upstream }, 0);
   return {
     page,
     meter: {

@@ -38,7 +38,7 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   mkdirSync(config.stateDirectory, { recursive: true, mode: 0o700 });
   const tokenSecret = readOrMakeSecret(join(config.stateDirectory, 'token.secret'));
-  const { meter, page } = createTurnMeter();
+  const { meter, page } = createTurnMeter(config.upstreams.map(({ name }) => name));
   const stack = new AsyncDisposableStack();
   const rules = stack.adopt(openOutgoingRules(config), (it) => it.stop());
   const behindGuard = (upstream: Upstream): Upstream =>

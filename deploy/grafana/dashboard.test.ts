@@ -52,3 +52,26 @@ test.skipIf(promtool === undefined)('promtool, where it is there, reads every ex
   expect(runPromtool(['check', 'rules', join(directory, 'rules.yml')])).toContain(`${expressions.length} rules found`);
   rmSync(directory, { recursive: true });
 });
+
+/** What is computed from two metrics finds nothing where their labels differ, and the panel is empty without a word. */
+test.skipIf(promtool === undefined)(
+  'promtool, where it is there, gets a figure from each panel that computes one',
+  () => {
+    const directory = mkdtempSync(join(tmpdir(), 'doubleblind-dashboard-'));
+    const expr = charts.find(({ title }) => title === 'Places busy')?.targets?.[0]?.expr;
+    const tests = [
+      {
+        interval: '1m',
+        input_series: [
+          { series: 'doubleblind_gpu_agent_attempts_running{job="a", instance="one", slot="gpu-0"}', values: '1 1' },
+          { series: 'doubleblind_gpu_agent_attempts_running{job="a", instance="two", slot="gpu-0"}', values: '0 0' },
+          { series: 'doubleblind_coordinator_schedulable_slots{job="c", instance="three"}', values: '2 2' },
+        ],
+        promql_expr_test: [{ expr, eval_time: '1m', exp_samples: [{ labels: '{}', value: 0.5 }] }],
+      },
+    ];
+    writeFileSync(join(directory, 'test.yml'), JSON.stringify({ tests }));
+    expect(runPromtool(['test', 'rules', join(directory, 'test.yml')])).toContain('SUCCESS');
+    rmSync(directory, { recursive: true });
+  },
+);

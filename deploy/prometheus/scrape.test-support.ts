@@ -19,7 +19,7 @@ export async function scrape(): Promise<string[]> {
   const pages = [
     newCoordinatorMetrics().page,
     createAgentMetrics().metrics,
-    createTurnMeter().page,
+    createTurnMeter(['upstream']).page,
     // Nothing is asked of it here.
     withMetrics({} as Evaluator).metrics,
   ];
