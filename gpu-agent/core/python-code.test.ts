@@ -60,3 +60,10 @@ test('any text has a form, and it does not depend on trailing space', () => {
   );
   expect(normaliseCode('a = 1   \n\n')).toBe(normaliseCode('a = 1'));
 });
+
+test('a line of very many statements is read as fast as many lines', { timeout: 30_000 }, async () => {
+  const statements = (count: number): string => normaliseCode('a=1;'.repeat(count));
+  expect(statements(3)).toBe('0 v0 = 1\n0 v0 = 1\n0 v0 = 1');
+  expect(statements(200_000).split('\n')).toHaveLength(200_000);
+  await new Promise((resolve) => setImmediate(resolve));
+});

@@ -48,6 +48,7 @@ function linesOf(text: string): Line[] {
   let indent = 0;
   let tokens: Token[] = [];
   let depth = 0;
+  const margin = marginOf(text);
   const end = (): void => {
     if (tokens.length > 1 || (tokens[0] !== undefined && tokens[0].kind !== 'string')) {
       lines.push({ indent, tokens: withoutLastCommas(tokens) });
@@ -67,7 +68,7 @@ function linesOf(text: string): Line[] {
     } else if (character === ' ' || character === '\t' || character === '\f') {
       at += 1;
     } else {
-      if (tokens.length === 0 && startsLine(text, at)) indent = indentAt(text, at);
+      if (tokens.length === 0) indent = margin(at) ?? indent;
       const token = tokenAt(text, at);
       if ('([{'.includes(token.text)) depth += 1;
       if (')]}'.includes(token.text)) depth = Math.max(0, depth - 1);
@@ -79,12 +80,21 @@ function linesOf(text: string): Line[] {
   return lines;
 }
 
-function startsLine(text: string, at: number): boolean {
-  return text.slice(text.lastIndexOf('\n', at - 1) + 1, at).trim() === '';
-}
-
-function indentAt(text: string, at: number): number {
-  return text.slice(text.lastIndexOf('\n', at - 1) + 1, at).replaceAll('\t', '        ').length;
+/**
+ * The indentation of a place that begins its line; undefined of any other. Asked from the front to the back: each character is looked at
+ * once, however many statements a line has.
+ */
+function marginOf(text: string): (at: number) => number | undefined {
+  let seen = 0;
+  let width: number | undefined = 0;
+  return (at) => {
+    for (; seen < at; seen += 1) {
+      const character = text[seen] ?? '';
+      if (character === '\n') width = 0;
+      else if (width !== undefined) width = character.trim() === '' ? width + (character === '\t' ? 8 : 1) : undefined;
+    }
+    return width;
+  };
 }
 
 function tokenAt(

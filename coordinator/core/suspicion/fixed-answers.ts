@@ -106,7 +106,7 @@ function packedTexts(programs: readonly ProgramText[], { ids }: Evidence): Suspi
 function shippedPredictions(programs: readonly ProgramText[], { files, ids }: Evidence): Suspicion[] {
   for (const { strings } of programs) {
     const copied = strings.find(
-      (text) => /submission[\w{}-]*\.(csv|tsv|parquet|npy)$/i.test(text) && !isOwnSubmission(text),
+      (text) => /submission[\w{}-]{0,200}\.(csv|tsv|parquet|npy)$/i.test(text) && !isOwnSubmission(text),
     );
     if (copied !== undefined) return [copiedFrom(`it reads ${JSON.stringify(copied.slice(-60))}`)];
   }
