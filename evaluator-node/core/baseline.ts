@@ -20,7 +20,10 @@ export function trivialBaseline(metric: Metric, truth: Float64Array, classCount:
       return { name: 'constant 0.5', row: Float64Array.of(0.5) };
     case 'label': {
       const frequencies = classFrequencies(truth, classCount);
-      return { name: 'majority label', row: Float64Array.of(frequencies.indexOf(Math.max(...frequencies))) };
+      return {
+        name: 'majority label',
+        row: Float64Array.of(frequencies.indexOf(frequencies.reduce((most, share) => Math.max(most, share), 0))),
+      };
     }
     case 'number':
       return numberBaseline(metric, truth);

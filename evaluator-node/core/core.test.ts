@@ -30,6 +30,7 @@ test('a run and a line of candidates have an end to their queries', () => {
 test('scores that are too good are quarantined with a reason', () => {
   expect(implausibility(metric('accuracy'), 1)).toMatch(/perfect/);
   expect(implausibility(metric('rmse'), 0)).toMatch(/perfect/);
+  expect(implausibility(metric('kl-divergence'), -0.001)).toMatch(/perfect/);
   expect(implausibility(metric('rmse'), 3, 4)).toMatch(/plausible/);
   expect(implausibility(metric('rmse'), 5, 4)).toBeUndefined();
   expect(implausibility(metric('roc-auc'), 0.97, 0.95)).toMatch(/plausible/);

@@ -112,12 +112,12 @@ export function ladderText(
   return { text: `not clearly better than ${best}, the best shown so far`, shown: { ...shown, text: best } };
 }
 
-/** Within this of the best value there is, a score is called perfect. */
+/** Within this of the best value there is, or beyond it, a score is called perfect. */
 const perfectTolerance = 1e-9;
 
 /** Why a score is quarantined, or undefined where it is believable. */
 export function implausibility(metric: Metric, value: number, plausible?: number): string | undefined {
-  if (Math.abs(value - metric.perfect) <= perfectTolerance) {
+  if ((metric.lowerIsBetter ? value - metric.perfect : metric.perfect - value) <= perfectTolerance) {
     return `the search score is perfect (${metric.name} ${metric.perfect}); check for a leak before trusting it`;
   }
   if (plausible === undefined) return;

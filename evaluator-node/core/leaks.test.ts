@@ -90,3 +90,20 @@ test('twins of official test rows among the labelled ones are told of, unless eq
   expect(told((row) => row, official)).not.toContain('official');
   expect(told((row) => (row % 60) ** 2 % 41, ['new', 'newer', 'newest'])).not.toContain('official');
 });
+
+test('endings of files that go with the target are refused, those that hint at it warned of, and others not', () => {
+  const told = (ending: (row: number) => string) => {
+    const truth = Float64Array.from({ length: 200 }, (_, row) => row % 2);
+    return findLeaks({
+      ...{ classification: true, labels: [...truth].map(String), truth, classes: ['0', '1'], ids: [], features: [] },
+      splits: [...truth].map(() => 'train' as const),
+      files: [...truth.keys()].map((row) => {
+        return { name: `${(row * 7919) % 200}${ending(row)}`, bytes: 10, modifiedMs: 5, digest: String(row) };
+      }),
+    }).filter(({ message }) => message.includes('endings'));
+  };
+  expect(told((row) => (row % 2 === 0 ? '.jpg' : '.PNG'))).toMatchObject([{ severity: 'refuse' }]);
+  expect(told((row) => (row % 2 === 0 && row % 3 > 0 ? '.jpg' : '.png'))).toMatchObject([{ severity: 'warn' }]);
+  expect(told((row) => (row % 20 < 10 ? '.jpg' : '.png'))).toEqual([]);
+  expect(told(() => '.jpg')).toEqual([]);
+});

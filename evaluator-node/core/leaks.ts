@@ -43,6 +43,8 @@ export type { LeakFinding };
 
 /** Beyond this many standard errors a relation is not chance. */
 const chanceLimit = 3;
+/** Endings of files that are looked at; a folder of files has two or three. */
+const mostEndings = 20;
 /** Share of hidden rows that may have a twin with the same label in the training rows. */
 const duplicateLimit = 0.5;
 
@@ -51,6 +53,7 @@ export function findLeaks(input: LeakInput): LeakFinding[] {
   const findings = [
     ...input.features.flatMap((feature) => [...featureFindings(input, feature), ...formatFindings(input, feature)]),
     ...orderFindings(input),
+    ...endingFindings(input),
     ...fileFindings(input),
     ...twinFindings(input, featureKeys(input)),
     ...twinFindings(input, fileKeys(input)),
@@ -121,6 +124,29 @@ function formatFindings(input: LeakInput, { name, values }: Feature): LeakFindin
   const message =
     `the number of decimals in column ${JSON.stringify(name)} predicts the target (${byFormat.toFixed(1)} standard errors ` +
     'from chance) and its values do not: write them all in one format';
+  return [{ severity: 'warn', message }];
+}
+
+/** The ending of a file says how to read it, so it stays in what agents see. */
+function endingFindings(input: LeakInput): LeakFinding[] {
+  const endings = (input.files ?? []).map(({ name }) => /\.[^.]+$/.exec(name.toLowerCase())?.[0] ?? '');
+  const kinds = [...new Set(endings)].sort(byCodePoint);
+  if (kinds.length < 2) return [];
+  const hint = 'agents see them: give all files one format';
+  const found = featureFindings(input, { name: 'ending', values: endings }).find(
+    ({ severity }) => severity === 'refuse',
+  );
+  if (found !== undefined) return [{ severity: 'refuse', message: `the endings of the files are the target: ${hint}` }];
+  const errors = Math.max(
+    ...kinds.slice(0, mostEndings).map((kind) =>
+      predictiveness(
+        Float64Array.from(endings, (ending) => Number(ending === kind)),
+        input,
+      ),
+    ),
+  );
+  if (!(errors > chanceLimit)) return [];
+  const message = `the endings of the files predict the target (${errors.toFixed(1)} standard errors from chance); ${hint}`;
   return [{ severity: 'warn', message }];
 }
 

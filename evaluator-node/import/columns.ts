@@ -139,7 +139,8 @@ function idProblems(folder: TaskFolder, id: string, trainHasIds: boolean): Probl
   return [...problems, ...firstOf(strangers), ...firstOf(absent)];
 }
 
-function repeatedIds(table: Table, id: string): Problem[] {
+/** Ids that are empty or stand in a table twice. */
+export function repeatedIds(table: Table, id: string): Problem[] {
   const firstLine = new Map<string, number>();
   const problems: Problem[] = [];
   columnOf(table, id).forEach((value, row) => {

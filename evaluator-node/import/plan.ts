@@ -7,7 +7,7 @@ import { metricFor } from '../core/grader-metric.ts';
 import { findLeaks, type LeakFinding } from '../core/leaks.ts';
 import type { Metric } from '../core/metrics/metric.ts';
 import { quantileStrata, type Split, type SplitRequest, type SplitStrategy, splitRows } from '../core/splits.ts';
-import { findColumns, type TaskColumns } from './columns.ts';
+import { findColumns, repeatedIds, type TaskColumns } from './columns.ts';
 import { type TaskFolder, trainFile } from './folder.ts';
 import { labelWarnings } from './label-warnings.ts';
 import { encodeLabels, numberOf, oneHotLabels } from './labels.ts';
@@ -204,7 +204,7 @@ function testLabels(
     oneHot === undefined
       ? readTargets(answers, columns, metric, codes)
       : encodeLabels({ file: answers.file, labels: oneHot, lines: answers.lines }, metric, columns.classes);
-  const problems = [...encoded.problems];
+  const problems = [...encoded.problems, ...repeatedIds(answers, columns.id)];
   const rowOf = new Map(columnOf(answers, columns.id).map((id, row) => [id, row]));
   const unknown = ids.filter((id) => !rowOf.has(id));
   if (unknown.length > 0) {

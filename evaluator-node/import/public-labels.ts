@@ -50,7 +50,7 @@ function labelEvidence(table: Table, labels: Map<string, string>, target: string
   const known = ids.map((each, row) => ({ row, label: labels.get(each) })).filter(({ label }) => label !== undefined);
   const counts = new Map<string | undefined, number>();
   for (const { label } of known) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const commonest = Math.max(...counts.values()) / known.length;
+  const commonest = [...counts.values()].reduce((most, count) => Math.max(most, count), 0) / known.length;
   for (const column of table.columns.filter((each) => each !== idColumn)) {
     const values = columnOf(table, column);
     const right = known.filter(({ row, label }) => values[row] === label).length / known.length;

@@ -79,6 +79,7 @@ test('several columns are joined by name; a metric that fixes their number takes
     /takes 2 columns of pr/,
   );
   expect(await score('kl-divergence', 'id,a,b\n1,0.5,0.5\n', 'id,a,b\n1,0.5,0.1\n')).toMatch(/sum to 0.6, not to 1/);
+  expect(await score('kl-divergence', 'id,a,b\n1,0.5,0.5\n', 'id,a,b\n1,0.5004,0.5004\n')).toBeCloseTo(0, 12);
   expect(await score('lwlrap', 'id,a,b\n1,0.5,1\n', 'id,a,b\n1,0.5,0.1\n')).toMatch(/"0.5" on line 2 must be 0 or 1/);
 });
 

@@ -27,6 +27,6 @@ export function labelLeverage(labels: Float64Array): number {
   const counts = new Map<number, number>();
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
   if (counts.size < 2) return 1;
-  const share = Math.min(...counts.values()) / labels.length;
+  const share = [...counts.values()].reduce((least, count) => Math.min(least, count), labels.length) / labels.length;
   return Math.max(1, Math.sqrt((1 - share) / share));
 }
