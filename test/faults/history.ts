@@ -55,7 +55,7 @@ export interface History {
 
 /** Everything that is wrong; empty where nothing is. */
 export function problemsOf(history: History): string[] {
-  return [...ofEvents(history), ...ofResults(history), ...ofScores(history)];
+  return [...ofEvents(history), ...ofWitnesses(history), ...ofResults(history), ...ofScores(history)];
 }
 
 /** Results that came in under an epoch that was no longer the newest of their attempt; none of them may count. */
@@ -95,6 +95,18 @@ function* ofEvents({ seen }: History): Generator<string> {
 }
 
 const counted = new Set(['scored', 'quarantined']);
+
+/** Whatever somebody has seen or done is there in the end. */
+function* ofWitnesses({ seen, executed, finals }: History): Generator<string> {
+  const states = new Map(finals.map(({ attemptId, state }) => [attemptId, state]));
+  const witnessed = new Set([...seen, ...executed].map(({ attemptId }) => attemptId).filter((id) => id !== ''));
+  for (const attemptId of witnessed) if (!states.has(attemptId)) yield `${attemptId} is gone`;
+  for (const { kind, attemptId } of seen) {
+    const state = states.get(attemptId);
+    if (kind !== 'candidateScored' || state === undefined || counted.has(state)) continue;
+    yield `${attemptId} was seen to be scored and is ${state}`;
+  }
+}
 
 function* ofResults({ executed, finals, candidatesScored }: History): Generator<string> {
   const byKey = new Map(executed.map((one) => [`${one.host} ${one.attemptId} ${one.epoch}`, one]));

@@ -85,8 +85,8 @@ async function historyOf(sources: Sources, run: Run, seen: readonly Seen[]): Pro
     evaluated.push(...page.records.flatMap(({ bodyJson }) => evaluatedOf(JSON.parse(bodyJson) as Body)));
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
-  const mine = new Set(finals.map(({ attemptId }) => attemptId));
-  const executed = books.executed().filter(({ attemptId }) => mine.has(attemptId));
+  // By the name, not by what the coordinator lists: that is what is to be checked.
+  const executed = books.executed().filter(({ attemptId }) => attemptId.startsWith(`${run.runId}-`));
   return { seen, executed, evaluated, finals, candidatesScored: run.candidatesScored };
 }
 
