@@ -183,16 +183,39 @@ export function busyShare(candidates: readonly Candidate[]): string {
 }
 
 /** How the labels were kept from everybody, as paragraphs. */
-export function hiddenEvaluationParagraphs(run: Run): string[] {
+export function hiddenEvaluationParagraphs({ run, candidates }: Pick<ReportData, 'run' | 'candidates'>): string[] {
   const task = run.taskInfo;
   const rows = task === null ? '' : ` (${task.trainRows} labelled rows to train on, ${task.testRows} rows to predict)`;
+  const split = `The task was imported on the evaluator, which split it once${task === null ? '' : ` (${task.splitStrategy})`}`;
+  const bundle =
+    `Agents saw a bundle${rows} in which these rows stand shuffled together under opaque ids, so that nobody can tell ` +
+    'which row counts for what.';
+  const kept =
+    task?.refit === true
+      ? 'and kept every label of the search, validation and test rows to itself while the run went on.'
+      : 'and keeps every label of the search, validation and test rows to itself.';
   return [
-    `The task was imported on the evaluator, which split it once${task === null ? '' : ` (${task.splitStrategy})`} and keeps every ` +
-      `label of the search, validation and test rows to itself. Agents saw a bundle${rows} in which these rows stand ` +
-      'shuffled together under opaque ids, so that nobody can tell which row counts for what.',
+    `${split} ${kept} ${bundle}`,
+    ...(task?.refit === true ? [refitParagraph(run, candidates)] : []),
     'Programs ran in containers without network. Only their prediction files reached the evaluator, and only the search ' +
       'score came back while the run went on. Validation and test scores left the evaluator once, when the run was sealed.',
     'Each answer of the evaluator is a record in a hash-chained, signed ledger. Whoever has the head below can prove later ' +
       'that nothing was changed or left out.',
   ];
+}
+
+/** Which labels left, and where they are now: of a task whose winner is refitted. */
+function refitParagraph(run: Run, candidates: readonly Candidate[]): string {
+  const told = 'a record of the ledger (refitBundleSent) for each time';
+  if (!candidates.some((candidate) => candidate.operator === 'refit')) {
+    return (
+      'The task asks for a refit: once such a run is sealed, the labels of its search and validation rows leave the evaluator for ' +
+      `one last execution, with ${told}. ${run.state === 'sealed' ? 'No refit of this run is known.' : 'This run has had none yet.'}`
+    );
+  }
+  return (
+    'After the seal, when nothing of the run could be scored any more, the labels of the search and validation rows left the ' +
+    `evaluator for the refit, with ${told}. Since then they lie in the coordinator's artifact store and in the cache of the ` +
+    'host that ran the refit, as files that no other attempt is given. Labels of the test rows never left.'
+  );
 }

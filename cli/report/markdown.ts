@@ -48,7 +48,7 @@ export function reportMarkdown(data: ReportData): string {
     program(data),
     cost(data),
     '## How the evaluation was kept hidden',
-    ...hiddenEvaluationParagraphs(run),
+    ...hiddenEvaluationParagraphs(data),
     `Ledger's head: \`${run.verdict?.ledgerHead || 'not sealed yet'}\``,
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;

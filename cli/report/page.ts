@@ -19,7 +19,7 @@ export function reportPage(data: ReportData): string {
     ${searchSections(data)}
     ${codeSection(data)}
     ${costSection(data)}
-    ${hiddenSection(run)}
+    ${hiddenSection(data)}
     <footer>Written by doubleblind ${data.version} at ${data.generatedAt}. This file needs nothing else.</footer>
   </main>`;
   return `<!doctype html>
@@ -75,7 +75,8 @@ function costSection({ run, models, candidates }: ReportData): Markup {
   return html`<section><h2>What it took</h2><table>${rows.map(([name, value]) => html`<tr><td class="w">${name}</td><td>${value}</td></tr>`)}</table></section>`;
 }
 
-function hiddenSection(run: Run): Markup {
+function hiddenSection(data: ReportData): Markup {
+  const { run } = data;
   const task = run.taskInfo;
   const rows: (readonly [string, string])[] = [
     ['Task version', task?.version ?? '–'],
@@ -85,6 +86,6 @@ function hiddenSection(run: Run): Markup {
     ['Licence of the data', task?.licence || '–'],
   ];
   return html`<section><h2>How the evaluation was kept hidden</h2>
-    ${hiddenEvaluationParagraphs(run).map((paragraph) => html`<p>${paragraph}</p>`)}
+    ${hiddenEvaluationParagraphs(data).map((paragraph) => html`<p>${paragraph}</p>`)}
     <table>${rows.map(([name, value]) => html`<tr><td class="w">${name}</td><td><code>${value}</code></td></tr>`)}</table></section>`;
 }

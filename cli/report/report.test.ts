@@ -43,6 +43,27 @@ test('what a refit handed in has no score here, and every report tells of it', (
   expect(after.notes.join(' ')).toMatch(/refitted programs, which nobody scored; .*left to `mlebench grade`/);
 });
 
+test('how the labels were hidden is told as it was: after a refit those of search and validation rows are out', () => {
+  const data = sampleReport({ candidates: 20 });
+  const { taskInfo } = data.run;
+  const [first] = data.candidates;
+  if (taskInfo === null || first === undefined) throw new Error('the sample has a task and candidates');
+  const refit = { ...first, candidateId: 'refit', operator: 'refit' as const, state: 'refitted' as const };
+  const asked = { ...data, run: { ...data.run, taskInfo: { ...taskInfo, refit: true } } };
+  const unasked = { ...data, run: { ...data.run, taskInfo: { ...taskInfo, refit: false } } };
+  for (const form of [reportMarkdown, reportPage]) {
+    const after = form({ ...asked, candidates: [...data.candidates, refit] });
+    expect(after).toContain('left the evaluator for the refit');
+    expect(after).toContain('refitBundleSent');
+    expect(after).not.toMatch(/keeps every label/);
+    const open = form({ ...asked, run: { ...asked.run, state: 'running', verdict: null } });
+    expect(open).toContain('This run has had none yet.');
+    expect(form(asked)).toContain('No refit of this run is known.');
+    expect(form(unasked)).toContain('keeps every label of the search, validation and test rows to itself');
+    expect(form(unasked)).not.toMatch(/refit/);
+  }
+});
+
 test('what the search score would have chosen is compared with the winner on the same rows, not with the corrected result', () => {
   const data = sampleReport({ candidates: 20 });
   const { verdict } = data.run;
