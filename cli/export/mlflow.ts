@@ -5,6 +5,7 @@
 
 import { bestSoFar, endedSeconds, hasEnded } from '../core/history.ts';
 import type { Candidate } from '../core/model.ts';
+import { finalScoreOf, finalTestScoreOf, outcomeOf } from '../report/facts.ts';
 import { type Exported, finalist } from './table.ts';
 
 export interface Metric {
@@ -62,7 +63,7 @@ export async function exportToMlflow(tracking: Tracking, data: Exported, experim
   await tracking.end(
     runId,
     run.state === 'sealed' ? 'FINISHED' : run.state === 'killed' ? 'KILLED' : 'RUNNING',
-    optionalMillis(run.sealedAt),
+    optionalMillis(run.endedAt ?? run.sealedAt),
   );
 
   const ended = candidates.filter(hasEnded);
@@ -105,21 +106,19 @@ function searchBatch({ run, candidates }: Exported): Batch {
     step: Math.round(endedSeconds(run, point.candidate)),
   }));
   const { verdict, options } = run;
-  const at = optionalMillis(run.sealedAt) ?? millis(run.createdAt);
-  const metric = (key: string, value: number | null | undefined): Metric[] =>
-    value === null || value === undefined ? [] : [{ key, value, timestamp: at, step: 0 }];
-  const winner = verdict?.finalists.find((one) => one.candidateId === verdict.winnerId);
+  const metric = metricAt(optionalMillis(run.endedAt ?? run.sealedAt) ?? millis(run.createdAt));
+  const outcome = outcomeOf(run, candidates);
   return {
     metrics: [
       ...curve,
       ...metric('candidates_scored', run.candidatesScored),
       ...metric('attempts_failed', run.attemptsFailed),
       ...metric('dollars', run.usage.dollars),
-      ...metric('validation_score', verdict?.finalScore ?? winner?.validationScore),
-      ...metric('validation_interval_low', winner === undefined ? undefined : verdict?.intervalLow),
-      ...metric('validation_interval_high', winner === undefined ? undefined : verdict?.intervalHigh),
+      ...metric('validation_score', outcome && finalScoreOf(outcome)),
+      ...metric('validation_interval_low', outcome?.verdict.intervalLow),
+      ...metric('validation_interval_high', outcome?.verdict.intervalHigh),
       ...metric('baseline_validation_score', verdict?.baselineValidationScore),
-      ...metric('test_score', winner?.testScore),
+      ...metric('test_score', outcome && finalTestScoreOf(outcome)),
     ],
     params: {
       task: run.task,
@@ -138,9 +137,7 @@ function searchBatch({ run, candidates }: Exported): Batch {
 }
 
 function candidateBatch(candidate: Candidate, data: Exported): Batch {
-  const at = millis(candidate.endedAt);
-  const metric = (key: string, value: number | null | undefined): Metric[] =>
-    value === null || value === undefined ? [] : [{ key, value, timestamp: at, step: 0 }];
+  const metric = metricAt(millis(candidate.endedAt));
   const { usage } = candidate;
   return {
     metrics: [
@@ -168,6 +165,12 @@ function candidateBatch(candidate: Candidate, data: Exported): Batch {
       'doubleblind.solution_digest': candidate.artifacts.solutionDigest,
     },
   };
+}
+
+/** Metrics of one time; none where there is no number: JSON has no NaN, and MLflow refuses a whole batch for one null. */
+function metricAt(timestamp: number): (key: string, value: number | null | undefined) => Metric[] {
+  return (key, value) =>
+    typeof value === 'number' && Number.isFinite(value) ? [{ key, value, timestamp, step: 0 }] : [];
 }
 
 function millis(at: string | null): number {
