@@ -10,6 +10,8 @@ import type { Style } from './terminal/style.ts';
 export interface Output {
   write(text: string): void;
   readonly isTerminal: boolean;
+  /** A terminal on which lines can be drawn again; TERM=dumb says that it cannot. */
+  readonly canRedraw: boolean;
   readonly columns: number;
   readonly rows: number;
   readonly style: Style;

@@ -46,7 +46,7 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   const candidates = new Map(known.map((one) => [one.candidateId, one]));
   const state: { progress: Progress } = { progress: { ...noProgress, run, candidates } };
   const isOver = run.state === 'sealed' || run.state === 'killed';
-  const view = output.isTerminal && !isOver ? liveView(output, state, doing, run) : undefined;
+  const view = output.canRedraw && !isOver ? liveView(output, state, doing, run) : undefined;
   const say = (happening: Happening): void => {
     const text = lineOf(happening, state.progress, output, view !== undefined);
     if (text === '') return;

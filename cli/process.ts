@@ -6,6 +6,7 @@ import { endQuietlyWithoutReader } from '../shared/daemon/end-quietly.ts';
 import type { CliContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { runCli } from './program.ts';
+import { restoreTerminal } from './terminal/live-view.ts';
 import { streamOutput } from './terminal/stream-output.ts';
 
 /** Resolves when all that was written has gone to the system, which for a pipe may be long after `write`. */
@@ -13,11 +14,17 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write('', () => resolve()));
 }
 
+/** At once, with whatever was being drawn left as it is. */
+function leave(): never {
+  for (const output of [cli.stdout, cli.stderr]) if (output.canRedraw) output.write(restoreTerminal);
+  process.exit(exitCodes.detached);
+}
+
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     // The second one is from somebody who will not wait.
-    if (stopping.signal.aborted) process.exit(exitCodes.detached);
+    if (stopping.signal.aborted) leave();
     stopping.abort();
   });
 }

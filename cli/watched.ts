@@ -43,7 +43,7 @@ export async function showPicture(
   }
   // The first look fails like any other verb; later ones are told of in the picture.
   let picture = await look();
-  const show = flags.output === 'json' || !cli.stdout.isTerminal ? printing(cli, flags) : drawing(cli, () => picture);
+  const show = flags.output === 'json' || !cli.stdout.canRedraw ? printing(cli, flags) : drawing(cli, () => picture);
   show.next(picture);
   while (await waited(cli.signal)) {
     picture = await look().catch((error: unknown) => stale(picture, error));

@@ -30,6 +30,7 @@ function context(signal = new AbortController().signal): CliContext {
       printed += text;
     },
     isTerminal: false,
+    canRedraw: false,
     columns: 100,
     rows: 40,
     style: noStyle,

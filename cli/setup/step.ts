@@ -5,6 +5,7 @@
 import type { CliContext } from '../context.ts';
 import { duration } from '../core/quantity.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
+import { unwrapped } from '../terminal/live-view.ts';
 
 /** What a person has to do where set-up may not. */
 export interface Missing {
@@ -111,15 +112,16 @@ async function runStep(step: SetupStep, cli: CliContext): Promise<void> {
   const report = (line: string): void => {
     if (!announced) {
       stderr.write(`${style.accent('…')} ${step.name}\n`);
-      shown = stderr.isTerminal ? 1 : 0;
+      shown = stderr.canRedraw ? 1 : 0;
     }
     announced = true;
     // A pipe or a log needs a sign of life, not every line.
-    if (!stderr.isTerminal && performance.now() - saidAt < quietMs) return;
+    if (!stderr.canRedraw && performance.now() - saidAt < quietMs) return;
     saidAt = performance.now();
     erase(Math.max(0, shown - 1));
-    stderr.write(`${style.dim(`    ${line.slice(0, Math.max(20, stderr.columns - 6))}`)}\n`);
-    if (stderr.isTerminal) shown += 1;
+    const text = `${style.dim(`    ${line.slice(0, Math.max(20, stderr.columns - 6))}`)}\n`;
+    stderr.write(stderr.canRedraw ? unwrapped(text) : text);
+    if (stderr.canRedraw) shown += 1;
   };
   try {
     await step.run(report);

@@ -21,6 +21,7 @@ export function streamOutput(stream: Stream, env: Readonly<Record<string, string
       stream.write(text);
     },
     isTerminal,
+    canRedraw: isTerminal && env['TERM'] !== 'dumb',
     get columns() {
       return stream.columns || usualSize.columns;
     },

@@ -32,6 +32,7 @@ function collector(options: VerbOptions): { readonly output: Output; text(): str
         options.onOutput?.(text);
       },
       isTerminal: options.isTerminal ?? false,
+      canRedraw: options.isTerminal ?? false,
       columns: 140,
       rows: 40,
       style: noStyle,
@@ -56,7 +57,8 @@ export async function runVerb(words: readonly string[], options: VerbOptions = {
 
 /** A context that prints nowhere, for tests that only look at the program. */
 export function quietContext(): CliContext {
-  const output: Output = { write: () => undefined, isTerminal: false, columns: 100, rows: 24, style: noStyle };
+  const write = () => undefined;
+  const output: Output = { write, isTerminal: false, canRedraw: false, columns: 100, rows: 24, style: noStyle };
   const signal = new AbortController().signal;
   const root = join(import.meta.dirname, '../..');
   return { env: {}, cwd: root, root, stdout: output, stderr: output, signal, exitCode: 0 };
