@@ -167,19 +167,38 @@ export function failureGroups(candidates: readonly Candidate[]): FailureGroup[] 
     .sort((left, right) => right.candidates.length - left.candidates.length);
 }
 
-/** Share of the slots' time, from the first start to the last end, in which an attempt was on them. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Share of the slots' time, from the first start to the last end, in which at least one attempt was on them. */
 export function busyShare(candidates: readonly Candidate[]): string {
-  const spans = candidates.flatMap((candidate) => {
-    const from = Date.parse(candidate.startedAt ?? '');
-    const to = Date.parse(candidate.endedAt ?? '');
-    return Number.isNaN(from) || Number.isNaN(to) ? [] : [{ from, to, slot: `${candidate.host}/${candidate.slotId}` }];
-  });
-  if (spans.length === 0) return '–';
-  const start = Math.min(...spans.map((span) => span.from));
-  const end = Math.max(...spans.map((span) => span.to));
-  const slots = new Set(spans.map((span) => span.slot)).size;
-  const busy = spans.reduce((sum, span) => sum + span.to - span.from, 0);
-  return end > start ? percent(Math.min(1, busy / ((end - start) * slots))) : '–';
+  const slots = new Map<string, Span[]>();
+  for (const { host, slotId, startedAt, endedAt } of candidates) {
+    const span = { from: Date.parse(startedAt ?? ''), to: Date.parse(endedAt ?? '') };
+    if (Number.isNaN(span.from) || Number.isNaN(span.to)) continue;
+    const slot = `${host}/${slotId}`;
+    const there = slots.get(slot);
+    if (there === undefined) slots.set(slot, [span]);
+    else there.push(span);
+  }
+  const spans = [...slots.values()].flat();
+  const start = spans.reduce((least, span) => Math.min(least, span.from), Number.POSITIVE_INFINITY);
+  const end = spans.reduce((most, span) => Math.max(most, span.to), Number.NEGATIVE_INFINITY);
+  const busy = [...slots.values()].reduce((sum, own) => sum + covered(own), 0);
+  return end > start ? percent(busy / ((end - start) * slots.size)) : '–';
+}
+
+/** How much time the spans cover; what several of them cover counts once. */
+function covered(spans: readonly Span[]): number {
+  let sum = 0;
+  let until = Number.NEGATIVE_INFINITY;
+  for (const { from, to } of [...spans].sort((left, right) => left.from - right.from)) {
+    sum += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return sum;
 }
 
 /** How the labels were kept from everybody, as paragraphs. */
