@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { sampleReport } from '../testing/sample-run.ts';
+import { sampleCandidate, sampleReport } from '../testing/sample-run.ts';
 import { reportMarkdown } from './markdown.ts';
 import { escapeText, html } from './markup.ts';
 import { mleBenchReport } from './mle-bench.ts';
@@ -230,4 +230,23 @@ test('ten thousand candidates make a page that can be opened', () => {
   ).flat();
   const page = reportPage({ ...data, candidates });
   expect(page.length).toBeLessThan(4_000_000);
+  expect(reportPage(data)).not.toContain('The chart shows');
+});
+
+test('of a run with more scores than the chart has marks, the best ones are shown, however late they came', () => {
+  const data = sampleReport({ candidates: 20 });
+  const candidates = Array.from({ length: 3100 }, (_, index) =>
+    sampleCandidate({
+      candidateId: `c-${index}`,
+      number: index + 1,
+      searchScore: 1 - index / 10_000,
+      endedAt: new Date(Date.parse('2026-03-01T09:00:00Z') + index * 1000).toISOString(),
+    }),
+  );
+  const page = reportPage({ ...data, candidates });
+  const marks = [...page.matchAll(/class="dot [^>]*><title>#(\d+) /g)].map(([, number]) => Number(number));
+  expect(marks).toHaveLength(3000);
+  expect(marks).toContain(3100);
+  expect(Math.min(...marks)).toBe(101);
+  expect(page).toContain('The chart shows the best 3000 of 3100 scores.');
 });

@@ -1,6 +1,6 @@
 // Every candidate over time, the failed ones on a lane of their own, and the best score so far as steps.
 
-import { bestSoFar, byEnd, endedSeconds, idea } from '../core/history.ts';
+import { bestSoFar, endedSeconds, idea, isScored, ranking } from '../core/history.ts';
 import { failureDetail, failureWords } from '../core/lineage.ts';
 import type { Candidate, Run } from '../core/model.ts';
 import { duration, score, scoreWithError } from '../core/quantity.ts';
@@ -20,14 +20,25 @@ interface Plot {
   readonly run: Run;
 }
 
+/** What of the run the chart leaves out; empty where it has everything. */
+export function omittedWords(candidates: readonly Candidate[]): string {
+  const scored = candidates.filter(isScored).length;
+  const failed = candidates.filter((candidate) => candidate.state === 'failed').length;
+  const parts = [
+    ...(scored > mostMarks ? [`the best ${mostMarks} of ${scored} scores`] : []),
+    ...(failed > mostMarks ? [`the first ${mostMarks} of ${failed} failures`] : []),
+  ];
+  return parts.length === 0 ? '' : `The chart shows ${parts.join(' and ')}.`;
+}
+
 /** The chart; `baseline` is the trivial baseline's search score where the verdict has revealed it. */
 export function scoreChart(run: Run, candidates: readonly Candidate[]): Markup {
   const lowerIsBetter = run.taskInfo?.lowerIsBetter ?? true;
-  const scored = byEnd(run, candidates).slice(0, mostMarks);
+  const ranked = ranking(candidates, lowerIsBetter);
   const baseline = run.verdict?.baselineSearchScore;
   const best = bestSoFar(run, candidates, lowerIsBetter);
   const range = robustRange(
-    scored.map((candidate) => candidate.searchScore),
+    ranked.map((candidate) => candidate.searchScore),
     [...best.slice(-1).map((point) => point.score)],
     lowerIsBetter,
   );
@@ -43,7 +54,7 @@ export function scoreChart(run: Run, candidates: readonly Candidate[]): Markup {
     ${grid(plot)}
     ${baselineLine(plot, baseline)}
     <path class="best" d="${steps(plot, best)}"/>
-    ${scored.map((candidate) => dot(plot, candidate, lowerIsBetter))}
+    ${ranked.slice(0, mostMarks).map((candidate) => dot(plot, candidate, lowerIsBetter))}
     ${failed.slice(0, mostMarks).map((candidate) => cross(plot, candidate))}
   </svg>`;
 }

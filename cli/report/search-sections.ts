@@ -9,7 +9,7 @@ import { busyShare, failureGroups, operatorRows } from './facts.ts';
 import { lineageChart } from './lineage-chart.ts';
 import { html, type Markup, nothing, when } from './markup.ts';
 import type { ReportData } from './report-data.ts';
-import { scoreChart } from './score-chart.ts';
+import { omittedWords, scoreChart } from './score-chart.ts';
 import { slotChart } from './slot-chart.ts';
 
 /** More rows or notes than this help nobody; the best ones are kept and the page says so. */
@@ -21,7 +21,7 @@ export function searchSections(data: ReportData): Markup {
   if (candidates.length === 0) return nothing;
   return html`<section><h2>The search</h2>
     ${scoreChart(run, candidates)}${keys()}
-    <p class="note">Search scores; they steer the search and say little about new data. A triangle at the edge stands outside of the shown range. Hover for details.</p>
+    <p class="note">Search scores; they steer the search and say little about new data. A triangle at the edge stands outside of the shown range. Hover for details. ${omittedWords(candidates)}</p>
     ${operatorTable(data)}
   </section>
   <section><h2>Lineage</h2>${lineageChart(run, candidates)}
