@@ -11,7 +11,7 @@ import {
   fold,
   frame,
   type Happening,
-  noProgress,
+  newProgress,
   type Progress,
   startedLine,
   stateLine,
@@ -42,13 +42,14 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   const doing = new Map<string, string>();
   // What a fork begins with is no event of its own.
   const inherited = run.inheritedCandidates > 0 ? await coordinator.listCandidates(run.runId) : [];
-  const known = inherited.filter((one) => one.inheritedFrom !== '');
-  const candidates = new Map(known.map((one) => [one.candidateId, one]));
-  const state: { progress: Progress } = { progress: { ...noProgress, run, candidates } };
+  const progress = newProgress(
+    run,
+    inherited.filter((one) => one.inheritedFrom !== ''),
+  );
   const isOver = run.state === 'sealed' || run.state === 'killed';
-  const view = output.canRedraw && !isOver ? liveView(output, state, doing, run) : undefined;
+  const view = output.canRedraw && !isOver ? liveView(output, progress, doing, run) : undefined;
   const say = (happening: Happening): void => {
-    const text = lineOf(happening, state.progress, output, view !== undefined);
+    const text = lineOf(happening, progress, output, view !== undefined);
     if (text === '') return;
     if (view === undefined) output.write(`${text}\n`);
     else view.print(shortenStyled(text, output.columns - 1));
@@ -56,8 +57,7 @@ export async function followRun(cli: CliContext, options: FollowOptions): Promis
   if (isOver) output.write(`${output.style.dim(`run ${run.runId} is over; this is how it went`)}\n`);
   try {
     for await (const event of coordinator.watchRun(run.runId, 0, signal)) {
-      const [next, happenings] = fold(state.progress, event);
-      state.progress = next;
+      const happenings = fold(progress, event);
       // What it was before it became what it is now is no news.
       const passed = (happening: Happening): boolean =>
         happening.kind === 'state' && event.sequence < run.lastSequence && happening.run.state !== run.state;
@@ -87,17 +87,12 @@ function lineOf(happening: Happening, progress: Progress, output: Output, live: 
   }
 }
 
-function liveView(
-  output: Output,
-  state: { readonly progress: Progress },
-  doing: ReadonlyMap<string, string>,
-  run: Run,
-): LiveView {
+function liveView(output: Output, progress: Progress, doing: ReadonlyMap<string, string>, run: Run): LiveView {
   // The run's own clock stands still between events; ours carries it on.
   const startedAt = performance.now() - run.elapsedSeconds * 1000;
   return startLiveView(output, () => {
     const now = { runSeconds: (performance.now() - startedAt) / 1000, atMs: Date.now() };
-    return frame(state.progress, doing, now, output.style);
+    return frame(progress, doing, now, output.style);
   });
 }
 

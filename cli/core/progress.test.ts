@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { noStyle } from '../terminal/style.ts';
-import { sampleCandidate, sampleRun } from '../testing/sample-run.ts';
+import { sampleCandidate, sampleRun, sampleTask } from '../testing/sample-run.ts';
+import { ranking } from './history.ts';
 import type { Candidate, RunEvent } from './model.ts';
-import { endedLine, fold, frame, type Happening, noProgress, sparkline } from './progress.ts';
+import { endedLine, fold, frame, type Happening, newProgress, type Progress, sparkline } from './progress.ts';
 
 const run = sampleRun({ options: null });
 
@@ -10,14 +12,9 @@ function event(sequence: number, candidate: Candidate | null, fields: Partial<Ru
   return { sequence, at: null, kind: 'x', candidate, run, ...fields };
 }
 
-function foldAll(events: readonly RunEvent[]): { happenings: Happening[]; progress: typeof noProgress } {
-  let progress = noProgress;
-  const happenings: Happening[] = [];
-  for (const one of events) {
-    const [next, more] = fold(progress, one);
-    progress = next;
-    happenings.push(...more);
-  }
+function foldAll(events: readonly RunEvent[]): { happenings: Happening[]; progress: Progress } {
+  const progress = newProgress();
+  const happenings = events.flatMap((one) => fold(progress, one));
   return { progress, happenings };
 }
 
@@ -87,5 +84,70 @@ test('the sparkline grows as the search gets better, in both directions of a met
     ),
   );
   const { progress } = foldAll(events);
-  expect(sparkline(progress, run)).toBe('▁▅▅█');
+  expect(sparkline(progress)).toBe('▁▅▅█');
+});
+
+/** A candidate that counts how often somebody looks at its state or its score. */
+function watched(fields: Partial<Candidate>, looks: { count: number }): Candidate {
+  const { state, searchScore, ...rest } = sampleCandidate(fields);
+  return {
+    ...rest,
+    get state() {
+      looks.count += 1;
+      return state;
+    },
+    get searchScore() {
+      looks.count += 1;
+      return searchScore;
+    },
+  };
+}
+
+test('an event, its line and the picture after it cost the same however many came before', () => {
+  const looks = { count: 0 };
+  const progress = newProgress(run);
+  const { candidates } = progress;
+  const costs: number[] = [];
+  for (let number = 1; number <= 600; number += 1) {
+    looks.count = 0;
+    const fields = { candidateId: `c-${number}`, number, searchScore: 0.5, parentIds: [`c-${number - 1}`] };
+    for (const one of fold(progress, event(number, watched(fields, looks)))) {
+      if (one.kind === 'ended') endedLine(one.candidate, one.isBest, progress, noStyle);
+    }
+    frame(progress, new Map(), { runSeconds: number, atMs: 0 }, noStyle);
+    costs.push(looks.count);
+  }
+  expect(progress.candidates).toBe(candidates);
+  expect(candidates.size).toBe(600);
+  expect(costs.at(-1)).toBe(costs[50]);
+});
+
+test('the best is the same whether it is kept event by event or looked for among all, also where a score is taken back', () => {
+  const score = fc.integer({ min: 0, max: 6 });
+  const change = fc.tuple(
+    fc.integer({ min: 1, max: 5 }),
+    score,
+    fc.constantFrom('scored' as const, 'quarantined' as const),
+  );
+  fc.assert(
+    fc.property(fc.array(change, { maxLength: 30 }), fc.boolean(), (changes, lowerIsBetter) => {
+      const task = { ...run, taskInfo: { ...sampleTask, lowerIsBetter } };
+      const progress = newProgress(task);
+      for (const [index, [number, searchScore, state]] of changes.entries()) {
+        fold(progress, {
+          ...event(index + 1, sampleCandidate({ candidateId: `c-${number}`, number, searchScore, state })),
+          run: task,
+        });
+        const best = ranking([...progress.candidates.values()], lowerIsBetter)[0];
+        expect(progress.leader?.candidateId).toBe(best?.candidateId);
+      }
+    }),
+  );
+});
+
+test('what a fork began with counts for its best, and is told by nobody', () => {
+  const progress = newProgress(run, [sampleCandidate({ searchScore: 0.1, inheritedFrom: 'other' })]);
+  const worse = sampleCandidate({ candidateId: 'c-2', number: 2, searchScore: 0.2 });
+  expect(fold(progress, event(1, worse))).toMatchObject([{ kind: 'ended', isBest: false }]);
+  expect(progress.leader?.number).toBe(1);
 });

@@ -1,19 +1,44 @@
 // A run as it goes on: events folded into what is known, and what of it is worth a line.
 
-import { beats, hasEnded, idea, isScored, label, ranking } from './history.ts';
+import { beats, hasEnded, idea, isScored, label, ranking, type Scored } from './history.ts';
 import { failureDetail, failureWords } from './lineage.ts';
 import type { Candidate, Run, RunEvent } from './model.ts';
 import { duration, plural, score, scoreWithError } from './quantity.ts';
 import { oneLine, shorten } from './text.ts';
 
-/** What is known of a run; `fold` makes the next one. */
+/**
+ * What is known of a run; `fold` takes it further. One thing that changes, not a new one for each event, and with the answers that a
+ * line needs at hand: following a run is following all of its past, so an event must cost the same after ten thousand others.
+ */
 export interface Progress {
-  readonly run: Run | undefined;
-  readonly candidates: ReadonlyMap<string, Candidate>;
-  readonly lastSequence: number;
+  run: Run | undefined;
+  readonly candidates: Map<string, Candidate>;
+  /** Those that have not ended. */
+  readonly open: Map<string, Candidate>;
+  /** The best by search score. */
+  leader: Scored | undefined;
+  /** The best score after each of the latest scored ends, oldest first. */
+  readonly curve: number[];
+  lastSequence: number;
 }
 
-export const noProgress: Progress = { run: undefined, candidates: new Map(), lastSequence: 0 };
+/** Bars of the sparkline. */
+const longestCurve = 30;
+
+/** A run before its first event; `inherited` is what a fork began with. */
+export function newProgress(run?: Run, inherited: readonly Candidate[] = []): Progress {
+  const progress: Progress = {
+    run,
+    candidates: new Map(),
+    open: new Map(),
+    leader: undefined,
+    curve: [],
+    lastSequence: 0,
+  };
+  const byTime = [...inherited].sort((left, right) => (left.endedAt ?? '').localeCompare(right.endedAt ?? ''));
+  for (const candidate of byTime) take(progress, candidate);
+  return progress;
+}
 
 /** Something that happened and that a person wants to read once. */
 export type Happening =
@@ -21,31 +46,55 @@ export type Happening =
   | { readonly kind: 'ended'; readonly candidate: Candidate; readonly isBest: boolean }
   | { readonly kind: 'state'; readonly run: Run };
 
-/** Folds an event; a repeated or older one changes nothing. */
-export function fold(progress: Progress, event: RunEvent): readonly [Progress, readonly Happening[]] {
-  if (event.sequence !== 0 && event.sequence <= progress.lastSequence) return [progress, []];
+/** Folds an event and tells what is worth a line; a repeated or older one changes nothing. */
+export function fold(progress: Progress, event: RunEvent): readonly Happening[] {
+  if (event.sequence !== 0 && event.sequence <= progress.lastSequence) return [];
   const happenings: Happening[] = [];
-  const candidates = new Map(progress.candidates);
-  const candidate = event.candidate;
+  const { candidate } = event;
+  const stateBefore = progress.run?.state;
+  progress.run = event.run ?? progress.run;
   if (candidate !== null) {
     const before = progress.candidates.get(candidate.candidateId);
-    candidates.set(candidate.candidateId, candidate);
+    const { leader } = progress;
+    take(progress, candidate);
     if (candidate.state === 'running' && before?.state !== 'running') happenings.push({ kind: 'started', candidate });
     if (hasEnded(candidate) && (before === undefined || !hasEnded(before))) {
-      happenings.push({ kind: 'ended', candidate, isBest: isBest(candidate, progress, event.run) });
+      happenings.push({ kind: 'ended', candidate, isBest: isBetter(candidate, leader, progress) });
     }
   }
-  const run = event.run ?? progress.run;
-  if (run !== undefined && run.state !== progress.run?.state) happenings.push({ kind: 'state', run });
-  const lastSequence = Math.max(progress.lastSequence, event.sequence);
-  return [{ run, candidates, lastSequence }, happenings];
+  const { run } = progress;
+  if (run !== undefined && run.state !== stateBefore) happenings.push({ kind: 'state', run });
+  progress.lastSequence = Math.max(progress.lastSequence, event.sequence);
+  return happenings;
 }
 
-function isBest(candidate: Candidate, before: Progress, run: Run | null): boolean {
+/** Puts the candidate in as it is now. */
+function take(progress: Progress, candidate: Candidate): void {
+  const { candidates, open, leader, curve } = progress;
+  const before = candidates.get(candidate.candidateId);
+  candidates.set(candidate.candidateId, candidate);
+  if (hasEnded(candidate)) open.delete(candidate.candidateId);
+  else open.set(candidate.candidateId, candidate);
+  const lowerIsBetter = lowerIsBetterIn(progress);
+  // All compete again only where the leader itself has changed, and an ended candidate hardly ever does.
+  const contenders = leader?.candidateId === candidate.candidateId ? candidates.values() : [leader, candidate];
+  progress.leader = ranking(
+    [...contenders].filter((one) => one !== undefined),
+    lowerIsBetter,
+  )[0];
+  const isNew = before === undefined || !isScored(before);
+  if (!isNew || !isScored(candidate) || progress.leader === undefined) return;
+  curve.push(progress.leader.searchScore);
+  if (curve.length > longestCurve) curve.shift();
+}
+
+function lowerIsBetterIn({ run }: Progress): boolean {
+  return run?.taskInfo?.lowerIsBetter ?? true;
+}
+
+function isBetter(candidate: Candidate, leader: Scored | undefined, progress: Progress): candidate is Scored {
   if (!isScored(candidate)) return false;
-  const lowerIsBetter = (run ?? before.run)?.taskInfo?.lowerIsBetter ?? true;
-  const leader = ranking([...before.candidates.values()], lowerIsBetter)[0];
-  return leader === undefined || beats(candidate.searchScore, leader.searchScore, lowerIsBetter);
+  return leader === undefined || beats(candidate.searchScore, leader.searchScore, lowerIsBetterIn(progress));
 }
 
 /** What colours mean, so that this file needs none. */
@@ -60,9 +109,13 @@ export interface Paint {
 
 /** `mutate ← #3`, `crossover ← #3 × #5`, `draft`. */
 function origin(candidate: Candidate, progress: Progress): string {
-  const all = [...progress.candidates.values()];
-  const parents = candidate.parentIds.map((id) => label(id, all)).join(' × ');
+  const parents = candidate.parentIds.map((id) => parentLabel(id, progress)).join(' × ');
   return parents === '' ? `${candidate.operator ?? '?'}` : `${candidate.operator ?? '?'} ← ${parents}`;
+}
+
+function parentLabel(id: string, { candidates }: Progress): string {
+  const parent = candidates.get(id);
+  return label(id, parent === undefined ? [] : [parent]);
 }
 
 /** The line that an ended candidate leaves behind. */
@@ -117,8 +170,7 @@ export function frame(
   const run = progress.run;
   if (run === undefined) return [paint.dim('waiting for the coordinator …')];
   const lines = ['', headline(run, now.runSeconds, paint), bestLine(run, progress, paint)];
-  const running = [...progress.candidates.values()].filter((candidate) => !hasEnded(candidate));
-  for (const candidate of running.sort((left, right) => left.number - right.number)) {
+  for (const candidate of [...progress.open.values()].sort((left, right) => left.number - right.number)) {
     lines.push(runningLine(candidate, progress, doing.get(candidate.candidateId), now.atMs, paint));
   }
   return lines;
@@ -138,10 +190,10 @@ function bestLine(run: Run, progress: Progress, paint: Paint): string {
   const own = run.candidatesScored - run.inheritedCandidates;
   const scored = target > 0 ? `${own} of ${target} scored` : `${own} scored`;
   const failed = run.attemptsFailed > 0 ? ` · ${run.attemptsFailed} failed` : '';
-  const best = ranking([...progress.candidates.values()], run.taskInfo?.lowerIsBetter ?? true)[0];
+  const best = progress.leader;
   if (best === undefined) return `${paint.dim('no candidate scored yet')} · ${scored}${failed}`;
   const value = paint.good(scoreWithError(best.searchScore, best.standardError));
-  return `best ${value} by #${best.number} · ${scored}${failed}  ${paint.accent(sparkline(progress, run))}`;
+  return `best ${value} by #${best.number} · ${scored}${failed}  ${paint.accent(sparkline(progress))}`;
 }
 
 function runningLine(
@@ -162,16 +214,9 @@ function runningLine(
 const bars = '▁▂▃▄▅▆▇█';
 
 /** Best so far, candidate by candidate, as bars: they grow as the search gets better. */
-export function sparkline(progress: Progress, run: Run): string {
-  const lowerIsBetter = run.taskInfo?.lowerIsBetter ?? true;
-  const scored = [...progress.candidates.values()].filter(isScored);
-  const ordered = scored.sort((left, right) => (left.endedAt ?? '').localeCompare(right.endedAt ?? ''));
-  const best: number[] = [];
-  for (const candidate of ordered) {
-    const last = best.at(-1);
-    best.push(last === undefined || beats(candidate.searchScore, last, lowerIsBetter) ? candidate.searchScore : last);
-  }
-  const shown = best.slice(-30);
+export function sparkline(progress: Progress): string {
+  const lowerIsBetter = lowerIsBetterIn(progress);
+  const shown = progress.curve;
   const low = Math.min(...shown);
   const high = Math.max(...shown);
   if (shown.length < 2) return '';
