@@ -12,10 +12,11 @@ import {
   failureGroups,
   finalScoreOf,
   finalTestScoreOf,
-  offlineNotice,
+  noticeOf,
   optimismSentence,
   outcomeOf,
 } from './report/facts.ts';
+import type { ModelsSeen } from './report/report-data.ts';
 import type { Style } from './terminal/style.ts';
 import { type Column, renderTable, type Screen } from './terminal/table.ts';
 
@@ -102,9 +103,10 @@ function noVerdictText(run: Run, candidates: readonly Candidate[], style: Style)
 }
 
 /** The notice about the offline policy, wrapped; empty where a language model answered. */
-export function offlineText(offline: boolean, style: Style, width: number): string {
-  if (!offline) return '';
-  return wrap(`Note: ${offlineNotice}`, Math.min(110, width))
+export function offlineText(seen: ModelsSeen, style: Style, width: number): string {
+  const notice = noticeOf(seen);
+  if (notice === undefined) return '';
+  return wrap(`Note: ${notice}`, Math.min(110, width))
     .map((line) => style.warn(line))
     .join('\n');
 }

@@ -10,7 +10,7 @@ import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { modelsReader } from './models.ts';
 import { reportMarkdown } from './report/markdown.ts';
 import { reportPage } from './report/page.ts';
-import { isOffline, type ReportData, type SourceFile } from './report/report-data.ts';
+import type { ReportData, SourceFile } from './report/report-data.ts';
 import { candidateTable, offlineText, verdictText } from './results-text.ts';
 import type { Coordinator } from './rpc/coordinator.ts';
 
@@ -48,7 +48,7 @@ export async function gatherReport(
     run,
     candidates,
     winnerFiles: await winnerFiles(coordinator, run, candidates),
-    models: await modelsReader(coordinator)(run, candidates),
+    ...(await modelsReader(coordinator)(run, candidates)),
     generatedAt: new Date().toISOString(),
     version: versionOf(cli.root),
   };
@@ -118,7 +118,7 @@ function printRunEnd(cli: CliContext, data: ReportData, files: RunFiles, output:
   const blocks = [
     candidateTable(run, candidates, { limit: 10, failed: false, screen: cli.stdout }),
     verdictText(run, candidates, style, columns),
-    offlineText(isOffline(data), style, columns),
+    offlineText(data, style, columns),
     paths.map(([name, path]) => `${style.bold(name.padEnd(10))}  ${path}`).join('\n'),
   ];
   cli.stdout.write(`\n${blocks.filter((block) => block !== '').join('\n\n')}\n`);

@@ -5,7 +5,7 @@ import { beats, isScored, label, ranking, winnerOf } from '../core/history.ts';
 import { failureDetail, failureWords } from '../core/lineage.ts';
 import type { Candidate, Ensemble, Finalist, Run, Verdict } from '../core/model.ts';
 import { percent, score, scoreWithError } from '../core/quantity.ts';
-import { isOffline, type ReportData } from './report-data.ts';
+import { isOffline, type ModelsSeen, type ReportData } from './report-data.ts';
 
 export interface Outcome {
   readonly winner: Candidate;
@@ -109,13 +109,27 @@ function luckSentence(outcome: Outcome): string {
   return ` The result of ${score(final)} leaves out the luck of being chosen among ${verdict.finalists.length} finalists on those same rows.`;
 }
 
-/** Why the offline policy's results are what they are. */
-export const offlineNotice =
-  'No language model took part in this run. The built-in offline policy answered: a rule-based researcher that looks at the ' +
-  'data, writes scikit-learn programs and reacts to what they do. It shows that the whole path works; a model finds more.';
+const offlinePolicyWords =
+  'a rule-based researcher that looks at the data, writes scikit-learn programs and reacts to what they do. It shows that the whole ' +
+  'path works; a model finds more.';
 
-export function noticeOf(data: ReportData): string | undefined {
-  return isOffline(data) ? offlineNotice : undefined;
+/** Why the offline policy's results are what they are, as far as its transcripts were read; undefined where a model answered. */
+export function noticeOf(seen: ModelsSeen): string | undefined {
+  if (!isOffline(seen)) return undefined;
+  const { transcriptsRead, transcripts } = seen;
+  if (transcriptsRead >= transcripts)
+    return `No language model took part in this run. The built-in offline policy answered: ${offlinePolicyWords}`;
+  return (
+    `No language model took part in the ${transcriptsRead} of this run's ${transcripts} transcripts that were read. ` +
+    `The built-in offline policy answered there: ${offlinePolicyWords}`
+  );
+}
+
+/** The models by name, and of how many transcripts where not all were read. */
+export function modelWords({ models, transcriptsRead, transcripts }: ModelsSeen): string {
+  if (models.length === 0) return '–';
+  const part = transcriptsRead < transcripts ? ` (in the ${transcriptsRead} of ${transcripts} transcripts read)` : '';
+  return `${models.join(', ')}${part}`;
 }
 
 export interface OperatorRow {

@@ -11,6 +11,7 @@ import {
   failureGroups,
   finalTestScoreOf,
   hiddenEvaluationParagraphs,
+  modelWords,
   noticeOf,
   operatorRows,
   optimismSentence,
@@ -153,7 +154,8 @@ function program({ run, candidates, winnerFiles }: ReportData): string {
   return `## The winner's program\n\n${fenced(main.text, main.path.endsWith('.py') ? 'python' : '')}`;
 }
 
-function cost({ run, models }: ReportData): string {
+function cost(data: ReportData): string {
+  const { run } = data;
   const { usage } = run;
   return [
     '## What it took',
@@ -162,7 +164,7 @@ function cost({ run, models }: ReportData): string {
       [
         ['Attempts', `${run.attemptsPlanned} planned, ${run.candidatesScored} scored, ${run.attemptsFailed} failed`],
         ['Time, slot time', `${duration(run.elapsedSeconds)}, ${duration(usage.slotSeconds)}`],
-        ['Models', models.map(inert).join(', ') || '–'],
+        ['Models', inert(modelWords(data))],
         ['Model calls', count(usage.turns)],
         ['Tokens read, written', `${count(usage.inputTokens)}, ${count(usage.outputTokens)}`],
         ['Money', dollars(usage.dollars)],

@@ -3,7 +3,7 @@
 import { endReasonWords, winnerOf } from '../core/history.ts';
 import type { Run } from '../core/model.ts';
 import { bytes, count, dollars, duration } from '../core/quantity.ts';
-import { hiddenEvaluationParagraphs } from './facts.ts';
+import { hiddenEvaluationParagraphs, modelWords } from './facts.ts';
 import { html, type Markup, nothing } from './markup.ts';
 import { highlightPython } from './python-highlight.ts';
 import type { ReportData, SourceFile } from './report-data.ts';
@@ -57,7 +57,8 @@ function endWords(run: Run): string {
   return run.state === 'killed' ? 'it was killed, without a verdict' : `it has not ended (${run.state})`;
 }
 
-function costSection({ run, models, candidates }: ReportData): Markup {
+function costSection(data: ReportData): Markup {
+  const { run, candidates } = data;
   const { usage, options } = run;
   const rows: (readonly [string, string])[] = [
     ['Ended because', endWords(run)],
@@ -66,7 +67,7 @@ function costSection({ run, models, candidates }: ReportData): Markup {
     ['Slot time', duration(usage.slotSeconds)],
     ['Processor time', usage.cpuSeconds > 0 ? duration(usage.cpuSeconds) : '–'],
     ['Highest memory of an attempt', bytes(Math.max(0, ...candidates.map((one) => one.usage.peakMemoryBytes)))],
-    ['Models', models.length > 0 ? models.join(', ') : '–'],
+    ['Models', modelWords(data)],
     ['Model calls', count(usage.turns)],
     ['Tokens read and written', `${count(usage.inputTokens)} and ${count(usage.outputTokens)}`],
     ['Money', dollars(usage.dollars)],

@@ -262,6 +262,8 @@ export function sampleReport(options: SampleOptions): ReportData {
       { path: `notes${hostile}.txt`, text: hostile },
     ],
     models: ['offline-policy'],
+    transcriptsRead: candidates.length,
+    transcripts: candidates.length,
     generatedAt: '2026-03-01T09:10:00.000Z',
     version: '0.1.0',
   };

@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
 import { isScored, ranking } from '../core/history.ts';
 import { forgivingModelsReader } from '../models.ts';
-import { isOffline } from '../report/report-data.ts';
 import { candidateTable, offlineText, verdictText } from '../results-text.ts';
 import { filesWords } from '../run-end.ts';
 import { chooseRun, type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
@@ -36,11 +35,11 @@ export function addResults(program: Command, cli: CliContext): void {
         const { style, columns } = cli.stdout;
         const table = candidateTable(run, candidates, { limit, failed: flags.all === true, screen: cli.stdout });
         const files = filesWords(run, place.stateDirectory);
-        const offline = isOffline({ models: await modelsOf(run, candidates) });
+        const seen = await modelsOf(run, candidates);
         const blocks = [
           table,
           verdictText(run, candidates, style, columns),
-          offlineText(offline, style, columns),
+          offlineText(seen, style, columns),
           files === '' ? '' : `${style.bold('Files')}       ${files}`,
         ];
         return { json: [...ranked, ...others], text: blocks.filter((block) => block !== '').join('\n\n') };

@@ -11,7 +11,7 @@ import { causedBy, exitCodes } from '../exit-codes.ts';
 import { forgivingModelsReader } from '../models.ts';
 import { budgetWords } from '../planned-run.ts';
 import { choiceSentence, outcomeOf, validationWords } from '../report/facts.ts';
-import { isOffline } from '../report/report-data.ts';
+import { isOffline, type ModelsSeen } from '../report/report-data.ts';
 import { offlineText } from '../results-text.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import { filesWords } from '../run-end.ts';
@@ -41,11 +41,11 @@ export function addShow(program: Command, cli: CliContext): void {
       return showPicture(cli, flags, async () => {
         const found = await find(coordinator, id);
         if (found.kind === 'run') {
-          const models = await modelsOf(found.run, found.candidates);
+          const seen = await modelsOf(found.run, found.candidates);
           const files = filesWords(found.run, place.stateDirectory);
-          return { json: { ...found.run, models }, text: runText({ ...found, models, files }, cli) };
+          return { json: { ...found.run, models: seen.models }, text: runText({ ...found, seen, files }, cli) };
         }
-        const models = await modelsOf(found.run, [found.candidate]);
+        const { models } = await modelsOf(found.run, [found.candidate]);
         return {
           json: { ...found.candidate, models },
           text: candidateText(found.candidate, found.siblings, models, cli),
@@ -87,11 +87,11 @@ function isNotFound(error: unknown): boolean {
 interface ShownRun {
   readonly run: Run;
   readonly candidates: readonly Candidate[];
-  readonly models: readonly string[];
+  readonly seen: ModelsSeen;
   readonly files: string;
 }
 
-function runText({ run, candidates, models, files }: ShownRun, cli: CliContext): string {
+function runText({ run, candidates, seen, files }: ShownRun, cli: CliContext): string {
   const outcome = outcomeOf(run, candidates);
   const options = run.options;
   const fields: (readonly [string, string])[] = [
@@ -126,7 +126,7 @@ function runText({ run, candidates, models, files }: ShownRun, cli: CliContext):
     ['slot time', duration(run.usage.slotSeconds)],
   ];
   const { style, columns } = cli.stdout;
-  const notice = offlineText(isOffline({ models }), style, columns);
+  const notice = offlineText(seen, style, columns);
   return [renderFields(fields, style), notice].filter((block) => block !== '').join('\n\n');
 }
 
