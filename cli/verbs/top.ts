@@ -1,9 +1,10 @@
-// `top`: the fleet as it works, again and again; once with --once, or where nobody would see it move.
+// `top`: the fleet as it works, again and again until Ctrl-C, also into a pipe; once with --once.
 
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
 import { type FleetMoment, fleetLines, loadOf } from '../core/fleet.ts';
 import type { Candidate } from '../core/model.ts';
+import { liveRunsReader } from '../live-runs.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
 import { type OutputFlags, withCoordinator, withOutput, withPlace } from '../verb.ts';
 import { showPicture } from '../watched.ts';
@@ -12,8 +13,6 @@ interface Flags extends PlaceFlags, OutputFlags {
   readonly once?: boolean;
 }
 
-/** Runs that are looked at; more do not fit on a screen. */
-const mostRuns = 50;
 /** Attempts that are asked for by name at one look; others show their id. */
 const mostAttempts = 64;
 /** Looks that the average is taken over: two minutes. */
@@ -28,8 +27,9 @@ export function addTop(program: Command, cli: CliContext): void {
     await withCoordinator(cli, flags, async (coordinator) => {
       const known = new Map<string, Candidate>();
       const history: number[] = [];
+      const liveRuns = liveRunsReader(coordinator);
       const look = async () => {
-        const moment = await lookAround(coordinator, known, history);
+        const moment = await lookAround(coordinator, liveRuns, { known, history });
         const { hosts, runs } = moment;
         const json = { at: new Date(moment.atMs).toISOString(), load: loadOf(hosts), hosts, runs };
         return { json, text: fleetLines(moment, cli.stdout.style).join('\n') };
@@ -41,11 +41,13 @@ export function addTop(program: Command, cli: CliContext): void {
 
 async function lookAround(
   coordinator: Coordinator,
-  known: Map<string, Candidate>,
-  history: number[],
+  liveRuns: ReturnType<typeof liveRunsReader>,
+  { known, history }: { readonly known: Map<string, Candidate>; readonly history: number[] },
 ): Promise<FleetMoment> {
-  const [hosts, runs] = await Promise.all([coordinator.listHosts(), coordinator.listRuns(mostRuns)]);
-  const leased = hosts.flatMap((host) => host.slots.flatMap((slot) => slot.attempts.map(({ attemptId }) => attemptId)));
+  const hosts = await coordinator.listHosts();
+  const leases = hosts.flatMap((host) => host.slots.flatMap((slot) => slot.attempts));
+  const runs = await liveRuns(leases.map(({ runId }) => runId));
+  const leased = leases.map(({ attemptId }) => attemptId);
   for (const id of known.keys()) if (!leased.includes(id)) known.delete(id);
   const unknown = leased.filter((id) => known.get(id)?.startedAt == null).slice(0, mostAttempts);
   // An attempt that has just ended may be gone from one list and not yet from the other.
@@ -55,7 +57,7 @@ async function lookAround(
   if (history.length > mostHistory) history.shift();
   return {
     hosts,
-    runs: runs.filter(({ state }) => state !== 'sealed' && state !== 'killed'),
+    runs,
     candidates: known,
     history,
     atMs: Date.now(),
