@@ -242,6 +242,7 @@ inBrowser('a run is followed as it goes, over a restart of the coordinator, and 
   dashboard = await serve(parts, port);
   await page.locator('tr[data-key="digits-0001-00062"]').waitFor({ timeout: 20_000 });
   expect(parts.watchedFrom.at(-1)).toBe(11);
+  await page.getByText('rules, not a language model').waitFor();
   await page.getByRole('button', { name: 'pause' }).click();
   await page.getByRole('button', { name: 'resume' }).waitFor();
   await page.getByRole('button', { name: 'steer' }).click();

@@ -177,7 +177,16 @@ export function testCandidate(number: number, solutionDigest: string, logDigest:
 function transcript(): string[] {
   return [
     { kind: 'planned', elapsedSeconds: 0, operator: 'draft', slotId: 'cpu-0', seed: 1, model: hostile },
-    { kind: 'modelAnswered', elapsedSeconds: 1, turn: 1, content: hostile, model: 'm', seconds: 1, toolCalls: [] },
+    {
+      kind: 'modelAnswered',
+      elapsedSeconds: 1,
+      turn: 1,
+      content: hostile,
+      upstream: 'offline-policy',
+      model: 'm',
+      seconds: 1,
+      toolCalls: [],
+    },
     { kind: 'toolEnded', elapsedSeconds: 2, tool: 'bash', observation: hostile, wallSeconds: 1 },
   ].map((entry) => JSON.stringify(entry));
 }

@@ -4,6 +4,7 @@ import { go } from './address.js';
 import { ApiError, post } from './client.js';
 import { candidateLink, fill, h } from './dom.js';
 import { bytes, clock, count, dollars, duration, score, scoreWithError } from './format.js';
+import { offlineNotice } from './offline-notice.js';
 import { operators } from './palette.js';
 import { openRun } from './run-model.js';
 import { meter, ownScored, statePill } from './runs-page.js';
@@ -38,6 +39,7 @@ export async function show({ element, id, query, signal, addKeys, setTitle, setQ
   fill(
     element,
     head,
+    offlineNotice(model, signal),
     verdict,
     figures,
     h(
