@@ -93,6 +93,19 @@ test('what a cut stream cost is counted, and the answer that follows carries it'
   expect(book.spent('attempt').dollars).toBeCloseTo(0.28);
 });
 
+test('what a turn had reserved that a bug ended is its cost at once, and its repeat is answered', async () => {
+  const book = openBook(':memory:');
+  const upstream = scriptedUpstream('a', [Promise.reject(new TypeError('a bug')), sound], { dollarsPerMillion: 100 });
+  const gateway = gatewayOn([upstream], { book });
+  const token = gateway.openAttempt(account);
+  await expect(gateway.complete(order(token, 'r'), 'host-1', signal)).rejects.toThrow('a bug');
+  const { dollars, openDollars } = book.spent('attempt');
+  expect(dollars).toBeGreaterThan(0.4);
+  expect(openDollars).toBe(0);
+  await gateway.complete(order(token, 'r'), 'host-1', signal);
+  expect(book.spent('attempt').dollars).toBeCloseTo(dollars + 0.013);
+});
+
 test('an upstream that keeps failing is left alone, and the other one answers at once', async () => {
   const down = scriptedUpstream('down', [new UpstreamFailure('overloaded', 'upstream down failed (503)')]);
   const up = scriptedUpstream('up', [sound]);

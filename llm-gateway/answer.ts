@@ -101,6 +101,8 @@ export async function answerTurn(
       reason: 'unknownModel',
     });
   }
+  // What a turn of this id left open when the disk was full; nobody else is under way with it.
+  line.book.cut(account, order.requestId);
   const errand: Errand = { account, requestId: order.requestId, digest, lost: nothingLost };
   const failures: UpstreamFailure[] = [];
   let tooLongFor = 0;
@@ -115,8 +117,12 @@ export async function answerTurn(
       line.meter.answered(recorded, (line.clock.monotonicMs() - begunMs) / 1000);
       return recorded;
     } catch (error) {
-      // Anything else is a stop, a spent budget or a bug: what is open in the book will count as cut off.
-      if (!(error instanceof UpstreamFailure)) throw error;
+      // Anything else is a stop, a spent budget or a bug. What is open in the book counts as cut off: after a stop, which may
+      // have closed the book, from the next start on; else at once, or turns would wait for what it had reserved.
+      if (!(error instanceof UpstreamFailure)) {
+        if (!signal.aborted) line.book.cut(account, order.requestId);
+        throw error;
+      }
       failures.push(error);
       const { upstream } = offer;
       line.log.warn({ upstream, kind: error.kind, attemptId: account.attemptId, error }, 'an upstream gave no answer');

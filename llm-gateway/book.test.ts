@@ -61,3 +61,21 @@ test('a book of an earlier version loses the answers of closed accounts when it 
   openBook(path).stop();
   expect(answersIn(path)).toEqual(['other 1 r1']);
 });
+
+test('an open reservation is never overwritten; one that failed or was cut off is followed by the next try', () => {
+  const book = openBook(':memory:');
+  const account = openAccount(book, 'one', 1);
+  const begin = (): void => book.begin(account, { ...call, requestId: 'r1' }, at);
+  begin();
+  expect(begin).toThrow('invariant broken');
+  expect(book.spent('one')).toMatchObject({ dollars: 1, openDollars: 1 });
+  book.fail(account, 'r1', { inputTokens: 0, outputTokens: 10, dollars: 0.25 }, at);
+  begin();
+  book.cut(account, 'r1');
+  book.cut(account, 'r1');
+  expect(book.spent('one')).toMatchObject({ dollars: 1.25, outputTokens: 110, openDollars: 0, openOutputTokens: 0 });
+  begin();
+  // The same id of another epoch is another turn.
+  book.begin(openAccount(book, 'one', 2), { ...call, requestId: 'r1' }, at);
+  expect(book.spent('one')).toMatchObject({ dollars: 3.25, openDollars: 2 });
+});

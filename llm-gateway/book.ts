@@ -3,7 +3,8 @@
 // Invariants:
 // 1. A turn is written down before it is asked for and settled in one transaction with its answer, so a crash loses
 //    neither money nor an answer that was already given.
-// 2. A turn that a crash cut off keeps its reservation as cost: the provider may have charged for it.
+// 2. A turn that a crash cut off keeps its reservation as cost: the provider may have charged for it. No other reservation takes
+//    the place of one that is open.
 // 3. An account survives the process at once, and a loss of power from the first turn on: one that is lost before had no cost.
 // 4. Tokens are kept as SHA-256 only; message contents are kept only as the recorded answer, and that until its account is closed:
 //    a repeat, which it is for, can come under an open account only.
@@ -109,11 +110,14 @@ export interface Book {
   spentByHost(runId: string, host: string): SpentSoFar;
   totals(attemptId: string): Totals;
   known(account: Account, requestId: string, digest: string): KnownCall;
+  /** Reserves for a turn, or for one more try of it; throws where one of the same request id is open or was answered. */
   begin(account: Account, call: BegunCall, at: Date): void;
   /** The turn is answered. `lost` is what `fail` was told of it before, so that it is not counted twice. */
   settle(account: Account, requestId: string, recorded: RecordedTurn, lost: Lost, at: Date): void;
   /** A try of the turn failed, or its answer was no use, and cost so much. */
   fail(account: Account, requestId: string, lost: Lost, at: Date): void;
+  /** The turn is given up without a word from its upstream: what it had reserved, if that is open, is its cost. */
+  cut(account: Account, requestId: string): void;
   spendByRun(runId: string): SpendRow[];
   /** Runs `fn` in one transaction. */
   transaction<Value>(fn: () => Value): Value;
@@ -131,19 +135,19 @@ export interface BegunCall {
   readonly reservation: Reservation;
 }
 
+const cutOpen = `UPDATE calls SET state = 'cut', lost_output_tokens = lost_output_tokens + output_tokens, output_tokens = 0,
+   lost_dollars = lost_dollars + dollars, dollars = 0 WHERE state = 'open'`;
+
 /** Opens the book; turns that were open when it was last closed count as cut off. */
 export function openBook(path: string): Book {
   const database = openDatabase({ path, migrations });
-  database.run(
-    `UPDATE calls SET state = 'cut', lost_output_tokens = lost_output_tokens + output_tokens, output_tokens = 0,
-       lost_dollars = lost_dollars + dollars, dollars = 0 WHERE state = 'open'`,
-  );
+  database.run(cutOpen);
   // Earlier versions kept the answers of closed accounts.
   database.run(
     `UPDATE calls SET answer = NULL WHERE answer IS NOT NULL AND (attempt_id, epoch) IN
        (SELECT attempt_id, epoch FROM accounts WHERE closed_at IS NOT NULL)`,
   );
-  return { ...accountBook(database), ...callBook(database), ...spendBook(database) };
+  return { ...accountBook(database), ...callBook(database), ...lostCallBook(database), ...spendBook(database) };
 }
 
 const accountColumns = `run_id AS runId, attempt_id AS attemptId, epoch, host, dollars,
@@ -215,7 +219,7 @@ function accountBook(database: Database): AccountBook {
   };
 }
 
-type CallBook = Pick<Book, 'known' | 'begin' | 'settle' | 'fail'>;
+type CallBook = Pick<Book, 'known' | 'begin' | 'settle'>;
 
 function callBook(database: Database): CallBook {
   return {
@@ -233,12 +237,13 @@ function callBook(database: Database): CallBook {
     },
     begin(account, call, at) {
       // A repeat of a turn that was cut off keeps what was lost with the first one.
-      database.run(
+      const { changes } = database.run(
         `INSERT INTO calls (attempt_id, epoch, request_id, run_id, request_digest, upstream, model, state,
            input_tokens, output_tokens, dollars, answer, at)
          VALUES (?, ?, ?, ?, ?, ?, ?, 'open', 0, ?, ?, NULL, ?)
          ON CONFLICT (attempt_id, epoch, request_id) DO UPDATE SET state = 'open', upstream = excluded.upstream,
-           model = excluded.model, output_tokens = excluded.output_tokens, dollars = excluded.dollars, at = excluded.at`,
+           model = excluded.model, output_tokens = excluded.output_tokens, dollars = excluded.dollars, at = excluded.at
+         WHERE state IN ('failed', 'cut')`,
         account.attemptId,
         account.epoch,
         call.requestId,
@@ -250,6 +255,8 @@ function callBook(database: Database): CallBook {
         call.reservation.dollars,
         at.toISOString(),
       );
+      if (changes === 0)
+        throw new Error(`invariant broken: turn ${call.requestId} has a reservation that is open, or an answer`);
     },
     settle(account, requestId, recorded, lost, at) {
       const { attemptId, epoch } = account;
@@ -275,6 +282,12 @@ function callBook(database: Database): CallBook {
         requestId,
       );
     },
+  };
+}
+
+/** How turns end that have no answer. */
+function lostCallBook(database: Database): Pick<Book, 'fail' | 'cut'> {
+  return {
     fail(account, requestId, lost, at) {
       database.run(
         `UPDATE calls SET state = 'failed', output_tokens = 0, dollars = 0, lost_input_tokens = lost_input_tokens + ?,
@@ -288,6 +301,10 @@ function callBook(database: Database): CallBook {
         account.epoch,
         requestId,
       );
+    },
+    cut(account, requestId) {
+      const { attemptId, epoch } = account;
+      database.run(`${cutOpen} AND attempt_id = ? AND epoch = ? AND request_id = ?`, attemptId, epoch, requestId);
     },
   };
 }

@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest';
 import type { CompletionOrder } from './answer.ts';
-import { openBook } from './book.ts';
+import { openBook, type RecordedTurn } from './book.ts';
 import { account, gatewayOn, greedy, order, race, signal } from './testing/raced-gateway.ts';
 import { scriptedUpstream, turn } from './testing/scripted-upstream.ts';
-import type { ChatMessage } from './upstream/upstream.ts';
+import type { ChatMessage, Turn } from './upstream/upstream.ts';
 
 test('64 calls at 99 % of a run budget of dollars overspend by nothing', async () => {
   const book = openBook(':memory:');
@@ -30,6 +30,29 @@ test('64 calls at once overspend a run budget of tokens by nothing, and a host i
   expect(book.spentByRun('run').outputTokens).toBe(10_000);
   for (const index of [0, 1, 2, 3])
     expect(book.spentByHost('run', `host-${index}`).outputTokens).toBeLessThanOrEqual(3000);
+});
+
+test('while turns wait for room, one request id stands for one turn: another content is refused, a repeat shares the answer', async () => {
+  const book = openBook(':memory:');
+  const { promise, resolve } = Promise.withResolvers<Turn>();
+  const upstream = scriptedUpstream('dear', [promise, turn('x', 2000)], { dollarsPerMillion: 100 });
+  const gateway = gatewayOn([upstream], { book });
+  const token = gateway.openAttempt({ ...account, runDollars: 0.81 });
+  const ask = async (requestId: string, seed: number): Promise<RecordedTurn> =>
+    await gateway.complete({ ...order(token, requestId), seed, maxOutputTokens: 8000 }, 'host-1', signal);
+  const opener = ask('opener', 1);
+  const ends = Promise.allSettled(
+    [1, 1, ...Array.from({ length: 49 }, (_, index) => index + 2)].map((seed) => ask('same', seed)),
+  );
+  resolve(turn('x', 1000));
+  await opener;
+  const [first, repeat, ...others] = await ends;
+  expect([first?.status, repeat]).toEqual(['fulfilled', first]);
+  for (const other of others) {
+    expect(other).toMatchObject({ reason: { code: 'invalidArgument', reason: 'requestIdReused' } });
+  }
+  expect(upstream.asked).toHaveLength(2);
+  expect(book.spentByRun('run').dollars).toBeCloseTo(0.32);
 });
 
 const long = 'x'.repeat(400_000);

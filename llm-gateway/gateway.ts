@@ -6,7 +6,7 @@
 // Invariants:
 // 1. A turn is asked for only with a token of an open account, by the host that the account names.
 // 2. A request id is answered at most once by an upstream; every repeat gets the recorded answer. Repeats that come
-//    while the first is under way wait for it.
+//    while the first is under way wait for it; another turn under the same id is refused, then too.
 // 3. The budget is reserved before a turn and settled after it; see book.ts for what survives a crash.
 // 4. A turn goes on when its caller goes away: its answer is paid for, and the caller's repeat will want it.
 // 5. No key, token or message content reaches a log line.
@@ -73,7 +73,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   );
   const lanes = new Map(options.upstreams.map((upstream) => [upstream.name, createLane(upstream, options)]));
   const spentBudgets = new Map<string, Exhausted>();
-  const underWay = new Map<string, Promise<RecordedTurn>>();
+  const underWay = new Map<string, { readonly digest: string; readonly answer: Promise<RecordedTurn> }>();
   const stopping = new AbortController();
   const onSpent: Line['onSpent'] = (account, exhausted) => {
     if (exhausted.scope !== 'attempt') spentBudgets.set(spentKey(exhausted.scope, account), exhausted);
@@ -97,11 +97,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       const known = options.book.known(account, order.requestId, digest);
       if (known.kind === 'answered') return Promise.resolve(known.recorded);
       if (known.kind === 'otherRequest') throw reusedId(order.requestId);
-      const key = `${account.attemptId}\n${account.epoch}\n${order.requestId}\n${digest}`;
+      // Without the digest: a turn that still waits for room is not in the book, and a second one would take its row.
+      const key = `${account.attemptId}\n${account.epoch}\n${order.requestId}`;
       const first = underWay.get(key);
-      if (first !== undefined) return unlessAborted(first, signal, wentAway);
+      if (first !== undefined && first.digest !== digest) throw reusedId(order.requestId);
+      if (first !== undefined) return unlessAborted(first.answer, signal, wentAway);
       const answer = answerTurn(line, account, order, digest, stopping.signal).finally(() => underWay.delete(key));
-      underWay.set(key, answer);
+      underWay.set(key, { digest, answer });
       return unlessAborted(answer, signal, wentAway);
     },
     spend: (runId) => options.book.spendByRun(runId),

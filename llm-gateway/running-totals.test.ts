@@ -31,6 +31,15 @@ function begin(book: Book, of: Account, requestId: string, dollars: number, outp
   book.begin(of, { requestId, digest: 'd', upstream: 'u', model: 'm', reservation }, at);
 }
 
+/** A call that is open or answered is not begun again. */
+function beginOrRefuse(book: Book, of: Account, requestId: string, dollars: number): void {
+  try {
+    begin(book, of, requestId, dollars);
+  } catch (error) {
+    expect(String(error)).toContain('has a reservation that is open, or an answer');
+  }
+}
+
 function settle(book: Book, of: Account, requestId: string, dollars: number): void {
   book.settle(of, requestId, { turn: turn('x', 7), upstream: 'u', dollars }, nothingLost, at);
 }
@@ -56,7 +65,7 @@ function expectSums(book: Book): void {
 }
 
 test('totals are what the calls add up to, whatever becomes of calls and however often the book is opened', () => {
-  const doing = fc.constantFrom('begin', 'settle', 'fail', 'restart');
+  const doing = fc.constantFrom('begin', 'settle', 'fail', 'cut', 'restart');
   const dollars = fc.double({ min: 0, max: 3, noNaN: true });
   const step = fc.tuple(doing, fc.nat(3), fc.nat(3), dollars);
   fc.assert(
@@ -66,7 +75,8 @@ test('totals are what the calls add up to, whatever becomes of calls and however
       openAll(book);
       for (const [what, whose, call, dollars] of steps) {
         const of = attemptOf(whose);
-        if (what === 'begin') begin(book, of, `r${call}`, dollars);
+        if (what === 'begin') beginOrRefuse(book, of, `r${call}`, dollars);
+        else if (what === 'cut') book.cut(of, `r${call}`);
         else if (what === 'settle') settle(book, of, `r${call}`, dollars);
         else if (what === 'fail') book.fail(of, `r${call}`, { inputTokens: 5, outputTokens: 2, dollars }, at);
         else {
