@@ -212,7 +212,11 @@ test('silence before the first byte and in mid-answer ends the call', async () =
     billed: { outputTokens: 1 },
   });
   const { upstream: mute } = await streaming([], stay, { firstByteMs: 150 });
-  expect(await failureOf(mute)).toMatchObject({ kind: 'timeout', message: expect.stringContaining('within 150 ms') });
+  expect(await failureOf(mute)).toMatchObject({
+    kind: 'timeout',
+    message: expect.stringContaining('within 150 ms'),
+    billed: { inputTokens: 1, outputTokens: 0 },
+  });
 });
 
 test('an error in the middle of a stream is told as one', async () => {
@@ -221,6 +225,48 @@ test('an error in the middle of a stream is told as one', async () => {
     data({ error: { message: 'rate limit', code: 429 } }),
   ]);
   expect(await failureOf(upstream)).toMatchObject({ kind: 'rateLimited' });
+});
+
+const twoHundred = 'b'.repeat(200);
+const wrong = data({ error: { message: 'server error' } });
+
+test.each([
+  ['an error after text', [delta({ content: 'a'.repeat(100) }), delta({ content: twoHundred }), wrong], 100],
+  [
+    'an error after reasoning',
+    [delta({ reasoning_content: 'a'.repeat(100) }), delta({ reasoning: twoHundred }), wrong],
+    100,
+  ],
+  [
+    'an error after reasoning under both names',
+    [delta({ reasoning_content: twoHundred, reasoning: twoHundred }), wrong],
+    67,
+  ],
+  ['a refusal that is cut', [delta({ refusal: twoHundred })], 67],
+  ['reasoning and then nothing', [delta({ reasoning_content: twoHundred }, 'length'), done], 67],
+  ['a torn piece', [`data: {"choices":[{"delta":{"content":"${'a'.repeat(265)}`], 100],
+  [
+    'an error after more usage than text',
+    [data({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 90 } }), wrong],
+    90,
+  ],
+])('%s costs what was received', async (_, pieces, outputTokens) => {
+  const { upstream } = await streaming(pieces);
+  expect(await failureOf(upstream)).toMatchObject({ billed: { inputTokens: 1, outputTokens } });
+});
+
+test('an error before anything else costs nothing', async () => {
+  const { upstream } = await streaming([wrong]);
+  expect(await failureOf(upstream)).toMatchObject({ kind: 'overloaded', billed: { inputTokens: 0, outputTokens: 0 } });
+});
+
+test('where no usage is told, reasoning counts with the answer', async () => {
+  const { upstream } = await streaming([
+    delta({ reasoning_content: twoHundred }),
+    delta({ content: 'yes' }, 'stop'),
+    done,
+  ]);
+  expect(await upstream.complete(request, signal)).toMatchObject({ message: { content: 'yes' }, outputTokens: 68 });
 });
 
 test('a stream without a choice is malformed and costs what its usage says', async () => {

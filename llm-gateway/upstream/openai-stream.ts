@@ -5,6 +5,7 @@
 // a `delta`; an error in the middle; no `[DONE]`; keep-alive comments; a stream that ends in the middle of a call.
 
 import { z } from 'zod';
+import { reasoningCharacters } from './openai-wire.ts';
 
 const callSchema = z.looseObject({
   index: z.number().nullish(),
@@ -20,6 +21,8 @@ const callSchema = z.looseObject({
 const pieceSchema = z.looseObject({
   content: z.string().nullish(),
   refusal: z.string().nullish(),
+  reasoning_content: z.unknown().optional(),
+  reasoning: z.unknown().optional(),
   tool_calls: z.array(callSchema).nullish(),
 });
 
@@ -49,6 +52,7 @@ interface OpenCall {
 export class StreamedCompletion {
   #content = '';
   #refusal = '';
+  #notKept = 0;
   #finish: string | null = null;
   #usage: unknown;
   #error: unknown;
@@ -66,6 +70,7 @@ export class StreamedCompletion {
     }
     const parsed = chunkSchema.safeParse(parse(data));
     if (parsed.success) this.#takeChunk(parsed.data);
+    else this.#notKept += data.length;
   }
 
   /** True when nothing more is to come. */
@@ -78,9 +83,10 @@ export class StreamedCompletion {
     return this.#done || this.#finish !== null || this.#error !== undefined;
   }
 
-  /** Characters that were received, for an estimate of their tokens. */
+  /** Characters that were received, for an estimate of their tokens: reasoning and torn pieces too, which are paid for. */
   get characters(): number {
-    return this.#content.length + this.#calls.reduce((sum, call) => sum + call.name.length + call.input.length, 0);
+    const ofCalls = this.#calls.reduce((sum, call) => sum + call.name.length + call.input.length, 0);
+    return this.#content.length + this.#refusal.length + this.#notKept + ofCalls;
   }
 
   /** The completion so far; of one that was cut, only calls that are certainly whole. */
@@ -113,6 +119,7 @@ export class StreamedCompletion {
     const piece = choice.delta ?? choice.message;
     this.#content += piece?.content ?? '';
     this.#refusal += piece?.refusal ?? '';
+    this.#notKept += reasoningCharacters(piece ?? {});
     for (const call of piece?.tool_calls ?? []) this.#takeCall(call);
     if (choice.finish_reason !== undefined && choice.finish_reason !== null && choice.finish_reason !== '') {
       this.#finish = choice.finish_reason;

@@ -241,6 +241,54 @@ test('silence, a cut connection and an unreachable endpoint are told apart', asy
   await expect(cut.complete(request, signal)).rejects.toMatchObject({ kind: 'connection' });
 });
 
+const answer = JSON.stringify(choice({ role: 'assistant', content: 'a'.repeat(3000) }));
+const start = (response: ServerResponse, text: string): ServerResponse => {
+  response.writeHead(200, { 'content-type': 'application/json' }).write(text);
+  return response;
+};
+
+test.each([
+  ['by the connection', 'connection', (response) => void start(response, answer.slice(0, 1500)).socket?.end()],
+  ['as if it were whole', 'malformed', (response) => void start(response, answer.slice(0, 1500)).end()],
+] satisfies [string, string, Answer][])(
+  'a whole answer that is cut %s costs what was received of it',
+  async (_, kind, cut) => {
+    const upstream = await endpoint(cut);
+    const sent = expect.closeTo(25, -1);
+    await expect(upstream.complete(request, signal)).rejects.toMatchObject({
+      kind,
+      billed: { inputTokens: sent, outputTokens: 500 },
+    });
+  },
+);
+
+test.each([
+  ['nothing came', () => undefined],
+  ['blanks came', (response) => void start(response, '\n\n\n')],
+  ['its beginning came', (response) => void start(response, '{"choices":')],
+] satisfies [string, Answer][])(
+  'a whole answer for which the time is up when %s costs what was reserved',
+  async (_, stall) => {
+    const upstream = await endpoint(stall, { timeoutMs: 200, chunkMs: 200 });
+    const failure = (asked: TurnRequest): Promise<unknown> =>
+      upstream.complete(asked, signal).catch((error: unknown) => error);
+    expect(await failure(request)).toMatchObject({ kind: 'timeout', billed: { outputTokens: 77 } });
+    expect(await failure({ ...request, maxOutputTokens: 0 })).toMatchObject({ billed: { outputTokens: 500 } });
+  },
+);
+
+test.each([
+  ['a refused connection', (response) => void response.destroy()],
+  ['an error', (response) => json(response, { error: 'model is loading' })],
+  ['a page', (response) => void start(response, '<html>').end()],
+  ['an overload', (response) => json(response, { error: { message: 'busy' } }, 503)],
+] satisfies [string, Answer][])('%s instead of an answer costs nothing', async (_, instead) => {
+  const upstream = await endpoint(instead);
+  await expect(upstream.complete(request, signal)).rejects.toMatchObject({
+    billed: { inputTokens: 0, outputTokens: 0 },
+  });
+});
+
 test('each failure is tried once only: retries belong to the gateway', async () => {
   let calls = 0;
   const upstream = await endpoint((response) => {

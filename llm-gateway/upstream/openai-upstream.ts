@@ -6,6 +6,7 @@
 // Invariants:
 // 1. The key is read from its file, goes to the endpoint only, and is cut out of every message that leaves here.
 // 2. Nothing is read from OPENAI_* variables: what is not configured is not used.
+// 3. An answer of which anything came is billed, however it ended: with the usage that it told, or with an estimate.
 
 import { readFileSync } from 'node:fs';
 import OpenAI from 'openai';
@@ -17,6 +18,8 @@ import { sentTokens } from './request-size.ts';
 import { type StallWatch, startStallWatch } from './stall-watch.ts';
 import { withTextTools } from './text-tools.ts';
 import {
+  type Billed,
+  nothingBilled,
   type Turn,
   type TurnRequest,
   type Upstream,
@@ -80,18 +83,20 @@ export function createOpenAiUpstream(options: OpenAiUpstreamOptions): Upstream {
     models: options.models.map((model) => ({ ...model, languageModel: true })),
     async complete(request, signal) {
       const watch = startStallWatch(options.clock, options.timeoutMs);
+      const model = options.models.find((one) => one.name === request.model);
+      const unseenTokens = options.stream ? 0 : request.maxOutputTokens || (model?.maxOutputTokens ?? 0);
       try {
-        const model = options.models.find((one) => one.name === request.model);
         const asked = model?.tools === false ? withTextTools(request) : request;
         const body = encodeRequest(asked, { ...options, ...choicesOf(model) });
         watch.expect('first byte', options.stream ? options.firstByteMs : options.timeoutMs);
         const response = await client.chat.completions
           .create(body, { signal: AbortSignal.any([signal, watch.signal]) })
           .asResponse();
-        return await readTurn(response, request, { ...options, watch });
+        return await readTurn(response, request, { ...options, watch, unseenTokens });
       } catch (error) {
         signal.throwIfAborted();
-        throw toFailure(error, name, key, watch.stalled);
+        const late = { inputTokens: sentTokens(request), outputTokens: unseenTokens };
+        throw toFailure(error, { name, key, stalled: watch.stalled, late });
       } finally {
         watch.stop();
       }
@@ -108,14 +113,25 @@ interface Reading {
   readonly name: string;
   readonly chunkMs: number;
   readonly watch: StallWatch;
+  /**
+   * What may have been written without a sign of it when the time is up: of a whole answer all that was allowed, which is what was
+   * reserved for it; of a stream nothing, because it shows its first piece as soon as that is there.
+   */
+  readonly unseenTokens: number;
 }
 
 /** The turn of an answer, whole or streamed, whatever was asked for. */
 async function readTurn(response: Response, request: TurnRequest, reading: Reading): Promise<Turn> {
+  const { name } = reading;
   if (!(response.headers.get('content-type') ?? '').includes('text/event-stream')) {
     let text = '';
-    for await (const piece of pieces(response, reading)) text += piece;
-    return toTurn(text, request, reading.name);
+    try {
+      for await (const piece of pieces(response, reading)) text += piece;
+    } catch (error) {
+      // Blanks keep a connection alive while the answer is written.
+      throw cutOff(error, billedFor(request, undefined, text.trim().length), reading);
+    }
+    return toTurn(text, request, name);
   }
   const streamed = new StreamedCompletion();
   let broken: unknown;
@@ -127,14 +143,28 @@ async function readTurn(response: Response, request: TurnRequest, reading: Readi
   } catch (error) {
     broken = error;
   }
-  if (streamed.complete || streamed.hasWholeCall) return toTurn(streamed.completion(), request, reading.name);
-  const { watch, name } = reading;
-  const billed = { inputTokens: sentTokens(request), outputTokens: estimateTokens(streamed.characters) };
+  const { characters } = streamed;
+  if (streamed.complete || streamed.hasWholeCall) return toTurn(streamed.completion(), request, name, characters);
+  const { usage } = decodeCompletion(streamed.completion(), 0);
+  throw cutOff(broken, billedFor(request, usage, characters), reading);
+}
+
+/** What is to be paid for an answer that is no use; the usage that a piece in the middle told may be too little by now. */
+function billedFor(request: TurnRequest, usage: Billed | undefined, characters: number): Billed {
+  return {
+    inputTokens: usage?.inputTokens ?? sentTokens(request),
+    outputTokens: Math.max(usage?.outputTokens ?? 0, estimateTokens(characters)),
+  };
+}
+
+function cutOff(broken: unknown, billed: Billed, { name, watch, unseenTokens }: Reading): UpstreamFailure {
   if (watch.stalled !== '') {
-    throw new UpstreamFailure('timeout', `upstream ${name} stopped in mid-answer: ${watch.stalled}`, { billed });
+    const late = { ...billed, outputTokens: Math.max(billed.outputTokens, unseenTokens) };
+    return new UpstreamFailure('timeout', `upstream ${name} stopped in mid-answer: ${watch.stalled}`, { billed: late });
   }
+  if (broken instanceof UpstreamFailure) return new UpstreamFailure(broken.kind, broken.message, { billed });
   const why = broken instanceof Error ? `: ${causeOf(broken)}` : '';
-  throw new UpstreamFailure('connection', `upstream ${name} cut the answer off${why}`, { billed });
+  return new UpstreamFailure('connection', `upstream ${name} cut the answer off${why}`, { billed });
 }
 
 async function* pieces(response: Response, { name, chunkMs, watch }: Reading): AsyncGenerator<string> {
@@ -174,37 +204,54 @@ function readKey(name: string, file: string): string {
   return key;
 }
 
-function toTurn(completion: unknown, request: TurnRequest, name: string): Turn {
+/** `streamed` is how many characters came in pieces, of which a completion does not keep all. */
+function toTurn(completion: unknown, request: TurnRequest, name: string, streamed = 0): Turn {
   const decoded = decodeCompletion(completion, request.messages.length);
+  const { usage } = decoded;
+  const characters = Math.max(decoded.characters, streamed);
+  if (decoded.kind === 'answered') {
+    return {
+      message: decoded.message,
+      inputTokens: usage?.inputTokens ?? sentTokens(request),
+      outputTokens: usage?.outputTokens ?? estimateTokens(characters),
+      finishReason: decoded.finishReason,
+      model: request.model,
+    };
+  }
+  // An endpoint that only says what is wrong charges nothing.
+  const isBilled = usage !== undefined || characters > 0;
+  const billed = isBilled ? billedFor(request, usage, characters) : nothingBilled;
   if (decoded.kind === 'error') {
-    throw new UpstreamFailure(decoded.failure, `upstream ${name} answered 200 with an error: ${decoded.message}`);
+    const what = `upstream ${name} answered 200 with an error: ${decoded.message}`;
+    throw new UpstreamFailure(decoded.failure, what, { billed });
   }
-  if (decoded.kind === 'empty') {
-    const billed = decoded.usage ?? { inputTokens: 0, outputTokens: 0 };
-    throw new UpstreamFailure('malformed', `upstream ${name} answered without a choice`, { billed });
-  }
-  const { message, usage } = decoded;
-  const received = message.content.length + JSON.stringify(message.toolCalls).length;
-  return {
-    message,
-    inputTokens: usage?.inputTokens ?? sentTokens(request),
-    outputTokens: usage?.outputTokens ?? estimateTokens(received),
-    finishReason: decoded.finishReason,
-    model: request.model,
-  };
+  throw new UpstreamFailure('malformed', `upstream ${name} answered without a choice`, { billed: usage ?? billed });
 }
 
-function toFailure(error: unknown, name: string, key: string, stalled: string): UpstreamFailure {
+/** What an endpoint did not answer to. */
+interface Unanswered {
+  readonly name: string;
+  readonly key: string;
+  readonly stalled: string;
+  /** What may be charged where the time is up: the request was sent, or connecting to the endpoint would have failed before. */
+  readonly late: Billed;
+}
+
+function toFailure(error: unknown, { name, key, stalled, late }: Unanswered): UpstreamFailure {
   if (error instanceof UpstreamFailure) {
     const { retryAfterMs: waitMs, billed } = error;
     return new UpstreamFailure(error.kind, withoutKey(error.message, key), { retryAfterMs: waitMs, billed });
   }
-  if (stalled !== '') return new UpstreamFailure('timeout', `upstream ${name} did not answer: ${stalled}`);
+  if (stalled !== '') {
+    return new UpstreamFailure('timeout', `upstream ${name} did not answer: ${stalled}`, { billed: late });
+  }
   const said = withoutKey(error instanceof Error ? error.message : String(error), key).slice(0, 500);
   // The cause is left out on purpose: the package's errors carry headers and bodies.
   const fail = (kind: UpstreamFailureKind, what: string, retryAfterMs = 0): UpstreamFailure =>
     new UpstreamFailure(kind, `upstream ${name} ${what}`, { retryAfterMs });
-  if (error instanceof OpenAI.APIConnectionTimeoutError) return fail('timeout', 'did not answer in time');
+  if (error instanceof OpenAI.APIConnectionTimeoutError) {
+    return new UpstreamFailure('timeout', `upstream ${name} did not answer in time`, { billed: late });
+  }
   if (error instanceof OpenAI.APIConnectionError)
     return fail('connection', `could not be reached or hung up: ${causeOf(error)}`);
   if (!(error instanceof OpenAI.APIError) || typeof error.status !== 'number') {

@@ -85,6 +85,8 @@ const completionSchema = z.looseObject({
             tool_calls: z.array(z.looseObject({ id: z.string().nullish(), function: functionSchema })).nullish(),
             function_call: functionSchema.nullish(),
             refusal: z.string().nullish(),
+            reasoning_content: z.unknown().optional(),
+            reasoning: z.unknown().optional(),
           })
           .nullish(),
       }),
@@ -98,37 +100,50 @@ interface Usage {
   readonly outputTokens: number;
 }
 
-/** What an answer holds. */
-export type Decoded =
-  | { readonly kind: 'empty'; readonly usage: Usage | undefined }
+/** What an answer holds; `characters` are all that its model wrote, for an estimate where no usage is told. */
+export type Decoded = { readonly usage: Usage | undefined; readonly characters: number } & (
+  | { readonly kind: 'empty' }
   | { readonly kind: 'error'; readonly failure: UpstreamFailureKind; readonly message: string }
-  | {
-      readonly kind: 'answered';
-      readonly message: ChatMessage;
-      readonly finishReason: FinishReason;
-      readonly usage: Usage | undefined;
-    };
+  | { readonly kind: 'answered'; readonly message: ChatMessage; readonly finishReason: FinishReason }
+);
+
+/** Reasoning has one of two names, and where it has both it is the same text; encrypted, it is no text at all. */
+export function reasoningCharacters(piece: {
+  readonly reasoning_content?: unknown;
+  readonly reasoning?: unknown;
+}): number {
+  const lengthOf = (text: unknown): number => (typeof text === 'string' ? text.length : 0);
+  return Math.max(lengthOf(piece.reasoning_content), lengthOf(piece.reasoning));
+}
 
 /** Reads an answer; `turn` makes ids unique within a conversation where the endpoint gives none. */
 export function decodeCompletion(completion: unknown, turn: number): Decoded {
   const parsed = completionSchema.safeParse(typeof completion === 'string' ? parseText(completion) : completion);
-  if (!parsed.success) return { kind: 'error', failure: 'malformed', message: 'it is not a completion' };
-  const { error, choices, usage } = parsed.data;
+  if (!parsed.success) {
+    // The beginning of an object is one that was cut; anything else, such as a page of a proxy, no model wrote.
+    const characters = typeof completion === 'string' && completion.trimStart().startsWith('{') ? completion.length : 0;
+    return { kind: 'error', failure: 'malformed', message: 'it is not a completion', usage: undefined, characters };
+  }
+  const { error, choices } = parsed.data;
+  const usage = decodeUsage(parsed.data.usage);
   const choice = choices?.[0];
-  if (error !== undefined && error !== null && choice === undefined) return decodeError(error);
+  if (error !== undefined && error !== null && choice === undefined) {
+    return { ...decodeError(error), usage, characters: 0 };
+  }
   const message = choice?.message;
-  const used = decodeUsage(usage);
-  if (message === undefined || message === null) return { kind: 'empty', usage: used };
+  if (message === undefined || message === null) return { kind: 'empty', usage, characters: 0 };
   const content = textOf(message.content) || (message.refusal ?? '');
   const functions =
     message.tool_calls ?? (message.function_call ? [{ id: null, function: message.function_call }] : []);
   const toolCalls = decodeCalls(functions, turn);
-  if (content === '' && toolCalls.length === 0) return { kind: 'empty', usage: used };
+  const written = content.length + (toolCalls.length > 0 ? JSON.stringify(toolCalls).length : 0);
+  const characters = written + reasoningCharacters(message);
+  if (content === '' && toolCalls.length === 0) return { kind: 'empty', usage, characters };
   return {
     kind: 'answered',
     message: { role: 'assistant', content, toolCalls, toolCallId: '' },
     finishReason: toolCalls.length > 0 ? 'tool_calls' : choice?.finish_reason === 'length' ? 'length' : 'stop',
-    usage: used,
+    ...{ usage, characters },
   };
 }
 
@@ -166,7 +181,7 @@ function textOf(content: unknown): string {
   return content.map((part: { text?: string }) => part.text ?? '').join('');
 }
 
-function decodeError(error: unknown): Decoded {
+function decodeError(error: unknown): { kind: 'error'; failure: UpstreamFailureKind; message: string } {
   const { message, code, type } = (typeof error === 'object' && error !== null ? error : { message: error }) as Record<
     string,
     unknown

@@ -98,6 +98,8 @@ export interface Billed {
   readonly outputTokens: number;
 }
 
+export const nothingBilled: Billed = { inputTokens: 0, outputTokens: 0 };
+
 /** Rejection of `Upstream.complete`. The message names the upstream and never holds a key. */
 export class UpstreamFailure extends Error {
   readonly kind: UpstreamFailureKind;
@@ -111,6 +113,6 @@ export class UpstreamFailure extends Error {
     this.name = 'UpstreamFailure';
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs ?? 0;
-    this.billed = options.billed ?? { inputTokens: 0, outputTokens: 0 };
+    this.billed = options.billed ?? nothingBilled;
   }
 }
