@@ -76,14 +76,20 @@ test('private keys are cut out as the plain expression would, wherever they begi
   );
 });
 
+const characters = 2 ** 21;
+const filled = (piece: string, share = 1): string => piece.repeat((share * characters) / piece.length);
+
 test.each([
-  ['beginnings', '-----BEGIN PRIVATE KEY-----\n'],
-  ['ends', '-----END PRIVATE KEY-----\n'],
-  ['dashes', '-----'],
-  ['beginnings that are nearly one', `-----BEGIN ${'A '.repeat(20)}PRIVATE KE`],
-  ['beginnings of tokens', 'sk-a-'],
-])('a text of nothing but %s costs no more than a few times what prose of its length does', (_, piece) => {
-  const characters = 2 ** 21;
+  ['beginnings', filled('-----BEGIN PRIVATE KEY-----\n')],
+  ['ends', filled('-----END PRIVATE KEY-----\n')],
+  [
+    'beginnings, and then ends that are too far from them',
+    `${filled('-----BEGIN PRIVATE KEY-----\n', 0.5)}${'x'.repeat(16_385)}${filled('-----END PRIVATE KEY-----\n', 0.5)}`,
+  ],
+  ['dashes', filled('-----')],
+  ['beginnings that are nearly one', filled(`-----BEGIN ${'A '.repeat(20)}PRIVATE KE`)],
+  ['beginnings of tokens', filled('sk-a-')],
+])('a text of nothing but %s costs no more than a few times what prose of its length does', (_, hostile) => {
   const cost = (text: string): number => {
     const times = Array.from({ length: 3 }, () => {
       const before = threadCpuUsage();
@@ -93,7 +99,7 @@ test.each([
     });
     return Math.min(...times);
   };
-  const prose = cost('a word of prose, then 0.25 and so on\n'.repeat(characters / 37));
+  const prose = cost(filled('a word of prose, then 0.25 and so on\n'));
   // The expression above takes several hundred times as long over the first.
-  expect(cost(piece.repeat(characters / piece.length)) / prose).toBeLessThan(30);
+  expect(cost(hostile) / prose).toBeLessThan(30);
 });

@@ -84,7 +84,11 @@ function withoutPrivateKeys(text: string, cut: () => string): string {
       continue;
     }
     const first = open.find((begun) => index >= begun.after && index - begun.after <= mostKeyCharacters);
-    if (first === undefined) continue;
+    if (first === undefined) {
+      // All but one that shares its dashes with this end are too far from any other end as well.
+      open = open.filter((begun) => index < begun.after);
+      continue;
+    }
     kept.push(text.slice(from, first.at), cut());
     from = after;
     open = [];

@@ -3,6 +3,9 @@
 // Mended here for free, as endpoints get it wrong in practice: arguments in a code fence, arguments that are a JSON text
 // inside a JSON text, text after the object, and calls written as <tool_call>{…}</tool_call> into the content by servers
 // that do not parse them. Anything else goes back to the model with a sentence.
+//
+// Invariant: the time is linear in the text. Models write blanks until their output ends, and a pattern with `\s*` at both sides
+// of what it looks for tries each pair of them while every other turn waits.
 
 import { endOfObject } from '../../shared/core/json-object.ts';
 
@@ -20,12 +23,15 @@ export interface Mended {
   readonly complaints: readonly { readonly callId: string; readonly text: string }[];
 }
 
-const textCall = /<tool_call>\s*([\s\S]*?)\s*(?:<\/tool_call>|$)/g;
+const opening = '<tool_call>';
+const closing = '</tool_call>';
+const fence = '```';
 
 /** Reads the calls of an answer; `turn` makes ids of calls found in the text. */
 export function mendCalls(content: string, calls: readonly Call[], tools: readonly string[], turn: number): Mended {
-  const found = calls.length > 0 || tools.length === 0 ? undefined : callsInText(content, turn);
-  const read = found === undefined || found.length === 0 ? calls : found;
+  const parts = calls.length > 0 || tools.length === 0 ? undefined : partsOf(content);
+  const inText = parts !== undefined && parts.bodies.length > 0;
+  const read = inText ? parts.bodies.map((body, index) => callOf(body, `call_${turn}_${index}`)) : calls;
   const mended = read.map((call) => ({
     ...call,
     argumentsJson: mendArguments(call.argumentsJson) ?? call.argumentsJson,
@@ -34,7 +40,7 @@ export function mendCalls(content: string, calls: readonly Call[], tools: readon
   const complaints = problems.every((problem) => problem === '')
     ? []
     : mended.map((call, index) => ({ callId: call.id, text: complaintOf(problems[index] ?? '') }));
-  return { content: read === found ? content.replace(textCall, '').trim() : content, calls: mended, complaints };
+  return { content: inText ? parts.rest.trim() : content, calls: mended, complaints };
 }
 
 function problemOf(call: Call, tools: readonly string[]): string {
@@ -52,7 +58,7 @@ function complaintOf(problem: string): string {
 
 /** The text of one JSON object, or undefined where none can be read without guessing. */
 function mendArguments(text: string): string | undefined {
-  const bare = text.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1');
+  const bare = withoutFence(text.trim());
   if (bare === '') return '{}';
   const value = parse(bare);
   if (isObject(value)) return bare;
@@ -62,18 +68,36 @@ function mendArguments(text: string): string | undefined {
   return head !== undefined && isObject(parse(head)) ? head : undefined;
 }
 
-function callsInText(content: string, turn: number): Call[] {
-  return [...content.matchAll(textCall)].map(([, body = ''], index) => {
-    const id = `call_${turn}_${index}`;
-    const value = parse(mendArguments(body) ?? body);
-    if (!isObject(value)) return { id, name: '', argumentsJson: body };
-    const { name, arguments: input } = value;
-    return {
-      id,
-      name: typeof name === 'string' ? name : '',
-      argumentsJson: typeof input === 'string' ? input : JSON.stringify(input ?? {}),
-    };
-  });
+function withoutFence(text: string): string {
+  if (text.length < 2 * fence.length || !text.startsWith(fence) || !text.endsWith(fence)) return text;
+  const body = text.slice(fence.length, -fence.length);
+  return (body.startsWith('json') ? body.slice('json'.length) : body).trim();
+}
+
+/** What stands between the tags of each call, of which the last may lack its end, and the text without them. */
+function partsOf(content: string): { readonly bodies: readonly string[]; readonly rest: string } {
+  const bodies: string[] = [];
+  let rest = '';
+  let from = 0;
+  for (let at = content.indexOf(opening); at >= 0; at = content.indexOf(opening, from)) {
+    const start = at + opening.length;
+    const end = content.indexOf(closing, start);
+    rest += content.slice(from, at);
+    bodies.push(content.slice(start, end < 0 ? content.length : end).trim());
+    from = end < 0 ? content.length : end + closing.length;
+  }
+  return { bodies, rest: rest + content.slice(from) };
+}
+
+function callOf(body: string, id: string): Call {
+  const value = parse(mendArguments(body) ?? body);
+  if (!isObject(value)) return { id, name: '', argumentsJson: body };
+  const { name, arguments: input } = value;
+  return {
+    id,
+    name: typeof name === 'string' ? name : '',
+    argumentsJson: typeof input === 'string' ? input : JSON.stringify(input ?? {}),
+  };
 }
 
 function parse(text: string): unknown {

@@ -167,6 +167,18 @@ test('no usage is estimated; neither a missing [DONE] nor a torn line is missed'
   expect(turn.outputTokens).toBeGreaterThan(5);
 });
 
+test('lines end in each of three ways, wherever pieces are torn, and a line may come in many pieces', async () => {
+  const content = 'a'.repeat(2000);
+  const text = [delta({ content }), delta({ content: 'b' }), delta({ content: 'c' }, 'stop')].map((line) =>
+    line.trimEnd(),
+  );
+  const sent = `${text[0]}\r\n\r\n${text[1]}\r\r${text[2]}\n`;
+  const { upstream } = await streaming(
+    Array.from({ length: Math.ceil(sent.length / 3) }, (_, at) => sent.slice(3 * at, 3 * at + 3)),
+  );
+  expect((await upstream.complete(request, signal)).message.content).toBe(`${content}bc`);
+});
+
 test('an endpoint that answers a wish for a stream with one whole message is understood', async () => {
   const whole = { choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }] };
   const { upstream } = await streaming([data(whole), done]);

@@ -181,14 +181,22 @@ async function* pieces(response: Response, { name, chunkMs, watch }: Reading): A
   }
 }
 
+/** Each piece is searched once: a line may be as long as an answer, and come in as many pieces. */
 async function* lines(texts: AsyncIterable<string>): AsyncGenerator<string> {
-  let rest = '';
+  let begun = '';
+  let half = '';
   for await (const text of texts) {
-    const parts = (rest + text).split(/\r\n|\n|\r(?!$)/);
-    rest = parts.pop() ?? '';
-    yield* parts;
+    const parts = (half + text).split(/\r\n|\n|\r(?!$)/);
+    const last = parts.pop() ?? '';
+    for (const part of parts) {
+      yield begun + part;
+      begun = '';
+    }
+    // A \r at its end may be one half of \r\n.
+    half = last.endsWith('\r') ? '\r' : '';
+    begun += half === '' ? last : last.slice(0, -1);
   }
-  if (rest !== '') yield rest;
+  if (begun !== '') yield begun;
 }
 
 function readKey(name: string, file: string): string {
