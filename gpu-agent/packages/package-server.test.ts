@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLogger } from '../../shared/log.ts';
-
+import { waitFor } from '../../test/support/wait-for.ts';
+import type { PackageIndex } from './package-index.ts';
 import { type PackageServer, startPackageServer } from './package-server.ts';
 import { makeWheel } from './test-wheel.ts';
 import { openWheelFolder } from './wheel-folder.ts';
@@ -85,6 +87,56 @@ test('nonsense and endless heads end the connection, and the next one is served'
   expect(await send('\x16\x03\x01\x02\x00\x01\r\n\r\n')).toMatch(/^HTTP\/1.1 400/);
   expect(await send(`GET /simple/ HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431/);
   expect(await get('/simple/')).toMatch(/^HTTP\/1.1 200/);
+});
+
+/** Connects to the server; resolves with all that it answered until the connection ended, even where it was cut. */
+async function converse(talk: (socket: Socket) => void): Promise<string> {
+  const socket = connect(join(server.directory, 'index.sock'));
+  const ended = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {});
+  await once(socket, 'connect');
+  talk(socket);
+  await ended;
+  return Buffer.concat(chunks).toString('latin1');
+}
+
+test('requests that do not wait for their answers open no more than one wheel, and their connection is cut', async () => {
+  await server.stop();
+  let opened = 0;
+  let open = 0;
+  const index: PackageIndex = {
+    projects: () => Promise.resolve(['tool']),
+    wheels: () => Promise.resolve([]),
+    open() {
+      opened += 1;
+      open += 1;
+      const close = () => {
+        open -= 1;
+        return Promise.resolve();
+      };
+      return Promise.resolve({ sizeBytes: 4, stream: () => Readable.from([Buffer.from('data')]), close });
+    },
+  };
+  server = await startPackageServer(server.directory, index, silentLogger);
+  const ask = (connection: string) =>
+    `GET /files/tool/${wheel.fileName} HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\n\r\n`;
+  await converse((socket) => socket.write(ask('keep-alive').repeat(50) + ask('close')));
+  await waitFor('every wheel to be closed', () => open === 0);
+  expect(opened).toBeLessThanOrEqual(1);
+});
+
+test('requests that wait for their answers share a connection', async () => {
+  const ask = (connection: string) => `GET /simple/tool/ HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\n\r\n`;
+  const heard = await converse((socket) => {
+    let left = 20;
+    const next = () => socket.write(ask(left-- > 0 ? 'keep-alive' : 'close'));
+    socket.on('data', (chunk: Buffer) => {
+      if (chunk.includes('</html>')) next();
+    });
+    next();
+  });
+  expect(heard.match(/HTTP\/1.1 200/g)).toHaveLength(21);
 });
 
 test('the directory that sandboxes see holds the socket alone, which goes when the server stops', async () => {

@@ -3,11 +3,12 @@
 // Owns: the socket, its directory, what may be asked for. Leaves to the index: what there is.
 // Invariants:
 // 1. GET and HEAD of three kinds of address, each matched as a whole; everything else is refused, and nothing is written.
-// 2. What a sandbox sends is bounded: few connections, short heads, no body, an end to every wait.
+// 2. What a sandbox sends is bounded: few connections, one request at a time on each, short heads, no body, an end to every wait.
 // 3. The directory is mounted into sandboxes, so it holds the socket and nothing else.
 
 import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '../../shared/log.ts';
@@ -37,7 +38,13 @@ export async function startPackageServer(directory: string, index: PackageIndex,
   // Sandboxes of an earlier daemon have this very directory mounted, so it stays and only the socket is made anew.
   await mkdir(directory, { recursive: true, mode: 0o755 });
   for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true });
+  const busy = new WeakSet<Socket>();
   const server = createServer({ maxHeaderSize: maxHeaderBytes }, (request, response) => {
+    const { socket } = request;
+    // Pipelined requests would each open a wheel while nobody reads. pip waits for each answer.
+    if (busy.has(socket)) return void socket.destroy();
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
     answer(index, request, response).catch((error: unknown) => {
       log.warn({ error, url: request.url?.slice(0, 200) }, 'the package index could not be served');
       if (!response.headersSent) refuse(response, 502, 'the index does not answer');
