@@ -239,12 +239,12 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
   if (!files.some((file) => file.path === 'main.py')) return refuse('/work/solution has no main.py.');
   const solution = await solutionWithLock(files, sandbox, work.packages !== undefined);
   if (!solution.ok) return refuse(solution.error);
-  const stored = await (await room.staging()).put(solution.value);
+  const stored = await (await room.staging()).put(solution.value.tar);
   return {
     kind: 'solutionTaken',
     digest: stored.digest,
     bytes: stored.sizeBytes,
-    codeDigest: codeDigestOf(await readTree(solution.value)),
+    codeDigest: codeDigestOf(solution.value.files),
     elapsedSeconds: time.elapsedSeconds(),
   };
 }
