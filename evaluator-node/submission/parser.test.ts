@@ -180,6 +180,12 @@ test('a file larger than it can need is refused before it is read whole', () => 
   expect(!result.ok && result.error.kind).toBe('tooLarge');
 });
 
+test('a submission of texts, which is held until it is scored, has at most 64 MiB however many rows', () => {
+  const text = { ...numbers, kind: 'text' as const, metric: 'map-at-5' };
+  expect(submissionLimit(text, 10)).toBeLessThan(16 * 2 ** 20);
+  expect(submissionLimit(text, 1_000_000)).toBe(64 * 2 ** 20);
+});
+
 test('a field of 60 MB ends the reading long before it was seen whole, whatever the kind', () => {
   const text = { ...numbers, kind: 'text' as const, metric: 'levenshtein' };
   const piece = Buffer.alloc(1_000_000, 'z');

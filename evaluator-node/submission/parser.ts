@@ -51,8 +51,8 @@ const bytesPerValue = 64;
 const bytesPerId = 128;
 /** Longest text of one row: the run-length mask of a large image. */
 const bytesPerText = 1024 * 1024;
-/** Most bytes of a submission of texts; they are held until it is scored. */
-const mostTextBytes = 128 * 1024 * 1024;
+/** Most bytes of a submission of texts. They are held until it is scored and stored: so many take half a gigabyte of memory. */
+const mostTextBytes = 64 * 1024 * 1024;
 
 /** Most bytes that a submission of this shape can need. */
 export function submissionLimit(shape: SubmissionShape, rows: number): number {

@@ -4,6 +4,7 @@
 import type { Database } from '../../shared/store/sqlite.ts';
 import { doubleBytes } from './doubles.ts';
 import { type PredictionRow, type Predictions, predictionsOf } from './runs.ts';
+import { columnOfTexts } from './text-column.ts';
 
 /** Digest of a candidate's submission, where one was accepted. */
 export function refitDigest(database: Database, runId: string, candidateId: string): string | undefined {
@@ -37,7 +38,7 @@ export function storeRefit(
 ): void {
   const sql =
     'INSERT INTO member_refits (run_id, candidate_id, digest, data, texts) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING';
-  const kept = texts === undefined ? null : JSON.stringify(texts);
+  const kept = texts === undefined ? null : columnOfTexts(texts);
   database.run(sql, runId, candidateId, digest, doubleBytes(values), kept);
 }
 

@@ -7,6 +7,7 @@ import type { Shown } from '../core/feedback.ts';
 import type { Score } from '../core/metrics/score.ts';
 import type { QueriesUsed } from '../core/queries.ts';
 import { doubleBytes, doublesOf } from './doubles.ts';
+import { columnOfTexts, textsOfColumn } from './text-column.ts';
 
 /** Scores of one set of predictions on all splits. Only the search score may leave before the seal. */
 export interface SplitScores {
@@ -141,7 +142,7 @@ export function openRuns(database: Database): Runs {
     storePrediction(version, predictionDigest, { values, texts }, scores) {
       const sql =
         'INSERT INTO predictions (version, digest, data, texts, scores) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING';
-      const coded = texts === undefined ? null : JSON.stringify(texts);
+      const coded = texts === undefined ? null : columnOfTexts(texts);
       database.run(sql, version, predictionDigest, doubleBytes(values), coded, JSON.stringify(scores));
     },
     addScores(version, predictionDigest, scores) {
@@ -165,7 +166,7 @@ export interface PredictionRow {
 export function predictionsOf(row: PredictionRow | undefined): Predictions | undefined {
   if (row === undefined) return;
   const values = doublesOf(row.data);
-  return row.texts === null ? { values } : { values, texts: JSON.parse(row.texts) as string[] };
+  return row.texts === null ? { values } : { values, texts: textsOfColumn(row.texts) };
 }
 
 function readFacts(database: Database, runId: string, candidateId: string): AdmissionFacts {

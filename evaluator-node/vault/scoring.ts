@@ -1,5 +1,6 @@
 // Scores one set of predictions on every split of a task version. A version's rows are loaded once and kept.
 
+import { createHash } from 'node:crypto';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { shownPredictions } from '../core/feedback.ts';
@@ -188,8 +189,26 @@ export function baselineScore(loaded: LoadedTask, split: SplitName): number {
   return score?.ok === true ? score.value.value : Number.NaN;
 }
 
-/** Name of a set of predictions: equal predictions, equal digest, however the file wrote them. */
+/** Name of a set of predictions: equal predictions, equal digest, however the file wrote them. Databases hold these names. */
 export function predictionDigest({ values, texts }: Predictions): string {
   const numbers = sha256(doubleBytes(values));
-  return texts === undefined ? numbers : sha256(`${numbers}\n${JSON.stringify(texts)}`);
+  if (texts === undefined) return numbers;
+  const hash = createHash('sha256').update(`${numbers}\n`);
+  for (const piece of jsonPieces(texts)) hash.update(piece);
+  return hash.digest('hex');
+}
+
+/** Long enough that a million short texts are few calls. */
+const jsonPieceLength = 64 * 1024;
+
+/** `JSON.stringify(texts)` in pieces: whole it takes up to six times the texts, which may be more than a string can hold. */
+function* jsonPieces(texts: readonly string[]): Generator<string> {
+  let piece = '[';
+  for (const [index, text] of texts.entries()) {
+    piece += `${index === 0 ? '' : ','}${JSON.stringify(text)}`;
+    if (piece.length < jsonPieceLength) continue;
+    yield piece;
+    piece = '';
+  }
+  yield `${piece}]`;
 }
