@@ -1,22 +1,18 @@
 // An index elsewhere as an index here: only the names that the operator lists, only wheels, only with a hash.
 //
 // Owns: the way out. It is the agent's daemon that asks, never a sandbox, and it asks only for listed names and for
-// addresses that the index itself gave. Wheels are kept under their hash once they were read whole and found right, so
-// that the clean-slate run does not depend on the index being there a second time.
+// addresses that the index itself gave. Wheels are kept (wheel-cache.ts), so that the clean-slate run does not depend on the
+// index being there a second time.
 
-import { createHash, randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Clock } from '../../shared/clock.ts';
 import { ascending, normalName, projectOfWheel } from '../core/wheel.ts';
+import { newDownloads } from './downloads.ts';
 import { type IndexCredentials, openIndexCredentials } from './index-credentials.ts';
 import { readListing } from './listing.ts';
 import type { PackageIndex, Wheel } from './package-index.ts';
-import { openWheel } from './wheel-folder.ts';
+import { openWheelCache, type WheelCache } from './wheel-cache.ts';
 
 export interface IndexProxyOptions {
   /** The root of a simple index, such as https://HOST/simple. */
@@ -25,7 +21,7 @@ export interface IndexProxyOptions {
   readonly credentialsFile?: string;
   /** Names that may be asked for; their requirements must be listed as well. */
   readonly allow: readonly string[];
-  /** Where wheels are kept. */
+  /** Where wheels are kept, of at most so many bytes with those that come in. */
   readonly directory: string;
   readonly maxBytes: number;
   readonly clock: Clock;
@@ -35,6 +31,8 @@ export interface IndexProxyOptions {
 const listingAgeMs = 600_000;
 const listingTimeoutMs = 30_000;
 const wheelTimeoutMs = 540_000;
+/** As many as fill a line; a sandbox may ask for any number. */
+const maxDownloads = 3;
 /** The longest listings of public indexes have some megabytes. */
 const maxListingBytes = 32 * 2 ** 20;
 
@@ -48,9 +46,8 @@ export async function openIndexProxy(options: IndexProxyOptions): Promise<Packag
   await credentials.headersFor(options.url);
   const allowed = new Set(options.allow.map(normalName));
   const listings = new Map<string, { readonly atMs: number; readonly wheels: readonly Offered[] | undefined }>();
-  const fetching = new Map<string, Promise<void>>();
-  await rm(join(options.directory, 'incoming'), { recursive: true, force: true });
-  await mkdir(join(options.directory, 'incoming'), { recursive: true, mode: 0o700 });
+  const downloads = newDownloads(maxDownloads);
+  const cache = await openWheelCache(options.directory, options.maxBytes);
 
   async function listing(project: string): Promise<readonly Offered[] | undefined> {
     if (!allowed.has(project)) return undefined;
@@ -68,25 +65,19 @@ export async function openIndexProxy(options: IndexProxyOptions): Promise<Packag
     }
   }
 
-  async function kept({ sha256, url }: Offered): Promise<string> {
-    const path = join(options.directory, `${sha256}.whl`);
-    if (await exists(path)) {
-      await utimes(path, new Date(), new Date());
-      return path;
-    }
-    const running =
-      fetching.get(sha256) ?? download(url, sha256, { ...options, credentials }).finally(() => fetching.delete(sha256));
-    fetching.set(sha256, running);
-    await running;
-    return path;
-  }
-
   return {
     projects: () => Promise.resolve(ascending(allowed)),
     wheels: listing,
-    async open(project, fileName) {
+    async open(project, fileName, signal) {
       const wheel = (await listing(project))?.find((one) => one.fileName === fileName);
-      return wheel === undefined ? undefined : await openWheel(await kept(wheel));
+      if (wheel === undefined) return undefined;
+      const kept = await cache.open(wheel.sha256);
+      if (kept !== undefined) return kept;
+      const fetch = (stop: AbortSignal) => download(wheel, { maxBytes: options.maxBytes, credentials, cache }, stop);
+      await downloads.join(wheel.sha256, fetch, signal);
+      const fetched = await cache.open(wheel.sha256);
+      if (fetched === undefined) throw new Error(`${wheel.url} was dropped again before it was read`);
+      return fetched;
     },
   };
 }
@@ -123,56 +114,21 @@ function answered(url: string, status: number): string {
   return `${url} answered ${status}${why}`;
 }
 
-interface DownloadOptions extends Pick<IndexProxyOptions, 'directory' | 'maxBytes'> {
+interface DownloadOptions extends Pick<IndexProxyOptions, 'maxBytes'> {
   readonly credentials: IndexCredentials;
+  readonly cache: WheelCache;
 }
 
-/** Read whole under another name, found to have the hash that was told, then renamed. */
-async function download(url: string, sha256: string, options: DownloadOptions): Promise<void> {
-  const { directory, maxBytes, credentials } = options;
-  const temporary = join(directory, 'incoming', `${sha256}-${randomBytes(4).toString('hex')}`);
-  try {
-    const headers = await credentials.headersFor(url);
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(wheelTimeoutMs) });
-    if (!response.ok || response.body === null) throw new Error(answered(url, response.status));
-    const hash = createHash('sha256');
-    let bytes = 0;
-    const counted = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        bytes += chunk.length;
-        hash.update(chunk);
-        done(bytes > maxBytes ? new Error(`${url} has more than ${maxBytes} bytes`) : null, chunk);
-      },
-    });
-    await pipeline(Readable.fromWeb(response.body as ReadableStream), counted, createWriteStream(temporary));
-    if (hash.digest('hex') !== sha256) throw new Error(`${url} has not the hash that its index tells`);
-    await makeRoom(directory, maxBytes - bytes);
-    await rename(temporary, join(directory, `${sha256}.whl`));
-  } finally {
-    await rm(temporary, { force: true });
+async function download({ url, sha256 }: Offered, options: DownloadOptions, stop: AbortSignal): Promise<void> {
+  const { maxBytes, credentials, cache } = options;
+  const headers = await credentials.headersFor(url);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(wheelTimeoutMs)]);
+  const response = await fetch(url, { headers, signal });
+  if (!response.ok || response.body === null) throw new Error(answered(url, response.status));
+  const bytes = Readable.fromWeb(response.body as ReadableStream);
+  if (Number(response.headers.get('content-length')) > maxBytes) {
+    bytes.destroy();
+    throw new Error(`${url} has more than ${maxBytes} bytes`);
   }
-}
-
-/** Drops wheels, least recently used first, until the others have at most so many bytes. */
-async function makeRoom(directory: string, most: number): Promise<void> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith('.whl'));
-  const files = await Promise.all(
-    names.map(async (name) => {
-      const { size, mtimeMs } = await stat(join(directory, name));
-      return { name, size, mtimeMs };
-    }),
-  );
-  let total = files.reduce((sum, { size }) => sum + size, 0);
-  for (const { name, size } of files.toSorted((left, right) => left.mtimeMs - right.mtimeMs)) {
-    if (total <= most) return;
-    await rm(join(directory, name), { force: true });
-    total -= size;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
+  await cache.take(sha256, bytes, url);
 }

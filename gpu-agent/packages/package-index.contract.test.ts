@@ -16,6 +16,8 @@ import type { PackageIndex } from './package-index.ts';
 import { makeWheel, type TestWheel } from './test-wheel.ts';
 import { openWheelFolder } from './wheel-folder.ts';
 
+/** Of callers who wait for what they asked for. */
+const patient = new AbortController().signal;
 const undo: (() => void)[] = [];
 afterEach(() => {
   for (const one of undo.splice(0).reverse()) one();
@@ -73,7 +75,7 @@ async function elsewhere() {
 }
 
 async function read(index: PackageIndex, project: string, fileName: string): Promise<string | undefined> {
-  const wheel = await index.open(project, fileName);
+  const wheel = await index.open(project, fileName, patient);
   if (wheel === undefined) return undefined;
   try {
     return sha256(await buffer(wheel.stream()));
@@ -96,7 +98,7 @@ test.each([
   for (const { fileName, sha256: hash } of wanted) expect(await read(index, 'fancy-trees', fileName)).toBe(hash);
   expect(await index.wheels('secret')).toBeUndefined();
   for (const name of ['other-2-py3-none-any.whl', '../wheels/other-2-py3-none-any.whl', 'secret.txt', '.', '']) {
-    expect(await index.open('fancy-trees', name)).toBeUndefined();
+    expect(await index.open('fancy-trees', name, patient)).toBeUndefined();
   }
 });
 
@@ -114,7 +116,7 @@ test('a folder tells the hash of the bytes that are there now', async () => {
 test('a proxy asks for nothing that is not on its list', async () => {
   const { index, asked } = await elsewhere();
   expect(await index.wheels('secret')).toBeUndefined();
-  expect(await index.open('secret', 'secret-1-py3-none-any.whl')).toBeUndefined();
+  expect(await index.open('secret', 'secret-1-py3-none-any.whl', patient)).toBeUndefined();
   expect(asked).toEqual([]);
 });
 
@@ -122,7 +124,7 @@ test('a proxy refuses bytes that have not the hash their index told, and keeps t
   const { index, asked, state } = await elsewhere();
   const [wheel] = wheels as [TestWheel];
   state.bytesOf = ({ bytes }) => Buffer.concat([bytes, Buffer.from('!')]);
-  await expect(index.open('fancy-trees', wheel.fileName)).rejects.toThrow('has not the hash');
+  await expect(index.open('fancy-trees', wheel.fileName, patient)).rejects.toThrow('has not the hash');
   state.bytesOf = ({ bytes }) => bytes;
   expect(await read(index, 'fancy-trees', wheel.fileName)).toBe(wheel.sha256);
   state.up = false;
@@ -134,5 +136,5 @@ test('a proxy refuses a wheel that is larger than all that it may keep', async (
   const { index, state } = await elsewhere();
   const [wheel] = wheels as [TestWheel];
   state.bytesOf = () => Buffer.alloc(20_000);
-  await expect(index.open('fancy-trees', wheel.fileName)).rejects.toThrow('more than 10000 bytes');
+  await expect(index.open('fancy-trees', wheel.fileName, patient)).rejects.toThrow('more than 10000 bytes');
 });

@@ -18,8 +18,11 @@ export interface PackageIndex {
   projects(): Promise<readonly string[]>;
   /** The project's wheels; undefined where it is not on offer. */
   wheels(project: string): Promise<readonly Wheel[] | undefined>;
-  /** A file with the wheel's bytes, which stays as it is while it is read; undefined where there is none. */
-  open(project: string, fileName: string): Promise<WheelFile | undefined>;
+  /**
+   * A file with the wheel's bytes, which stays as it is while it is read; undefined where there is none. Rejects with the
+   * signal's reason where that is aborted first.
+   */
+  open(project: string, fileName: string, signal: AbortSignal): Promise<WheelFile | undefined>;
 }
 
 /** Bytes to be sent. */

@@ -126,6 +126,23 @@ test('requests that do not wait for their answers open no more than one wheel, a
   expect(opened).toBeLessThanOrEqual(1);
 });
 
+test('the index is told when the client that asked for a wheel is gone', async () => {
+  await server.stop();
+  let asked: AbortSignal | undefined;
+  const open = (_project: string, _fileName: string, signal: AbortSignal) => {
+    asked = signal;
+    return new Promise<undefined>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  const index: PackageIndex = { projects: () => Promise.resolve([]), wheels: () => Promise.resolve([]), open };
+  server = await startPackageServer(server.directory, index, silentLogger);
+  const socket = connect(join(server.directory, 'index.sock'));
+  socket.write(`GET /files/tool/${wheel.fileName} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await waitFor('the index to be asked', () => asked !== undefined);
+  expect(asked?.aborted).toBe(false);
+  socket.destroy();
+  await waitFor('the index to be told', () => asked?.aborted);
+});
+
 test('requests that wait for their answers share a connection', async () => {
   const ask = (connection: string) => `GET /simple/tool/ HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\n\r\n`;
   const heard = await converse((socket) => {

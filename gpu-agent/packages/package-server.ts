@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Logger } from '../../shared/log.ts';
 import { isPackageName, normalName } from '../core/wheel.ts';
-import type { PackageIndex, Wheel } from './package-index.ts';
+import type { PackageIndex, Wheel, WheelFile } from './package-index.ts';
 
 export interface PackageServer {
   /** Mounted read-only into sandboxes; appears there at /run/doubleblind. */
@@ -44,8 +44,13 @@ export async function startPackageServer(directory: string, index: PackageIndex,
     // Pipelined requests would each open a wheel while nobody reads. pip waits for each answer.
     if (busy.has(socket)) return void socket.destroy();
     busy.add(socket);
-    response.once('close', () => busy.delete(socket));
-    answer(index, request, response).catch((error: unknown) => {
+    const gone = new AbortController();
+    response.once('close', () => {
+      busy.delete(socket);
+      gone.abort();
+    });
+    answer(index, request, response, gone.signal).catch((error: unknown) => {
+      if (gone.signal.aborted && error === gone.signal.reason) return;
       log.warn({ error, url: request.url?.slice(0, 200) }, 'the package index could not be served');
       if (!response.headersSent) refuse(response, 502, 'the index does not answer');
       else response.destroy();
@@ -79,7 +84,12 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-async function answer(index: PackageIndex, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  index: PackageIndex,
+  request: IncomingMessage,
+  response: ServerResponse,
+  gone: AbortSignal,
+): Promise<void> {
   const { method, url = '' } = request;
   if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, 'the index is read-only');
   if (url === '/simple/') {
@@ -98,7 +108,7 @@ async function answer(index: PackageIndex, request: IncomingMessage, response: S
   }
   const [, project, fileName] = /^\/files\/([a-z0-9-]+)\/([A-Za-z0-9._!+-]+\.whl)$/.exec(url) ?? [];
   if (project === undefined || fileName === undefined) return refuse(response, 404, 'there is no such page');
-  await sendWheel(index, { project, fileName, head: method === 'HEAD' }, response);
+  await sendWheel(await index.open(project, fileName, gone), method === 'HEAD', response);
 }
 
 /** Both parts are of a form that needs no escaping, but for the version specifier. */
@@ -114,12 +124,7 @@ function sendPage(response: ServerResponse, links: readonly string[]): void {
   response.end(page);
 }
 
-async function sendWheel(
-  index: PackageIndex,
-  { project, fileName, head }: { readonly project: string; readonly fileName: string; readonly head: boolean },
-  response: ServerResponse,
-): Promise<void> {
-  const wheel = await index.open(project, fileName);
+async function sendWheel(wheel: WheelFile | undefined, head: boolean, response: ServerResponse): Promise<void> {
   if (wheel === undefined) return refuse(response, 404, 'there is no such wheel');
   try {
     response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': wheel.sizeBytes });
