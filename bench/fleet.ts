@@ -31,7 +31,7 @@ interface Cost {
   readonly microseconds: number;
 }
 
-/** `npm run bench -- fleet [--hosts N] [--slots N] [--seconds N]`. */
+/** `npm run bench -- fleet [--hosts N] [--slots N] [--seconds N] [--lease SECONDS]`. */
 export async function benchFleet(words: readonly string[]): Promise<BenchReport> {
   const { values } = parseArgs({
     args: [...words],
@@ -41,6 +41,7 @@ export async function benchFleet(words: readonly string[]): Promise<BenchReport>
       job: { type: 'string', default: '60' },
       seconds: { type: 'string', default: '60' },
       settle: { type: 'string', default: '45' },
+      lease: { type: 'string', default: '10' },
       most: { type: 'string', default: '100000' },
     },
   });
@@ -51,7 +52,7 @@ export async function benchFleet(words: readonly string[]): Promise<BenchReport>
   };
   const plan = {
     ...{ hosts: number('hosts'), slots: number('slots'), jobSeconds: number('job') },
-    ...{ seconds: number('seconds'), settleSeconds: number('settle') },
+    ...{ seconds: number('seconds'), settleSeconds: number('settle'), leaseSeconds: number('lease') },
   };
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-bench-'));
   try {

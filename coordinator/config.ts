@@ -39,7 +39,8 @@ const leaseSchema = z.strictObject({
     .default(10_000)
     .describe(
       'Term of a lease. Agents stop their work at 0.8 of it without renewal, the coordinator gives it to others at 1.1: ' +
-        "with 10 s a lost host's work runs elsewhere within 12 s, and within 16 s where the coordinator has just started itself.",
+        "with 10 s a lost host's work runs elsewhere within 12 s, and within 16 s where the coordinator has just started itself. " +
+        'With hundreds of hosts 30 s leave a coordinator that was killed the time to reach them all (docs/benchmarks.md).',
     ),
 });
 

@@ -18,6 +18,8 @@ export interface LiveOptions {
   readonly slots: number;
   readonly jobSeconds: number;
   readonly settleSeconds: number;
+  /** Term of a lease. */
+  readonly leaseSeconds: number;
   readonly seconds: number;
   readonly directory: string;
   readonly pki: string;
@@ -135,7 +137,7 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
   tell('the coordinator is killed');
   await endProcess(coordinator, 'SIGKILL');
   const again = (): ChildProcess => startCoordinator(options, addresses, stack);
-  const killed = await bearKill({ again, operator, page: page.url, hosts });
+  const killed = await bearKill({ leaseSeconds: options.leaseSeconds, again, operator, page: page.url, hosts });
   return {
     candidates: options.candidates,
     coordinatorCores: rate('coordinator'),
@@ -154,14 +156,16 @@ async function runLive(options: LiveOptions, stack: AsyncDisposableStack): Promi
 }
 
 /** Longer than a lease lasts without its coordinator, and a second one. */
-const afterKillSeconds = 30;
+const afterKillTerms = 3;
 
 async function bearKill({
   again,
   operator,
   page,
   hosts,
+  leaseSeconds,
 }: {
+  readonly leaseSeconds: number;
   readonly again: () => ChildProcess;
   readonly operator: Coordinator;
   readonly page: string;
@@ -171,7 +175,7 @@ async function bearKill({
   again();
   await waitFor('the coordinator to serve again', () => operator.listHosts(), { ...patience, everyMs: 50 });
   const servesAfterMs = performance.now() - killedMs;
-  await passing(afterKillSeconds);
+  await passing(afterKillTerms * leaseSeconds);
   const { running, ended, fenced } = await hosts.ask({ kind: 'measure' }, 'measured');
   // Counted by the new process, so from its start on.
   const [leasesLost, hostsLost] = await Promise.all([
@@ -273,7 +277,7 @@ interface Addresses {
 }
 
 function startCoordinator(
-  { directory, pki, stateDirectory, candidates }: LiveOptions,
+  { directory, pki, stateDirectory, candidates, leaseSeconds }: LiveOptions,
   { own, nats, metrics, evaluator, gateway }: Addresses,
   stack: AsyncDisposableStack,
 ): ChildProcess {
@@ -282,6 +286,7 @@ function startCoordinator(
   const content = {
     ...{ listen: own, stateDirectory, metricsPort: metrics, logLevel: 'warn' },
     tls: { ca: join(pki, 'ca.crt'), certificate: join(pki, 'coordinator.crt'), key: join(pki, 'coordinator.key') },
+    lease: { ttlMs: 1000 * leaseSeconds },
     ...{ nats: { servers: [nats] }, evaluator: { address: evaluator }, gateway: { address: gateway } },
   };
   writeFileSync(config, JSON.stringify(content), { mode: 0o600 });
