@@ -5,6 +5,7 @@ import { benchAblation } from './ablation.ts';
 import { benchAblationSimulated } from './ablation-simulated.ts';
 import { benchDispatch } from './dispatch.ts';
 import { benchFleet } from './fleet.ts';
+import { isGuarded, runGuarded } from './guard.ts';
 import { benchMleBench } from './mle-bench.ts';
 import { benchOfflinePolicy } from './offline-policy.ts';
 import { benchRecovery } from './recovery.ts';
@@ -35,6 +36,8 @@ const run = benchmarks[name];
 if (run === undefined) {
   process.stderr.write(`usage: npm run bench -- NAME\nbenchmarks: ${Object.keys(benchmarks).join(', ')}\n`);
   process.exitCode = 2;
+} else if (!isGuarded()) {
+  process.exitCode = await runGuarded();
 } else {
   try {
     const { text, broken } = await run(words);

@@ -96,7 +96,7 @@ async function open(stack: AsyncDisposableStack): Promise<Setting> {
     ...{ bundleDirectory: bundle, memoryBytes: 2 ** 29, cpus: 1, diskBytes: 2 ** 26, pids: 128, environment: {} },
   };
   const warm = stack.adopt(await engine.create(spec), (it) => it.remove());
-  const started = docker('run', '-d', '--rm', '--network', 'none', '--entrypoint', 'sleep', image, 'infinity');
+  const started = docker('run', '-d', '--rm', '--network', 'none', '--entrypoint', 'sleep', image, '3600');
   stack.defer(() => void docker('rm', '-f', started));
   return { engine, spec, warm, image, container: started, directory };
 }

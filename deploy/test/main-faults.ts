@@ -62,8 +62,10 @@ async function onFleet(chosen: readonly Row[]): Promise<readonly Measured[]> {
     leaseMs: Number(values.lease),
     ...(values.before === undefined ? {} : { before: resolve(values.before) }),
   });
-  // Ctrl-C must not leave daemons and namespaces behind.
-  process.once('SIGINT', () => void fleet.stop().finally(() => process.exit(130)));
+  // However it is ended, it must not leave daemons and namespaces behind.
+  for (const [signal, status] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const, ['SIGHUP', 129] as const]) {
+    process.once(signal, () => void fleet.stop().finally(() => process.exit(status)));
+  }
   try {
     return await runRows(fleet, chosen, timesOf, tell);
   } finally {
