@@ -29,14 +29,14 @@ test('of a long log its end is shown, and nothing before it is read', async () =
       }
     },
   };
-  const { text, sizeBytes } = await logText(counting, log.digest);
-  expect([text.length, text.slice(-4), sizeBytes]).toEqual([mebibyte, '.end', log.sizeBytes]);
+  const { text, sizeBytes, cut } = await logText(counting, log.digest);
+  expect([text.length, text.slice(-4), sizeBytes, cut]).toEqual([mebibyte, '.end', log.sizeBytes, true]);
   expect(read).toBe(mebibyte);
 });
 
 test('a short log is shown whole, and one that is gone is said to be', async () => {
   const log = await artifacts.put(Buffer.from('epoch 1\n'));
-  expect(await logText(artifacts, log.digest)).toEqual({ text: 'epoch 1\n', sizeBytes: 8 });
+  expect(await logText(artifacts, log.digest)).toEqual({ text: 'epoch 1\n', sizeBytes: 8, cut: false });
   await expect(logText(artifacts, digest('0'.repeat(64)))).rejects.toMatchObject({ code: 'notFound' });
   await expect(solutionFiles(artifacts, digest('0'.repeat(64)))).rejects.toMatchObject({ code: 'notFound' });
 });

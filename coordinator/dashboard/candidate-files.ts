@@ -52,11 +52,11 @@ async function readTar(artifacts: Store, solution: Digest): Promise<TreeFile[]> 
 export async function logText(
   artifacts: Store,
   log: Digest | undefined,
-): Promise<{ readonly text: string; readonly sizeBytes: number }> {
+): Promise<{ readonly text: string; readonly sizeBytes: number; readonly cut: boolean }> {
   if (log === undefined) throw nothing('log');
   const sizeBytes = (await artifacts.size(log)) ?? 0;
   const end = await read(() => buffer(artifacts.stream(log, 65_536, Math.max(0, sizeBytes - mostLogBytes))));
-  return { text: end.toString('utf8'), sizeBytes };
+  return { text: end.toString('utf8'), sizeBytes, cut: sizeBytes > mostLogBytes };
 }
 
 async function read<Value>(act: () => Promise<Value>): Promise<Value> {

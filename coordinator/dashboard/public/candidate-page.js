@@ -9,7 +9,7 @@ import { bytes, clock, count, dollars, duration, idea, score, scoreWithError, wo
 import { transcriptView } from './transcript-view.js';
 
 const tabs = ['code', 'diff', 'log', 'transcript'];
-const finalStates = ['scored', 'failed', 'quarantined'];
+const finalStates = ['scored', 'failed', 'quarantined', 'refitted'];
 
 /** @param {import('./app.js').PageContext} page */
 export async function show(page) {
@@ -265,11 +265,11 @@ async function drawTab(name, element, context) {
       await diffView(element, context);
       return;
     case 'log': {
-      const { text, sizeBytes } = await get(`${path}/log`, signal);
+      const { text, sizeBytes, cut } = await get(`${path}/log`, signal);
       fill(
         element,
         text === '' ? h('div', { class: 'empty' }, 'The log is empty.') : h('pre', { class: 'log' }, text),
-        sizeBytes > text.length * 1.5 && h('p', { class: 'soft' }, `The end of ${bytes(sizeBytes)}.`),
+        cut && h('p', { class: 'soft' }, `The end of ${bytes(sizeBytes)}.`),
       );
       return;
     }

@@ -40,11 +40,18 @@ export async function diffView(element, { candidate, relatives, query, setQuery,
   const draw = async () => {
     try {
       const theirs = await filesOf(choice.value, signal);
-      const paths = [...new Set([...mine.keys(), ...theirs.keys()])];
+      const paths = [...new Set([...mine.texts.keys(), ...theirs.texts.keys()])];
       const parts = paths
-        .map((path) => fileDiff(path, theirs.get(path), mine.get(path)))
+        .map((path) => fileDiff(path, theirs.texts.get(path), mine.texts.get(path)))
         .filter((part) => part !== undefined);
-      fill(body, parts.length === 0 ? h('div', { class: 'empty' }, 'The files are the same.') : parts);
+      const others = Math.max(mine.others, theirs.others);
+      const files = others === 1 ? 'a file' : `${others} files`;
+      const unseen = others === 0 ? '' : `Not compared: ${files} without text, or too long.`;
+      fill(
+        body,
+        parts.length === 0 ? h('div', { class: 'empty' }, `The texts are the same. ${unseen}`) : parts,
+        parts.length > 0 && unseen !== '' && h('p', { class: 'soft' }, unseen),
+      );
     } catch (error) {
       if (!signal.aborted)
         fill(body, h('div', { class: 'empty' }, error instanceof Error ? error.message : 'It cannot be shown.'));
@@ -58,10 +65,14 @@ export async function diffView(element, { candidate, relatives, query, setQuery,
   await draw();
 }
 
-/** @param {string} id @param {AbortSignal} signal @returns {Promise<Map<string, string>>} */
+/** Texts by path, and how many files have none. @param {string} id @param {AbortSignal} signal */
 async function filesOf(id, signal) {
+  /** @type {{ files: { path: string, text?: string }[] }} */
   const { files } = await get(`/candidates/${encodeURIComponent(id)}/files`, signal);
-  return new Map(files.flatMap((/** @type {any} */ file) => (file.text === undefined ? [] : [[file.path, file.text]])));
+  /** @type {Map<string, string>} */
+  const texts = new Map();
+  for (const { path, text } of files) if (text !== undefined) texts.set(path, text);
+  return { texts, others: files.length - texts.size };
 }
 
 /** @param {string} path @param {string | undefined} before @param {string | undefined} after */

@@ -43,7 +43,8 @@ export function scoreChart(model, open, signal) {
   const plot = new uPlot(optionsOf(model, state), [[], [], []], host);
 
   const draw = () => {
-    state.points = model.ended();
+    // A refit is no candidate: it has no score of its own, and has not failed.
+    state.points = model.ended().filter(({ state: end }) => end !== 'refitted');
     plot.setData(columns(model, state.points, xOf), !state.zoomed);
     if (state.zoomed) plot.redraw();
   };
