@@ -39,6 +39,7 @@ export function admits(state: State, event: Event): boolean {
     case 'hostUncordoned':
     case 'hostDrainStarted':
     case 'hostDrainDue':
+    case 'hostForgotten':
       return admitsOfHost(state, event);
     case 'attemptPlanned':
       return admitsPlan(state, event);
@@ -133,6 +134,8 @@ function admitsOfHost(state: State, event: HostEvent): boolean {
       return host.drain === undefined || (!host.drain.due && state.clockMs + event.deadlineMs < host.drain.dueMs);
     case 'hostDrainDue':
       return host.drain?.due === false;
+    case 'hostForgotten':
+      return state.away.has(host.name) && host.attempts.size === 0;
     default:
       return assertNever(event);
   }

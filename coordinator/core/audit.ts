@@ -1,5 +1,6 @@
 // The state's invariants, checked from scratch. Tests ask after every event, production once a minute.
 
+import { isHeld } from './host-steps.ts';
 import { itemsOf } from './ordered-list.ts';
 import type { Ranked } from './population.ts';
 import { queriesUsed } from './queries.ts';
@@ -135,6 +136,9 @@ function auditHost(state: State, host: Host): string[] {
     if (slot.bucket >= 0 && !state.freeSlots.buckets[slot.bucket]?.has(slot)) {
       problems.push(`slot ${host.name}/${slotId}: is not in its bucket`);
     }
+  }
+  if (state.away.has(host.name) !== (host.lost && !isHeld(host))) {
+    problems.push(`host ${host.name}: away is wrong about it`);
   }
   if (state.draining.has(host.name) !== (host.drain?.due === false)) {
     problems.push(`host ${host.name}: draining is wrong about it`);

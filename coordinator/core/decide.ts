@@ -1,7 +1,7 @@
 // What the coordinator decides by itself: the next decision that the state calls for, as an event to be journaled.
 //
 // The shell asks after every event until there is none left. Each decision is small, so that the state is always one that
-// the next decision can trust. Order: repeats first, so that none is chosen; then ends, what lost hosts held, drains that are due, free lanes.
+// the next decision can trust. Order: repeats first, so that none is chosen; then ends, what lost hosts held, hosts lost long ago, drains that are due, free lanes.
 // Fairness: a free lane goes to the run with the fewest lanes for its priority, if its owner may have more; of equals to the older one.
 
 import { mayPlan, newlySpent, usedUp } from './budget.ts';
@@ -19,6 +19,7 @@ export function decide(state: State): Event | undefined {
     duplicateDecision(state) ??
     endOfBudget(state) ??
     lostAttempt(state) ??
+    longAway(state) ??
     endOfDrain(state) ??
     refitDecision(state) ??
     nextStep(state)
@@ -46,6 +47,17 @@ function lostAttempt(state: State): Event | undefined {
       const { runId, epoch } = attempt;
       return { kind: 'attemptLost', runId, attemptId, epoch, host: name, message: `host ${name} was lost` };
     }
+  }
+  return undefined;
+}
+
+/** Working time after which a lost host is forgotten, so that neither the state nor a list of hosts grows with every name there ever was. */
+const forgetMs = 24 * 3_600_000;
+
+/** The one that was lost first; by the time that it is due its attempts have gone to others. */
+function longAway(state: State): Event | undefined {
+  for (const [host, sinceMs] of state.away) {
+    return state.clockMs - sinceMs >= forgetMs ? { kind: 'hostForgotten', host } : undefined;
   }
   return undefined;
 }

@@ -120,7 +120,9 @@ export type HostEvent =
       readonly deadlineMs: number;
     }
   | { readonly kind: 'hostDrainDue'; readonly host: HostName }
-  | { readonly kind: 'hostUncordoned'; readonly host: HostName };
+  | { readonly kind: 'hostUncordoned'; readonly host: HostName }
+  /** It was lost long ago: machines of a batch system come under ever new names. One that comes back joins anew. */
+  | { readonly kind: 'hostForgotten'; readonly host: HostName };
 
 /** An attempt was planned: the choice of the search, with the generator as it was left. */
 export interface AttemptPlanned {

@@ -13,6 +13,7 @@ export function joinHost(state: State, event: Of<'hostJoined'>, at: number): Com
   const host = known ?? newHost(event.host, event.description, at);
   state.hosts.set(event.host, host);
   state.lostHosts.delete(event.host);
+  state.away.delete(event.host);
   host.lost = false;
   host.suspected = false;
   if (!isHeld(host)) host.reason = '';
@@ -85,6 +86,7 @@ export function loseHost(state: State, event: Of<'hostLost'>, at: number): Comma
   if (!isHeld(host)) host.reason = event.reason;
   host.since = at;
   if (host.attempts.size > 0) state.lostHosts.add(host.name);
+  noteAway(state, host);
   placeAll(state, host);
   return [];
 }
@@ -100,6 +102,7 @@ export function cordonHost(state: State, event: Of<'hostCordoned' | 'hostUncordo
     host.drain = undefined;
     state.draining.delete(host.name);
   }
+  noteAway(state, host);
   placeAll(state, host);
   return [];
 }
@@ -112,6 +115,7 @@ export function startDrain(state: State, event: Of<'hostDrainStarted'>, at: numb
   host.by = event.by;
   host.since = at;
   state.draining.add(host.name);
+  noteAway(state, host);
   placeAll(state, host);
   return [];
 }
@@ -131,6 +135,22 @@ export function endDrain(state: State, event: Of<'hostDrainDue'>): Command[] {
 /** True where the host is drained and the deadline is over: what it stops now it stops for that. */
 export function isEmptied(state: Readonly<State>, host: HostName): boolean {
   return state.hosts.get(host)?.drain?.due === true;
+}
+
+/** What an operator holds back is not forgotten: the reason would be lost with it. */
+function noteAway(state: State, host: Host): void {
+  if (!host.lost || isHeld(host)) state.away.delete(host.name);
+  else if (!state.away.has(host.name)) state.away.set(host.name, state.clockMs);
+}
+
+export function forgetHost(state: State, { host: name }: Of<'hostForgotten'>): Command[] {
+  const host = state.hosts.get(name);
+  if (host === undefined) return [];
+  for (const slot of host.slots.values()) displace(state.freeSlots, slot);
+  state.hosts.delete(name);
+  state.away.delete(name);
+  state.lostHosts.delete(name);
+  return [];
 }
 
 /** The command that ends an attempt for a drain. */

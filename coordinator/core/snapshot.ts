@@ -14,6 +14,7 @@ export function snapshot(state: State): unknown {
     runs: [...state.runs.values()].map(plainRun),
     attempts: [...state.attempts.values()],
     hosts: [...state.hosts.values()].map(plainHost),
+    ...(state.away.size === 0 ? {} : { away: [...state.away] }),
   };
 }
 

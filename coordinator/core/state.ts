@@ -285,6 +285,8 @@ export interface State {
   readonly hosts: Map<HostName, Host>;
   /** Lost hosts with attempts that were not requeued yet. */
   readonly lostHosts: Set<HostName>;
+  /** Lost hosts that no operator holds back, with the working time at which they became so, oldest first. */
+  readonly away: Map<HostName, number>;
   /** Hosts with a drain that is not due yet. */
   readonly draining: Set<HostName>;
   /** Cache of schedule.ts; not part of the state's hash. */
@@ -303,6 +305,7 @@ export function newState(): State {
     attempts: new Map(),
     hosts: new Map(),
     lostHosts: new Set(),
+    away: new Map(),
     draining: new Set(),
     freeSlots: { buckets: [], schedulable: new Set() },
   };

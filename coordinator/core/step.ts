@@ -14,7 +14,16 @@ import type { Command } from './command.ts';
 import { deleteRun } from './delete-run.ts';
 import type { Event, StampedEvent } from './event.ts';
 import { runOf } from './event.ts';
-import { changeHost, cordonHost, endDrain, joinHost, loseHost, startDrain, suspectHost } from './host-steps.ts';
+import {
+  changeHost,
+  cordonHost,
+  endDrain,
+  forgetHost,
+  joinHost,
+  loseHost,
+  startDrain,
+  suspectHost,
+} from './host-steps.ts';
 import { killRun } from './kill.ts';
 import { askScore, tellScore } from './queries.ts';
 import { setQuotas } from './quotas.ts';
@@ -71,6 +80,8 @@ function applyToHost(state: State, event: HostEvent, at: number): Command[] {
       return startDrain(state, event, at);
     case 'hostDrainDue':
       return endDrain(state, event);
+    case 'hostForgotten':
+      return forgetHost(state, event);
     default:
       return assertNever(event);
   }

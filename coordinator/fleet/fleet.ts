@@ -95,8 +95,8 @@ export function startFleet(options: FleetOptions): Fleet {
   // Machines of a batch system come under ever new names. One that comes back is met anew, as after a restart.
   const forgetLost = (): void => {
     for (const [name, host] of hosts) {
-      if (actor.state.hosts.get(name)?.lost !== true || host.heartbeatAgeMs() < silentTerms * options.leaseTtlMs)
-        continue;
+      const isLost = actor.state.hosts.get(name)?.lost ?? true;
+      if (!isLost || host.heartbeatAgeMs() < silentTerms * options.leaseTtlMs) continue;
       host.stop();
       hosts.delete(name);
     }
