@@ -11,13 +11,13 @@
 
 import { onBeat } from '../shared/clock.ts';
 import type { SlotId } from '../shared/core/ids.ts';
+import { fenceShare } from '../shared/core/lease-term.ts';
 import type { AgentOptions } from './agent-options.ts';
 import { AgentRefusal, checkRoom } from './agent-refusal.ts';
 import { type Attempt, startAttempt } from './attempt.ts';
 import { type AttemptOrder, plannedEntry } from './attempt-order.ts';
 import {
   fence,
-  fenceShare,
   forget,
   grant,
   type Leases,

@@ -3,6 +3,8 @@
 // Owns: the times of answers and grants. Leaves to host-actor.ts the asking. Monotonic milliseconds come in from outside.
 // Invariant: a host is given up only when its agent has fenced whatever it was given last, also where the answer to that was lost.
 
+import { fenceShare } from '../../shared/core/lease-term.ts';
+
 /** Fractions of the lease's term. With 10 s: an answer within 2 s, a host without any for 11 s is lost. */
 const [answerPart, lossPart] = [0.2, 1.1];
 /**
@@ -10,8 +12,8 @@ const [answerPart, lossPart] = [0.2, 1.1];
  * thousand of them in one moment: with a shorter deadline all calls fail together, just before all connections stand.
  */
 const firstAnswerPart = 0.5;
-/** An agent stops at 0.8 of the term after the start or renewal that reached it last (gpu-agent/core/lease.ts), and its clock drifts. */
-const fencedPart = 0.8 + 0.02;
+/** After the start or renewal that reached an agent last it stops its work, and its clock drifts. */
+const fencedPart = fenceShare + 0.02;
 /** Below this a busy machine looks like a dead one. */
 const leastAnswerMs = 500;
 

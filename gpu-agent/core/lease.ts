@@ -7,8 +7,7 @@
 // 2. A lease is fenced at 0.8 of its term since the last renewal, before the coordinator's 1.0 (blueprint §7).
 // 3. An attempt's epoch never falls while the book knows it; what carries an older one is refused.
 
-/** Share of the term after which the host stops its own work. */
-export const fenceShare = 0.8;
+import { fenceShare } from '../../shared/core/lease-term.ts';
 
 export interface Lease {
   readonly attemptId: string;
