@@ -4,7 +4,7 @@ import { eventRefusals } from '../shared/bus/event-signature.ts';
 import { createMetrics, type Metrics } from '../shared/metrics.ts';
 import type { StampedEvent } from './core/event.ts';
 import { isHeld } from './core/host-steps.ts';
-import type { Host, State } from './core/state.ts';
+import type { Host, Run, State } from './core/state.ts';
 
 export interface CoordinatorMetrics {
   readonly page: Metrics;
@@ -28,7 +28,7 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
   const commits = page.histogram('commit_seconds', 'Time of one commit to the journal.', [], commitBuckets);
   const sequence = page.gauge('journal_sequence', 'Sequence number of the newest event.');
   const runs = page.gauge('active_runs', 'Runs that are not sealed.');
-  const running = page.gauge('running_runs', 'Runs that want slots: neither paused nor about to be sealed.');
+  const running = page.gauge('running_runs', 'Runs that want slots: neither paused nor being sealed.');
   const hosts = page.gauge('hosts', 'Hosts, by whether they are lost without an operator having taken them out.', [
     'lost',
   ]);
@@ -43,7 +43,7 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
       commits.observe(commitMs / 1000);
       sequence.set(state.sequence);
       runs.set(state.activeRuns.size);
-      running.set([...state.activeRuns].filter((id) => state.runs.get(id)?.phase === 'running').length);
+      running.set([...state.activeRuns].filter((id) => wantsSlots(state.runs.get(id))).length);
       slots.set(state.freeSlots.schedulable.size);
       leases.set(leased(state));
       underWay.set(commands);
@@ -55,6 +55,10 @@ export function newCoordinatorMetrics(): CoordinatorMetrics {
       hosts.set(state.hosts.size - lost, { lost: 'false' });
     },
   };
+}
+
+function wantsSlots(run: Run | undefined): boolean {
+  return run?.phase === 'running' || run?.phase === 'refitting';
 }
 
 function leased(state: Readonly<State>): number {

@@ -48,7 +48,10 @@ test('a drain that is under way ends sooner where that is asked for, and not lat
   const machine = draining();
   machine.take({ ...start, deadlineMs: 90_000, reason: 'later' });
   expect(machine.state.hosts.get(alpha)?.reason).toBe('new disk');
-  machine.take({ ...start, deadlineMs: 20_000, reason: 'it burns' }, 10_000);
+  const due = machine.state.hosts.get(alpha)?.drain?.dueMs;
+  machine.take({ ...start, deadlineMs: 59_000 }, 9000);
+  expect(machine.state.hosts.get(alpha)?.drain?.dueMs).toBe(due);
+  machine.take({ ...start, deadlineMs: 20_000, reason: 'it burns' }, 1000);
   expect(machine.state.hosts.get(alpha)).toMatchObject({ reason: 'it burns', drain: { due: false } });
   machine.take({ kind: 'clockTicked' }, 19_000);
   expect(machine.state.hosts.get(alpha)?.drain?.due).toBe(false);

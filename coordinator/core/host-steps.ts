@@ -110,7 +110,9 @@ export function cordonHost(state: State, event: Of<'hostCordoned' | 'hostUncordo
 export function startDrain(state: State, event: Of<'hostDrainStarted'>, at: number): Command[] {
   const host = state.hosts.get(event.host);
   if (host === undefined) return [];
-  host.drain = { dueMs: state.clockMs + event.deadlineMs, due: false };
+  // What admission compared with was the time of the newest event; never later all the same.
+  const dueMs = Math.min(host.drain?.dueMs ?? Number.POSITIVE_INFINITY, state.clockMs + event.deadlineMs);
+  host.drain = { dueMs, due: false };
   host.reason = event.reason;
   host.by = event.by;
   host.since = at;

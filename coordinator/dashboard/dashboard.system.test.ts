@@ -243,6 +243,10 @@ inBrowser('a run is followed as it goes, over a restart of the coordinator, and 
   await page.locator('tr[data-key="digits-0001-00062"]').waitFor({ timeout: 20_000 });
   expect(parts.watchedFrom.at(-1)).toBe(11);
   await page.getByText('rules, not a language model').waitFor();
+  const run = { ...parts.run, bestCandidateId: 'digits-0001-00001' };
+  parts.tell({ sequence: 13, kind: 'candidateScored', candidate: testCandidate(63, '', ''), run });
+  await page.getByText('The offline policy wrote #1:').waitFor();
+  await page.locator('.connection[data-state="live"]').waitFor();
   await page.getByRole('button', { name: 'pause' }).click();
   await page.getByRole('button', { name: 'resume' }).waitFor();
   await page.getByRole('button', { name: 'steer' }).click();

@@ -55,3 +55,16 @@ test('what an earlier daemon has left counts, and what somebody else removed is 
   await take('c');
   expect(isKept('c')).toBe(true);
 });
+
+test('one that is found removed by several at once, or comes again while it is read, counts once', async () => {
+  await take('a');
+  rmSync(join(directory, `${hashOf('a')}.whl`));
+  expect(await Promise.all([1, 2, 3, 4].map(() => cache.open(hashOf('a'))))).toEqual(Array(4).fill(undefined));
+  for (const letter of ['b', 'c', 'd']) await take(letter);
+  expect(['b', 'c', 'd'].map(isKept)).toEqual([false, true, true]);
+  const open = await cache.open(hashOf('c'));
+  await take('c');
+  await open?.close();
+  for (const letter of ['e', 'f']) await take(letter);
+  expect(['c', 'd', 'e', 'f'].map(isKept)).toEqual([false, false, true, true]);
+});

@@ -35,9 +35,11 @@ export async function openWheelCache(directory: string, maxBytes: number): Promi
   /** Of all that are kept or come in. */
   let total = [...kept.values()].reduce((sum, { bytes }) => sum + bytes, 0);
 
-  async function drop(sha256: string, { bytes }: Kept): Promise<void> {
+  async function drop(sha256: string, one: Kept): Promise<void> {
+    // Several may find at once that it is gone.
+    if (kept.get(sha256) !== one) return;
     kept.delete(sha256);
-    total -= bytes;
+    total -= one.bytes;
     await rm(pathOf(sha256), { force: true });
   }
   async function makeRoom(): Promise<void> {
@@ -68,13 +70,16 @@ export async function openWheelCache(directory: string, maxBytes: number): Promi
       one.readers += 1;
       try {
         const file = await openWheel(pathOf(sha256));
-        await utimes(pathOf(sha256), new Date(), new Date());
+        // Only a later daemon reads it.
+        await utimes(pathOf(sha256), new Date(), new Date()).catch(() => undefined);
         const close = async (): Promise<void> => {
           await file.close();
           one.readers -= 1;
         };
         return { ...file, close };
-      } catch {
+      } catch (error) {
+        one.readers -= 1;
+        if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
         // Somebody else has removed it.
         await drop(sha256, one);
         return undefined;
@@ -93,10 +98,11 @@ export async function openWheelCache(directory: string, maxBytes: number): Promi
         });
         if (found !== sha256) throw new Error(`${origin} has not the hash that its index tells`);
         await rename(temporary, pathOf(sha256));
-        const before = kept.get(sha256);
-        total -= before?.bytes ?? 0;
-        kept.set(sha256, { bytes: own, readers: before?.readers ?? 0 });
-        own = 0;
+        // The same bytes take the place of those that are there, and whoever reads these goes on counting as their reader.
+        if (!kept.has(sha256)) {
+          kept.set(sha256, { bytes: own, readers: 0 });
+          own = 0;
+        }
       } finally {
         await rm(temporary, { force: true });
         total -= own;

@@ -9,7 +9,7 @@ const starting =
   /\brunpy\b|\bspec_from_file_location\b|\bSourceFileLoader\b|\bload_source\b|\bsubprocess\b|\bos\s*\.\s*(system|popen|exec\w*|spawn\w*|posix_spawn\w*)\s*\(|(^|[^\w.])(exec|compile)\s*\(/;
 /** A line that Python has and data has not. Blanks alone before it: a search that may cross lines takes hours on a file of empty ones. */
 const pythonLine =
-  /^[ \t]*(import\s+\w|from\s+[\w.]+\s+import\s|def\s+\w+\s*\(|exec\s*\(|print\s*\(|open\s*\()|\b__import__\s*\(/m;
+  /^[ \t\f]*(import\s+\w|from\s+[\w.]+\s+import\s|def\s+\w+\s*\(|exec\s*\(|print\s*\(|open\s*\()|\b__import__\s*\(/m;
 const compiled = /\.(pyc|pyo|so|pyd)$/i;
 const archive = /\.(zip|egg|whl|pyz)$/i;
 /** What has Python look for modules elsewhere than beside the program. */

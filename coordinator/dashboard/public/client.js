@@ -89,34 +89,39 @@ async function refusal(url, signal) {
  * @param {string} path
  * @param {number | undefined} after
  * @param {AbortSignal} signal
- * @param {{ event: (data: any) => void, end?: () => void, fault?: (message: string) => void }} on
+ * @param {{ event: (data: any) => void, end?: () => void, fault?: (message: string) => void, quiet?: boolean }} on `quiet` where another stream is
+ *   what the page lives on
  */
 export function follow(path, after, signal, on) {
   let last = after;
   let over = false;
+  /** @param {Connection} state */
+  const tell = (state) => {
+    if (on.quiet !== true) tellConnection(state);
+  };
   /** @type {EventSource | undefined} */
   let source;
   const close = () => {
     source?.close();
     source = undefined;
-    tellConnection('idle');
+    tell('idle');
   };
-  const finish = (/** @type {() => void} */ tell) => {
+  const finish = (/** @type {() => void} */ told) => {
     over = true;
     close();
-    tell();
+    told();
   };
   const open = () => {
     if (source !== undefined || over || signal.aborted || document.hidden) return;
     source = new EventSource(`/api/v1${path}${last === undefined ? '' : `?after=${last}`}`);
-    source.onopen = () => tellConnection('live');
+    source.onopen = () => tell('live');
     source.onerror = () => {
-      tellConnection('away');
+      tell('away');
       if (source?.readyState !== EventSource.CLOSED) return;
       // A refusal is final for EventSource, which does not tell it from a coordinator that is away.
       const { url } = source;
       close();
-      tellConnection('away');
+      tell('away');
       void refusal(url, signal).then((message) => {
         if (message === undefined) setTimeout(open, 3000);
         else finish(() => on.fault?.(message));

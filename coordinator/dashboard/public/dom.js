@@ -62,10 +62,15 @@ const release = () => {
     for (const resolve of ready) resolve();
   });
 };
-const press = () => {
-  pressed = true;
+/** Others open menus, whose end no page hears of. @param {PointerEvent} event */
+const press = ({ button }) => {
+  pressed = button === 0;
 };
 addEventListener('pointerdown', press, { capture: true });
+addEventListener('pointermove', ({ buttons }) => pressed && buttons === 0 && release(), {
+  capture: true,
+  passive: true,
+});
 for (const name of ['pointerup', 'pointercancel', 'blur']) addEventListener(name, release, { capture: true });
 
 /**

@@ -25,6 +25,7 @@ export function offlineNotice(model, signal) {
     looking = new AbortController();
     const { signal: over } = looking;
     follow(`/candidates/${encodeURIComponent(id)}/transcript`, undefined, over, {
+      quiet: true,
       event({ json }) {
         const entry = JSON.parse(json);
         if (entry.kind !== 'modelAnswered') return;
