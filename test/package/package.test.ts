@@ -111,6 +111,18 @@ test('systemd starts a daemon that was killed, and one that hangs', async ({ ski
   );
 });
 
+test('under the filters of its unit the coordinator may lower the priority of what makes its snapshots', async ({
+  skip,
+}) => {
+  if (container === undefined) return skip('no container that systemd boots, see above');
+  const unit = '/lib/systemd/system/doubleblind-coordinator.service';
+  const program =
+    'const os = require("os"); const { pid } = require("child_process").spawn("/bin/sleep", ["1"]); os.setPriority(pid, 19); console.log(os.getPriority(pid))';
+  const filtered = `set -- $(grep ^SystemCall ${unit} | sed 's/ /+/g; s/^/-p /'); for word; do shift; set -- "$@" "$(echo "$word" | tr + ' ')"; done`;
+  const run = `${filtered}; systemd-run --wait --pipe --quiet "$@" /usr/lib/doubleblind/bin/node -e '${program}'`;
+  expect(await container.sh(run)).toBe('19');
+});
+
 test('a certificate that was issued anew is taken by a reload, without a restart', async ({ skip }) => {
   if (container === undefined) return skip('no container that systemd boots, see above');
   const booted = container;
