@@ -1,4 +1,5 @@
-// A benchmark in a process of its own, so that nothing of it is left behind however it ends.
+// A benchmark in a process of its own, so that no process and no directory of it is left behind however it ends. A container that it
+// began is the engine's, and has an end of its own.
 //
 // Invariant: what was started under it carries the name of its temporary directory in its environment, daemons that left its session
 // too; when it has ended these are ended by their ids, and then the directory goes.

@@ -1,7 +1,8 @@
 // What the coordinator decides by itself: the next decision that the state calls for, as an event to be journaled.
 //
 // The shell asks after every event until there is none left. Each decision is small, so that the state is always one that
-// the next decision can trust. Order: repeats first, so that none is chosen; then ends, what lost hosts held, hosts lost long ago, drains that are due, free lanes.
+// the next decision can trust. Order: repeats first, so that none is chosen; then ends, what lost hosts held, hosts lost long ago,
+// drains that are due, free lanes.
 // Fairness: a free lane goes to the run with the fewest lanes for its priority, if its owner may have more; of equals to the older one.
 
 import { mayPlan, newlySpent, usedUp } from './budget.ts';
@@ -56,10 +57,10 @@ const forgetMs = 24 * 3_600_000;
 
 /** The one that was lost first; by the time that it is due its attempts have gone to others. */
 function longAway(state: State): Event | undefined {
-  for (const [host, sinceMs] of state.away) {
-    return state.clockMs - sinceMs >= forgetMs ? { kind: 'hostForgotten', host } : undefined;
-  }
-  return undefined;
+  const [oldest] = state.away;
+  if (oldest === undefined) return undefined;
+  const [host, sinceMs] = oldest;
+  return state.clockMs - sinceMs < forgetMs ? undefined : { kind: 'hostForgotten', host };
 }
 
 function endOfDrain(state: State): Event | undefined {

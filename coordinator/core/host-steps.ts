@@ -151,7 +151,6 @@ export function forgetHost(state: State, { host: name }: Of<'hostForgotten'>): C
   for (const slot of host.slots.values()) displace(state.freeSlots, slot);
   state.hosts.delete(name);
   state.away.delete(name);
-  state.lostHosts.delete(name);
   return [];
 }
 
