@@ -136,12 +136,13 @@ export class FakeAgent {
         return { alreadyKnown: this.begin(order) };
       },
       cancelAttempt: async ({ attempt }) => ({ known: await this.cancel(attempt?.attemptId ?? '') }),
-      renewLeases: async ({ attempts }) => ({
-        unknown: attempts.filter(({ attemptId, epoch }) => !this.holds(attemptId, epoch)),
-        bootId: 'boot',
-      }),
+      renewLeases: async ({ attempts, confirmed }) => {
+        this.confirm(confirmed);
+        const unknown = attempts.filter(({ attemptId, epoch }) => !this.holds(attemptId, epoch));
+        return { unknown, bootId: 'boot', receiptsTaken: true };
+      },
       confirmEvents: async ({ sequences }) => {
-        for (const sequence of sequences) this.outbox.delete(sequence);
+        this.confirm(sequences);
         return {};
       },
       watchTranscript: async function* ({ fromEntry }) {
@@ -239,6 +240,10 @@ export class FakeAgent {
     if (held === undefined) return [...this.outbox.values()].some((event) => event.attemptId === id);
     await this.finish(held.order, 'cancelled');
     return true;
+  }
+
+  private confirm(sequences: readonly number[]): void {
+    for (const sequence of sequences) this.outbox.delete(sequence);
   }
 
   private emit(order: Order, kind: ResultEvent['kind'], body: unknown): void {

@@ -201,7 +201,11 @@ test('an order by gRPC becomes a result on the bus, and leaves the outbox with t
   expect(asked[0]?.messages.map((message) => message.role)).toEqual(['ROLE_SYSTEM', 'ROLE_USER']);
   expect(asked[0]?.tools.map((tool) => tool.name)).toContain('submit');
   expect((await client.describeHost({}, deadline)).outboxEvents).toBe(2);
-  await client.confirmEvents({ sequences: results.map((event) => event.seq) }, deadline);
+  const [first, second] = results.map((event) => event.seq);
+  await client.confirmEvents({ sequences: [Number(first)] }, deadline);
+  expect((await client.describeHost({}, deadline)).outboxEvents).toBe(1);
+  const renewal = { attempts: [], leaseTtlMs: 60_000, confirmed: [Number(second)] };
+  expect(await client.renewLeases(renewal, deadline)).toMatchObject({ unknown: [], receiptsTaken: true });
   expect(await client.describeHost({}, deadline)).toMatchObject({ host: 'host-1', outboxEvents: 0, draining: false });
 });
 

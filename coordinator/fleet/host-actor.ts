@@ -23,6 +23,7 @@ import type { Event } from '../core/event.ts';
 import { addedGuidance } from '../core/guidance.ts';
 import { type HeldLease, leasesOf } from '../core/outstanding.ts';
 import type { State } from '../core/state.ts';
+import { AcknowledgedStarts, leaseKey } from './acknowledged-starts.ts';
 import { KnownDaemon } from './known-daemon.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
 import { Patience } from './patience.ts';
@@ -107,18 +108,20 @@ class LiveHostActor implements HostActor {
   /** When it is looked after next. Hosts keep their phases, so that a thousand are not renewed in one moment. */
   private lookDueMs: number;
   private timer: { cancel(): void } | undefined;
-  private readonly acknowledged = new Set<string>();
+  private readonly acknowledged: AcknowledgedStarts;
   private readonly receipts: Receipts;
 
   constructor(options: HostActorOptions) {
     this.options = options;
     this.log = options.log.child({ host: options.name });
     const now = options.clock.monotonicMs();
+    this.acknowledged = new AcknowledgedStarts(options.state, options.name);
     this.daemon = new KnownDaemon(options.address, options.leaseTtlMs, now);
     this.agent = this.connect();
     this.receipts = new Receipts({
       // Of the agent at the time: a host may move.
       deliver: (sequences) => this.agent.confirmEvents({ sequences: [...sequences] }, { deadlineMs: recordMs }),
+      renewalMs: options.leaseTtlMs * (renewPart + 2 * lookPart),
       clock: options.clock,
       log: this.log,
     });
@@ -145,6 +148,7 @@ class LiveHostActor implements HostActor {
     if (hearing === 'stranger') return;
     this.heartbeatMs = nowMs;
     this.lastHeartbeat = heartbeat;
+    if (heartbeat.draining) void this.receipts.send();
     if (hearing === 'moved') {
       this.log.info({ from, to: heartbeat.address }, 'a host has moved');
       this.agent.close();
@@ -193,7 +197,7 @@ class LiveHostActor implements HostActor {
       if (error instanceof RpcFault && error.reason === 'draining') this.noteDraining();
       throw error;
     }
-    this.acknowledged.add(leaseKey(order));
+    this.acknowledged.add(order);
   }
 
   private refuseUnlessStartable(order: StartOrder): void {
@@ -267,7 +271,7 @@ class LiveHostActor implements HostActor {
     const untilLostMs = this.failing && this.isMember() ? Math.max(1, this.untilLostMs()) : Number.POSITIVE_INFINITY;
     this.timer = clock.after(Math.min(this.lookDueMs - nowMs, untilLostMs), () => this.look());
     if (this.isMember()) this.attend();
-    void this.receipts.send();
+    this.receipts.sendOverdue();
   }
 
   /** One round with the agent, if one is due and none is under way. */
@@ -320,12 +324,14 @@ class LiveHostActor implements HostActor {
   private async renew(): Promise<void> {
     const { name, state, clock, leaseTtlMs } = this.options;
     const leases = leasesOf(state, name);
-    const mayBeDenied = leases.filter((lease) => this.wasAcknowledged(lease));
+    const mayBeDenied = leases.filter((lease) => this.acknowledged.has(lease));
     this.renewedMs = clock.monotonicMs();
     const deadlineMs = this.patience.grant(this.renewedMs);
     const attempts = leases.map(({ runId, attemptId, epoch }) => ({ runId, attemptId, epoch }));
     const guidance = addedGuidance(state, leases);
-    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance }, { deadlineMs });
+    const confirmed = this.receipts.next();
+    const answer = await this.agent.renewLeases({ attempts, leaseTtlMs, guidance, confirmed }, { deadlineMs });
+    if (answer.receiptsTaken) this.receipts.taken(confirmed);
     this.patience.answered(clock.monotonicMs());
     this.daemon.answered(answer.bootId, clock.monotonicMs());
     this.renewedBoot = answer.bootId;
@@ -335,18 +341,7 @@ class LiveHostActor implements HostActor {
       const message = `host ${name} does not know the attempt any more`;
       this.tell({ kind: 'attemptLost', runId, attemptId, epoch, host: name, message });
     }
-    this.forget(leases);
-  }
-
-  private wasAcknowledged(lease: HeldLease): boolean {
-    if (this.acknowledged.has(leaseKey(lease))) return true;
-    return this.options.state.attempts.get(lease.attemptId)?.phase === 'running';
-  }
-
-  private forget(leases: readonly HeldLease[]): void {
-    if (this.acknowledged.size <= leases.length) return;
-    const held = new Set(leasesOf(this.options.state, this.options.name).map(leaseKey));
-    for (const key of this.acknowledged) if (!held.has(key)) this.acknowledged.delete(key);
+    this.acknowledged.forgetEnded();
   }
 
   /** Its next heartbeat will say so too; until then nothing more must be sent there. */
@@ -393,8 +388,4 @@ class LiveHostActor implements HostActor {
       this.described = '';
     });
   }
-}
-
-function leaseKey({ attemptId, epoch }: { readonly attemptId: string; readonly epoch: number }): string {
-  return `${attemptId}:${epoch}`;
 }

@@ -40,9 +40,10 @@ export function agentHandlers(agent: Agent): Handlers<typeof name> {
       return await Promise.resolve({ known: agent.cancel(attempt, reason) });
     },
     renewLeases: async (request) => {
-      const { attempts, leaseTtlMs, guidance } = decode(renewSchema, request);
+      const { attempts, leaseTtlMs, guidance, confirmed } = decode(renewSchema, request);
       const unknown = agent.renew(attempts, leaseTtlMs, guidance);
-      return await Promise.resolve({ unknown, bootId: agent.describe().bootId });
+      agent.confirm(confirmed);
+      return await Promise.resolve({ unknown, bootId: agent.describe().bootId, receiptsTaken: true });
     },
     confirmEvents: async (request) => {
       agent.confirm(decode(confirmSchema, request).sequences);

@@ -126,6 +126,8 @@ export const startSchema = z
   })
   .transform(({ attempt: name, ...order }): AttemptOrder => ({ ...name, ...order }));
 
+const sequences = z.array(count).max(100_000);
+
 export const cancelSchema = z.object({ attempt, reason: z.string() });
 export const renewSchema = z.object({
   attempts: z.array(attempt).max(10_000),
@@ -134,8 +136,9 @@ export const renewSchema = z.object({
     .array(z.object({ runId: id, added: z.array(z.string().max(65_536)).max(10_000) }))
     .max(10_000)
     .default([]),
+  confirmed: sequences.default([]),
 });
-export const confirmSchema = z.object({ sequences: z.array(count).max(100_000) });
+export const confirmSchema = z.object({ sequences });
 export const transcriptSchema = z.object({ attemptId: id, fromEntry: count, follow: z.boolean() });
 
 /** The request in the agent's words; throws INVALID_ARGUMENT. */

@@ -43,7 +43,7 @@ export interface CoordinatorSetting extends Setting {
   host(name: string): SimHost;
   audit(state: Readonly<State>): void;
   /** A receipt arrives at a host. */
-  receive(host: SimHost, receipt: { readonly sequences: readonly number[] }): void;
+  receive(host: SimHost, sequences: readonly number[]): void;
 }
 
 export class SimCoordinator {
@@ -163,8 +163,8 @@ export class SimCoordinator {
       const sent = wire.requestSerialize(request);
       const { deadlineMs, signal } = options;
       const work = async (): Promise<Buffer> => {
-        const received = wire.requestDeserialize(sent) as { sequences: number[] };
-        if (method === 'confirmEvents') world.receive(host, received);
+        const received = wire.requestDeserialize(sent) as { sequences?: number[]; confirmed?: number[] };
+        world.receive(host, received.sequences ?? received.confirmed ?? []);
         return wire.responseSerialize(await host.call(method, world.sabotage.request(method, received)));
       };
       return wire.responseDeserialize(await world.network.call({ from, to, deadlineMs, signal, work }));

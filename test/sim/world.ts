@@ -163,7 +163,7 @@ export class World {
   }
 
   /** A receipt arrives at a host. */
-  receive(host: SimHost, { sequences }: { readonly sequences: readonly number[] }): void {
+  receive(host: SimHost, sequences: readonly number[]): void {
     for (const event of host.disk.pendingEvents()) {
       if (sequences.includes(event.seq)) this.history.receipt(event);
     }

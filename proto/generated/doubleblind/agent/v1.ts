@@ -93,6 +93,7 @@ export interface RenewLeasesRequest {
   attempts: AttemptRef[];
   leaseTtlMs: number;
   guidance: RunGuidance[];
+  confirmed: number[];
 }
 
 export interface RunGuidance {
@@ -103,6 +104,7 @@ export interface RunGuidance {
 export interface RenewLeasesResponse {
   unknown: AttemptRef[];
   bootId: string;
+  receiptsTaken: boolean;
 }
 
 export interface ConfirmEventsRequest {

@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest';
+import type { Clock } from '../../shared/clock.ts';
+import { hostName } from '../../shared/core/ids.ts';
+import { silentLogger } from '../../shared/log.ts';
+import { joinHost, newMachine } from '../core/machine.test-support.ts';
+import { type AgentClient, startHostActor } from './host-actor.ts';
+import { Receipts } from './receipts.ts';
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A clock that goes on by tenths of a second. */
+function steppedClock() {
+  let nowMs = 0;
+  const timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
+  const clock: Clock = {
+    monotonicMs: () => nowMs,
+    now: () => new Date(nowMs),
+    after(ms, fn) {
+      const timer = { atMs: nowMs + ms, fn };
+      timers.add(timer);
+      return { cancel: () => void timers.delete(timer) };
+    },
+  };
+  const advance = async (ms: number, each: () => void = () => undefined): Promise<void> => {
+    for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
+      nowMs += 100;
+      for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
+        timers.delete(timer);
+        timer.fn();
+      }
+      each();
+      await settle();
+    }
+  };
+  return { clock, advance };
+}
+
+/** A host of a lease of 10 s that is heard every 100 ms, and what its agent was asked. */
+function hostWith(readsReceipts: boolean) {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  const { clock, advance } = steppedClock();
+  const carried: number[][] = [];
+  const confirmed: number[][] = [];
+  const agent = {
+    describeHost: () => Promise.resolve({ host: 'alpha', bootId: 'boot' }),
+    renewLeases(request: { confirmed: number[] }) {
+      carried.push(request.confirmed);
+      return Promise.resolve({ unknown: [], bootId: 'boot', receiptsTaken: readsReceipts });
+    },
+    confirmEvents(request: { sequences: number[] }) {
+      confirmed.push(request.sequences);
+      return Promise.resolve({});
+    },
+    close: () => undefined,
+  };
+  const host = startHostActor({
+    ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state, report: () => Promise.resolve(true) },
+    connect: () => agent as unknown as AgentClient,
+    ...{ leaseTtlMs: 10_000, clock, log: silentLogger },
+  });
+  let draining = false;
+  const hear = () =>
+    host.hear({
+      ...{ v: 1, host: 'alpha', bootId: 'boot', seq: 1, address: '127.0.0.1:1', version: '1', draining },
+      ...{ slots: [], outboxEvents: 0 },
+    });
+  return {
+    ...{ host, carried, confirmed },
+    run: (ms: number) => advance(ms, hear),
+    drain: () => {
+      draining = true;
+    },
+  };
+}
+
+test('a renewal carries the receipts, once, and no call is made for them', async () => {
+  const { host, carried, confirmed, run } = hostWith(true);
+  await run(100);
+  for (const sequence of [7, 8]) host.confirm(sequence);
+  await run(6000);
+  host.confirm(9);
+  await run(30_000);
+  expect(carried.filter((sequences) => sequences.length > 0)).toEqual([[7, 8], [9]]);
+  expect(confirmed).toEqual([]);
+  host.stop();
+});
+
+test('a host that does not read them in a renewal gets them by a call of their own', async () => {
+  const { host, confirmed, run } = hostWith(false);
+  await run(100);
+  for (const sequence of [7, 8]) host.confirm(sequence);
+  await run(4000);
+  expect(confirmed).toEqual([]);
+  await run(4000);
+  expect(confirmed).toEqual([[7, 8]]);
+  await run(30_000);
+  expect(confirmed).toHaveLength(1);
+  host.stop();
+});
+
+test('a host that is being emptied waits for them, and gets them at its next heartbeat', async () => {
+  const { host, confirmed, run, drain } = hostWith(true);
+  await run(100);
+  host.confirm(7);
+  drain();
+  await run(200);
+  expect(confirmed).toEqual([[7]]);
+  host.stop();
+});
+
+test('what a host did not take waits, a thousand a call and ten thousand at most, and nothing is sent after the stop', async () => {
+  const { clock } = steppedClock();
+  const delivered: number[] = [];
+  const answers = [() => Promise.reject(new Error('away'))];
+  const receipts = new Receipts({
+    deliver(sequences) {
+      delivered.push(sequences.length);
+      return answers.pop()?.() ?? Promise.resolve();
+    },
+    ...{ renewalMs: 1000, clock, log: silentLogger },
+  });
+  for (let sequence = 1; sequence <= 12_000; sequence++) receipts.add(sequence);
+  expect(receipts.next()).toHaveLength(1000);
+  await receipts.send();
+  expect(delivered).toEqual([1000]);
+  await receipts.send();
+  expect(delivered).toEqual(Array.from({ length: 11 }, () => 1000));
+  receipts.add(1);
+  receipts.stop();
+  await receipts.send();
+  expect(delivered).toHaveLength(11);
+});
