@@ -70,7 +70,7 @@ export async function startCoordinator(
   const stack = new AsyncDisposableStack();
   try {
     const journal = stack.adopt(openJournal(stateDirectory), (opened) => opened.close());
-    const artifacts = await openArtifactDirectory(join(stateDirectory, 'artifacts'), { recentBytes });
+    const artifacts = stack.adopt(await openArtifacts(stateDirectory), (opened) => opened.close());
     const evaluator = stack.adopt(connectEvaluator({ address: config.evaluator.address, tls }), (it) => it.close());
     const gateway = stack.adopt(connectGateway({ address: config.gateway.address, tls }), (it) => it.close());
     const launcher = newLauncher(() => executors, log);
@@ -121,9 +121,11 @@ export async function startCoordinator(
       (result) => fleet.take(result),
       (reason) => metrics.refuse(reason),
     );
+    const done = Promise.race([actor.failed, artifacts.failed]);
+    done.catch(() => undefined);
     return {
       address: server.address,
-      done: actor.failed,
+      done,
       stateHash: () => stateHash(actor.state),
       stop: () => stack.disposeAsync(),
     };
@@ -131,6 +133,10 @@ export async function startCoordinator(
     await stack.disposeAsync();
     throw error;
   }
+}
+
+function openArtifacts(stateDirectory: string): Promise<ArtifactDirectory> {
+  return openArtifactDirectory(join(stateDirectory, 'artifacts'), { recentBytes, smallTogether: true });
 }
 
 interface House {

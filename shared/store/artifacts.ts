@@ -3,7 +3,9 @@
 // 1. A file under its final name is whole and synced: written under another name first, then renamed, then the directory is synced.
 // 2. What is stored under a digest never changes; storing the same bytes again does nothing.
 // 3. The thread never waits for the disk itself (fsync). Small files are opened, written and renamed without leaving it, which takes
-//    some microseconds: each hop to another thread and back costs more, and a fleet stores four artifacts with each attempt.
+//    some microseconds: each hop to another thread and back costs more.
+// 4. Where it was opened so, small artifacts are in a database beside the files (small-artifacts.ts). Files of small ones from before
+//    are found all the same.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsync, openSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -13,6 +15,7 @@ import { promisify } from 'node:util';
 import { type Digest, digest, isDigest } from '../core/ids.ts';
 import { sha256 } from './digest.ts';
 import { newRecentBytes, type RecentBytes } from './recent-bytes.ts';
+import { openSmallArtifacts, type SmallArtifacts } from './small-artifacts.ts';
 
 /** Up to here an artifact is small: a program, a log, predictions for a few thousand rows. */
 export const smallBytes = 65_536;
@@ -36,7 +39,7 @@ export interface ArtifactDirectory {
   get(digest: Digest): Promise<Buffer>;
   /** The bytes from one on (the first unless stated) in pieces of at most `chunkBytes` (64 KiB); throws `ArtifactMissing`. */
   stream(digest: Digest, chunkBytes?: number, fromByte?: number): AsyncIterable<Buffer>;
-  /** Where the file is, for mounts; it may not be there. */
+  /** Where the file is; it may not be there. */
   pathOf(digest: Digest): string;
   /** Takes it as if it were stored now; false where it is not there. */
   touch(digest: Digest): Promise<boolean>;
@@ -46,6 +49,10 @@ export interface ArtifactDirectory {
   remove(digest: Digest): Promise<void>;
   /** All digests, sorted. */
   list(): Promise<Digest[]>;
+  /** Rejects when the disk has failed so that nothing more can be stored by this process. */
+  readonly failed: Promise<never>;
+  /** Lets go of what is open; nothing is lost without it. */
+  close(): void;
 }
 
 export class DigestMismatch extends Error {
@@ -59,22 +66,26 @@ export class ArtifactMissing extends Error {
 export interface ArtifactDirectoryOptions {
   /** How many bytes of small artifacts are kept in memory after they were stored; 0 unless stated. */
   readonly recentBytes?: number;
+  /** Small ones go into one database instead of a file each. */
+  readonly smallTogether?: boolean;
 }
 
 /** Opens the store in `directory`, which is made; unfinished writes of an earlier process are removed. */
 export async function openArtifactDirectory(
   directory: string,
-  { recentBytes = 0 }: ArtifactDirectoryOptions = {},
+  { recentBytes = 0, smallTogether = false }: ArtifactDirectoryOptions = {},
 ): Promise<ArtifactDirectory> {
   const incoming = join(directory, 'incoming');
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   const shelves = new Set<string>();
   const recent = newRecentBytes(recentBytes);
+  const small = smallTogether ? openSmallArtifacts(join(directory, 'small.db')) : undefined;
+  const known = (name: Digest): Buffer | undefined => recent.get(name) ?? small?.get(name);
   const pathOf = (name: Digest): string => join(directory, name.slice(0, 2), name);
   const size = async (name: Digest): Promise<number | undefined> => {
-    const known = recent.get(name);
-    if (known !== undefined) return known.length;
+    const sizeBytes = recent.get(name)?.length ?? small?.size(name);
+    if (sizeBytes !== undefined) return sizeBytes;
     try {
       return (await stat(pathOf(name))).size;
     } catch (error) {
@@ -85,26 +96,29 @@ export async function openArtifactDirectory(
   return {
     has: async (name) => (await size(name)) !== undefined,
     size,
-    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, shelves, recent }),
-    get: async (name) =>
-      recent.get(name) ?? (await readFile(pathOf(name)).catch((error: unknown) => missing(name, error))),
+    put: (source, expected) => put({ directory, incoming, source, expected, pathOf, shelves, recent, small }),
+    get: async (name) => known(name) ?? (await readFile(pathOf(name)).catch((error: unknown) => missing(name, error))),
     stream(name, chunkBytes = 65_536, fromByte = 0) {
-      const known = recent.get(name);
-      if (known !== undefined) return pieces(known.subarray(fromByte), chunkBytes);
+      const bytes = known(name);
+      if (bytes !== undefined) return pieces(bytes.subarray(fromByte), chunkBytes);
       return readPieces(name, pathOf(name), chunkBytes, fromByte);
     },
     pathOf,
-    touch: (name) => touch(pathOf(name)),
+    touch: async (name) => small?.touch(name) === true || (await touch(pathOf(name))),
     removeStale(name, storedBeforeMs) {
-      const removed = removeStale(pathOf(name), storedBeforeMs);
+      const fromTogether = small?.removeStale(name, storedBeforeMs) === true;
+      const removed = removeStale(pathOf(name), storedBeforeMs) || fromTogether;
       if (removed) recent.forget(name);
       return removed;
     },
     remove(name) {
       recent.forget(name);
+      small?.remove(name);
       return rm(pathOf(name), { force: true });
     },
-    list: () => listDigests(directory),
+    list: async () => [...new Set([...((await small?.list()) ?? []), ...(await listDigests(directory))])].sort(inOrder),
+    failed: small?.failed ?? new Promise<never>(() => undefined),
+    close: () => small?.close(),
   };
 }
 
@@ -117,6 +131,7 @@ interface Put {
   /** Sub-directories that are there and synced. */
   readonly shelves: Set<string>;
   readonly recent: RecentBytes;
+  readonly small: SmallArtifacts | undefined;
 }
 
 function put(about: Put): Promise<StoredArtifact> {
@@ -147,13 +162,18 @@ async function putAny({ directory, incoming, source, expected, pathOf, shelves }
 
 /** The same for bytes at hand: hashed before anything is written, and in two hops from this thread. */
 async function putSmall(
-  { directory, incoming, expected, pathOf, shelves, recent }: Put,
+  { directory, incoming, expected, pathOf, shelves, recent, small }: Put,
   bytes: Uint8Array,
 ): Promise<StoredArtifact> {
   const name = sha256(bytes);
   if (expected !== undefined && name !== expected) throw mismatch(name, expected);
-  const target = pathOf(name);
   const stored = { digest: name, sizeBytes: bytes.byteLength };
+  if (small !== undefined) {
+    const alreadyStored = await small.put(name, bytes);
+    recent.keep(name, bytes);
+    return { ...stored, alreadyStored };
+  }
+  const target = pathOf(name);
   // Nobody else has the thread meanwhile, so what was touched is there.
   if (touchNow(target)) {
     recent.keep(name, bytes);
@@ -283,7 +303,11 @@ async function listDigests(directory: string): Promise<Digest[]> {
     if (!/^[0-9a-f]{2}$/.test(shelf)) continue;
     for (const name of await readdir(join(directory, shelf))) if (isDigest(name)) found.push(digest(name));
   }
-  return found.sort((left, right) => (left < right ? -1 : 1));
+  return found;
+}
+
+function inOrder(left: Digest, right: Digest): number {
+  return left < right ? -1 : 1;
 }
 
 const sync = promisify(fsync);
