@@ -1,5 +1,7 @@
 // What people do to a run that ends it, or goes on from it, over real gRPC.
 
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { type Cluster, createRun, deadline, sealed, startCluster } from './coordinator.test-cluster.ts';
 import { createTestPki, type TestPki } from './coordinator.test-support.ts';
@@ -94,4 +96,14 @@ test('a fork goes on with what the run had, under options that are as there unle
   await made.client().killRun({ runId: empty }, deadline);
   const nothing = made.client().forkRun({ requestId: 'none', runId: empty }, deadline);
   await expect(nothing).rejects.toThrow('has no candidate with a score to begin with');
+});
+
+test('a coordinator that can store no artifacts any more ends, as without a journal', async () => {
+  const made = await start();
+  // The log of its small artifacts, which nobody has waited for yet.
+  rmSync(join(made.config.stateDirectory, 'artifacts', 'small.db-wal'));
+  const ended = expect(made.coordinator().done).rejects.toThrow('may not be on the disk');
+  made.agent.fate = () => ({ afterMs: 5 });
+  await createRun(made);
+  await ended;
 });

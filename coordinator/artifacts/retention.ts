@@ -20,7 +20,7 @@ const dayMs = 86_400_000;
 
 export interface RetentionOptions {
   readonly actor: Pick<SearchActor, 'state' | 'post'>;
-  readonly artifacts: Pick<ArtifactDirectory, 'list' | 'removeStale'>;
+  readonly artifacts: Pick<ArtifactDirectory, 'list' | 'removeStale' | 'giveRoomBack'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Days after its end that a run is kept; 0 for ever. */
@@ -93,5 +93,6 @@ async function sweep(
     if (looked % filesAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
     if (artifacts.removeStale(digest, storedBeforeMs)) removed += 1;
   }
+  if (removed > 0) await artifacts.giveRoomBack();
   return { removed, unneeded };
 }

@@ -147,14 +147,16 @@ class LiveHostActor implements HostActor {
     this.isDisputed = rival !== undefined;
     if (hearing === 'stranger') return;
     this.heartbeatMs = nowMs;
+    // A daemon that was started again tells all that is not confirmed once more; its book may be another one.
+    if (this.lastHeartbeat !== undefined && this.lastHeartbeat.bootId !== heartbeat.bootId) this.receipts.forget();
     this.lastHeartbeat = heartbeat;
-    if (heartbeat.draining) void this.receipts.send();
     if (hearing === 'moved') {
       this.log.info({ from, to: heartbeat.address }, 'a host has moved');
       this.agent.close();
       this.agent = this.connect();
       this.patience.reconnecting();
     }
+    if (heartbeat.draining) void this.receipts.send();
     if (!this.isMember()) {
       this.attend();
       return;
@@ -216,6 +218,7 @@ class LiveHostActor implements HostActor {
 
   confirm(sequence: number): void {
     this.receipts.add(sequence);
+    if (this.lastHeartbeat?.draining === true) void this.receipts.send();
   }
 
   hasten(): void {

@@ -36,7 +36,7 @@ function steppedClock() {
 }
 
 /** A host of a lease of 10 s that is heard every 100 ms, and what its agent was asked. */
-function hostWith(readsReceipts: boolean) {
+function hostWith(readsReceipts: boolean, leaseTtlMs = 10_000) {
   const machine = newMachine();
   joinHost(machine, 'alpha', 1);
   const { clock, advance } = steppedClock();
@@ -46,7 +46,7 @@ function hostWith(readsReceipts: boolean) {
     describeHost: () => Promise.resolve({ host: 'alpha', bootId: 'boot' }),
     renewLeases(request: { confirmed: number[] }) {
       carried.push(request.confirmed);
-      return Promise.resolve({ unknown: [], bootId: 'boot', receiptsTaken: readsReceipts });
+      return Promise.resolve({ unknown: [], bootId, receiptsTaken: readsReceipts });
     },
     confirmEvents(request: { sequences: number[] }) {
       confirmed.push(request.sequences);
@@ -57,12 +57,12 @@ function hostWith(readsReceipts: boolean) {
   const host = startHostActor({
     ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state, report: () => Promise.resolve(true) },
     connect: () => agent as unknown as AgentClient,
-    ...{ leaseTtlMs: 10_000, clock, log: silentLogger },
+    ...{ leaseTtlMs, clock, log: silentLogger },
   });
-  let draining = false;
+  let [draining, bootId] = [false, 'boot'];
   const hear = () =>
     host.hear({
-      ...{ v: 1, host: 'alpha', bootId: 'boot', seq: 1, address: '127.0.0.1:1', version: '1', draining },
+      ...{ v: 1, host: 'alpha', bootId, seq: 1, address: '127.0.0.1:1', version: '1', draining },
       ...{ slots: [], outboxEvents: 0 },
     });
   return {
@@ -70,6 +70,9 @@ function hostWith(readsReceipts: boolean) {
     run: (ms: number) => advance(ms, hear),
     drain: () => {
       draining = true;
+    },
+    reboot: () => {
+      bootId = 'later boot';
     },
   };
 }
@@ -106,6 +109,32 @@ test('a host that is being emptied waits for them, and gets them at its next hea
   drain();
   await run(200);
   expect(confirmed).toEqual([[7]]);
+  // From then on at once: it may wait for this one alone.
+  host.confirm(8);
+  await settle();
+  expect(confirmed).toEqual([[7], [8]]);
+  host.stop();
+});
+
+test('what waits for a daemon is not for the next one of the host, whose book may be another one', async () => {
+  const { host, carried, confirmed, run, reboot } = hostWith(true);
+  await run(100);
+  host.confirm(7);
+  reboot();
+  await run(20_000);
+  expect([carried.flat(), confirmed]).toEqual([[], []]);
+  host.stop();
+});
+
+test('where renewals are rare receipts do not wait for them, as a host repeats what is not confirmed after 30 s', async () => {
+  const { host, carried, confirmed, run } = hostWith(true, 120_000);
+  await run(50_000);
+  const before = carried.length;
+  host.confirm(7);
+  await run(14_000);
+  expect(confirmed).toEqual([]);
+  await run(13_000);
+  expect([confirmed, carried.length]).toEqual([[[7]], before]);
   host.stop();
 });
 
@@ -130,4 +159,29 @@ test('what a host did not take waits, a thousand a call and ten thousand at most
   receipts.stop();
   await receipts.send();
   expect(delivered).toHaveLength(11);
+});
+
+test('while some are on their way they are not sent again, and what comes meanwhile goes after them', async () => {
+  const { clock } = steppedClock();
+  const delivered: number[][] = [];
+  const ways: PromiseWithResolvers<void>[] = [];
+  const receipts = new Receipts({
+    deliver(sequences) {
+      delivered.push([...sequences]);
+      const way = Promise.withResolvers<void>();
+      ways.push(way);
+      return way.promise;
+    },
+    ...{ renewalMs: 1000, clock, log: silentLogger },
+  });
+  receipts.add(1);
+  const sent = [receipts.send(), receipts.send()];
+  receipts.add(2);
+  expect(delivered).toEqual([[1]]);
+  ways[0]?.resolve();
+  await settle();
+  expect(delivered).toEqual([[1], [2]]);
+  ways[1]?.resolve();
+  await Promise.all(sent);
+  expect(receipts.next()).toEqual([]);
 });

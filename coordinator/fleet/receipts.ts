@@ -1,7 +1,7 @@
 // Tells a host which of its events the journal holds: many at once, and again until the host has taken them.
 //
 // A renewal carries what waits, so a host costs no calls of its own for them. They go by themselves where a host does not read them
-// in a renewal, where renewals fail or are rare, and where a host is being emptied, which waits for them.
+// in a renewal or could not write them down, where renewals fail or are rare, and where a host is being emptied, which waits for them.
 
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/log.ts';
@@ -69,6 +69,10 @@ export class Receipts {
     } finally {
       this.sending = false;
     }
+  }
+
+  forget(): void {
+    this.waiting.clear();
   }
 
   stop(): void {

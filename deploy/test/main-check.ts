@@ -49,7 +49,5 @@ const failures = (await Promise.all(Array.from({ length: atOnce }, () => runWait
   (sum, count) => sum + count,
   0,
 );
-process.stdout.write(
-  failures === 0 ? 'check: all steps passed\n' : `check: ${failures} steps failed\n`,
-);
+process.stdout.write(failures === 0 ? 'check: all steps passed\n' : `check: ${failures} steps failed\n`);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -42,8 +42,8 @@ export function agentHandlers(agent: Agent): Handlers<typeof name> {
     renewLeases: async (request) => {
       const { attempts, leaseTtlMs, guidance, confirmed } = decode(renewSchema, request);
       const unknown = agent.renew(attempts, leaseTtlMs, guidance);
-      agent.confirm(confirmed);
-      return await Promise.resolve({ unknown, bootId: agent.describe().bootId, receiptsTaken: true });
+      const receiptsTaken = tookReceipts(agent, confirmed);
+      return await Promise.resolve({ unknown, bootId: agent.describe().bootId, receiptsTaken });
     },
     confirmEvents: async (request) => {
       agent.confirm(decode(confirmSchema, request).sequences);
@@ -56,6 +56,17 @@ export function agentHandlers(agent: Agent): Handlers<typeof name> {
       return entries;
     },
   };
+}
+
+/** A book that cannot be written to is no reason to refuse a renewal. The receipts come again by a call that fails by itself, and tells. */
+function tookReceipts(agent: Agent, sequences: readonly number[]): boolean {
+  if (sequences.length === 0) return true;
+  try {
+    agent.confirm(sequences);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function toFault(error: unknown, attemptId: string): unknown {

@@ -4,8 +4,8 @@
 // 2. What is stored under a digest never changes; storing the same bytes again does nothing.
 // 3. The thread never waits for the disk itself (fsync). Small files are opened, written and renamed without leaving it, which takes
 //    some microseconds: each hop to another thread and back costs more.
-// 4. Where it was opened so, small artifacts are in a database beside the files (small-artifacts.ts). Files of small ones from before
-//    are found all the same.
+// 4. Where it was opened so, small bytes that are at hand go into a database beside the files (small-artifacts.ts), whose log is put into
+//    its file now and then, and that the thread does wait for. Files of small ones, of streams and from before, are found all the same.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, fsync, openSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -45,11 +45,13 @@ export interface ArtifactDirectory {
   touch(digest: Digest): Promise<boolean>;
   /** Removes it where it was last stored before that moment; true where it did. In one go, so that nobody stores it meanwhile. */
   removeStale(digest: Digest, storedBeforeMs: number): boolean;
+  /** Gives room that was removed artifacts' back to the file system, where that does not happen by itself. */
+  giveRoomBack(): Promise<void>;
   /** Removes it where it is there. */
   remove(digest: Digest): Promise<void>;
   /** All digests, sorted. */
   list(): Promise<Digest[]>;
-  /** Rejects when the disk has failed so that nothing more can be stored by this process. */
+  /** Rejects when nothing more can be stored by this process; what is only full or busy is no such thing. */
   readonly failed: Promise<never>;
   /** Lets go of what is open; nothing is lost without it. */
   close(): void;
@@ -111,6 +113,7 @@ export async function openArtifactDirectory(
       if (removed) recent.forget(name);
       return removed;
     },
+    giveRoomBack: async () => await small?.giveRoomBack(),
     remove(name) {
       recent.forget(name);
       small?.remove(name);

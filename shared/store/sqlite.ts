@@ -44,6 +44,10 @@ export interface DatabaseOptions {
   readonly path: string;
   /** SQL scripts, oldest first; never change one that was released, append another. */
   readonly migrations: readonly string[];
+  /** Pages of the log after which it is put into the file, which holds the thread: 1000 unless stated. */
+  readonly checkpointPages?: number;
+  /** A new file can give room back that rows have left, by `PRAGMA incremental_vacuum`; an older one stays as it was made. */
+  readonly givesRoomBack?: boolean;
   /** For those who only look: the file is there and stays as it is, its version included. */
   readonly readOnly?: boolean;
 }
@@ -60,7 +64,11 @@ export function openDatabase(options: DatabaseOptions): Database {
   const connection = new DatabaseSync(options.path, { enableForeignKeyConstraints: true, timeout: 5000 });
   try {
     if (isNew) chmodSync(options.path, 0o600);
+    // Before the first page is written, or it does nothing.
+    if (options.givesRoomBack === true) connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
     connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    if (options.checkpointPages !== undefined)
+      connection.exec(`PRAGMA wal_autocheckpoint = ${options.checkpointPages}`);
     migrate(connection, options);
   } catch (error) {
     connection.close();
@@ -71,6 +79,14 @@ export function openDatabase(options: DatabaseOptions): Database {
 
 /** SQLITE_BUSY, of node:sqlite's `errcode`. */
 const busy = 5;
+/** SQLITE_READONLY, IOERR, CORRUPT, CANTOPEN and NOTADB. Not FULL: there may be room again. */
+const broken: ReadonlySet<number> = new Set([8, 10, 11, 14, 26]);
+
+/** Whether what a database threw says that its file cannot be used any more. */
+export function isBroken(error: unknown): boolean {
+  // The low byte is the kind, the rest says more of it.
+  return error instanceof Error && 'errcode' in error && broken.has(Number(error.errcode) & 0xff);
+}
 
 /**
  * Holds a file that has no content for this connection alone; undefined where another one has it. The lock is the operating system's, so

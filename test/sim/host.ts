@@ -16,6 +16,8 @@ const version = 'sim';
 export class SimHost {
   readonly name: Node;
   readonly disk: HostDisk;
+  /** Of the version that does not read receipts in a renewal. */
+  private readonly isOfBefore: boolean;
   readonly containers = new Map<string, Container>();
   readonly slots: number;
   readonly capacity: number;
@@ -32,6 +34,7 @@ export class SimHost {
     this.slots = slots;
     this.capacity = capacity;
     this.disk = new HostDisk(world.rng);
+    this.isOfBefore = name === 'h0';
   }
 
   /** Starts the daemon where it does not run; a machine that was off comes up first, without its containers. */
@@ -92,7 +95,8 @@ export class SimHost {
     >;
     const handler = handlers[method];
     if (handler === undefined) throw new Error(`the agent has no ${method}`);
-    return await handler(request, {} as CallContext);
+    if (method !== 'renewLeases' || !this.isOfBefore) return await handler(request, {} as CallContext);
+    return { ...(await handler({ ...request, confirmed: [] }, {} as CallContext)), receiptsTaken: false };
   }
 
   /** kill -9 of the daemon; containers run on. */
