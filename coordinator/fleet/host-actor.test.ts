@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { type Clock, systemClock } from '../../shared/clock.ts';
+import { systemClock } from '../../shared/clock.ts';
 import { hostName, runId } from '../../shared/core/ids.ts';
+import { handClock } from '../../shared/hand-clock.test-support.ts';
 import { createLogger, type Logger, silentLogger } from '../../shared/log.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
@@ -48,28 +49,6 @@ test('guidance that is added to a run reaches its host at once, and again with e
   expect(renewals[2]?.guidance).toEqual([{ runId: id, added: ['try trees', 'and forests'] }]);
   host.stop();
 });
-
-/** A clock that goes on when it is told to. */
-function handClock(): Clock & { advance(ms: number): void } {
-  let nowMs = 0;
-  const timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
-  return {
-    monotonicMs: () => nowMs,
-    now: () => new Date(nowMs),
-    after(ms, fn) {
-      const timer = { atMs: nowMs + ms, fn };
-      timers.add(timer);
-      return { cancel: () => void timers.delete(timer) };
-    },
-    advance(ms) {
-      nowMs += ms;
-      for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
-        timers.delete(timer);
-        timer.fn();
-      }
-    },
-  };
-}
 
 test('a host that describes itself anew with each heartbeat is journaled once in a few seconds, as it is then', () => {
   const machine = newMachine();

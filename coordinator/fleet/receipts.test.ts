@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Clock } from '../../shared/clock.ts';
 import { hostName } from '../../shared/core/ids.ts';
+import { handClock } from '../../shared/hand-clock.test-support.ts';
 import { silentLogger } from '../../shared/log.ts';
 import { joinHost, newMachine } from '../core/machine.test-support.ts';
 import { type AgentClient, startHostActor } from './host-actor.ts';
@@ -8,38 +8,11 @@ import { Receipts } from './receipts.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A clock that goes on by tenths of a second. */
-function steppedClock() {
-  let nowMs = 0;
-  const timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
-  const clock: Clock = {
-    monotonicMs: () => nowMs,
-    now: () => new Date(nowMs),
-    after(ms, fn) {
-      const timer = { atMs: nowMs + ms, fn };
-      timers.add(timer);
-      return { cancel: () => void timers.delete(timer) };
-    },
-  };
-  const advance = async (ms: number, each: () => void = () => undefined): Promise<void> => {
-    for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
-      nowMs += 100;
-      for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
-        timers.delete(timer);
-        timer.fn();
-      }
-      each();
-      await settle();
-    }
-  };
-  return { clock, advance };
-}
-
 /** A host of a lease of 10 s that is heard every 100 ms, and what its agent was asked. */
 function hostWith(readsReceipts: boolean, leaseTtlMs = 10_000) {
   const machine = newMachine();
   joinHost(machine, 'alpha', 1);
-  const { clock, advance } = steppedClock();
+  const clock = handClock();
   const carried: number[][] = [];
   const confirmed: number[][] = [];
   const agent = {
@@ -67,7 +40,13 @@ function hostWith(readsReceipts: boolean, leaseTtlMs = 10_000) {
     });
   return {
     ...{ host, carried, confirmed },
-    run: (ms: number) => advance(ms, hear),
+    async run(ms: number) {
+      for (let left = ms; left > 0; left -= 100) {
+        clock.advance(100);
+        hear();
+        await settle();
+      }
+    },
     drain: () => {
       draining = true;
     },
@@ -139,7 +118,6 @@ test('where renewals are rare receipts do not wait for them, as a host repeats w
 });
 
 test('what a host did not take waits, a thousand a call and ten thousand at most, and nothing is sent after the stop', async () => {
-  const { clock } = steppedClock();
   const delivered: number[] = [];
   const answers = [() => Promise.reject(new Error('away'))];
   const receipts = new Receipts({
@@ -147,7 +125,7 @@ test('what a host did not take waits, a thousand a call and ten thousand at most
       delivered.push(sequences.length);
       return answers.pop()?.() ?? Promise.resolve();
     },
-    ...{ renewalMs: 1000, clock, log: silentLogger },
+    ...{ renewalMs: 1000, clock: handClock(), log: silentLogger },
   });
   for (let sequence = 1; sequence <= 12_000; sequence++) receipts.add(sequence);
   expect(receipts.next()).toHaveLength(1000);
@@ -162,7 +140,6 @@ test('what a host did not take waits, a thousand a call and ten thousand at most
 });
 
 test('while some are on their way they are not sent again, and what comes meanwhile goes after them', async () => {
-  const { clock } = steppedClock();
   const delivered: number[][] = [];
   const ways: PromiseWithResolvers<void>[] = [];
   const receipts = new Receipts({
@@ -172,7 +149,7 @@ test('while some are on their way they are not sent again, and what comes meanwh
       ways.push(way);
       return way.promise;
     },
-    ...{ renewalMs: 1000, clock, log: silentLogger },
+    ...{ renewalMs: 1000, clock: handClock(), log: silentLogger },
   });
   receipts.add(1);
   const sent = [receipts.send(), receipts.send()];
