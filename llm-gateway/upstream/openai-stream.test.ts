@@ -255,6 +255,8 @@ test.each([
     67,
   ],
   ['a refusal that is cut', [delta({ refusal: twoHundred })], 67],
+  ['Japanese text that is cut, of more than a token a character', [delta({ content: '木'.repeat(60) }), wrong], 100],
+  ['reasoning in it', [delta({ reasoning: '木'.repeat(60) }), wrong], 100],
   ['reasoning and then nothing', [delta({ reasoning_content: twoHundred }, 'length'), done], 67],
   ['a torn piece', [`data: {"choices":[{"delta":{"content":"${'a'.repeat(265)}`], 100],
   [

@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import { reasoningCharacters } from './openai-wire.ts';
+import { charactersIn } from './request-size.ts';
 
 const callSchema = z.looseObject({
   index: z.number().nullish(),
@@ -70,7 +71,7 @@ export class StreamedCompletion {
     }
     const parsed = chunkSchema.safeParse(parse(data));
     if (parsed.success) this.#takeChunk(parsed.data);
-    else this.#notKept += data.length;
+    else this.#notKept += charactersIn(data);
   }
 
   /** True when nothing more is to come. */
@@ -85,8 +86,8 @@ export class StreamedCompletion {
 
   /** Characters that were received, for an estimate of their tokens: reasoning and torn pieces too, which are paid for. */
   get characters(): number {
-    const ofCalls = this.#calls.reduce((sum, call) => sum + call.name.length + call.input.length, 0);
-    return this.#content.length + this.#refusal.length + this.#notKept + ofCalls;
+    const ofCalls = this.#calls.flatMap(({ name, input }) => [name, input]);
+    return charactersIn(this.#content, this.#refusal, ...ofCalls) + this.#notKept;
   }
 
   /** The completion so far; of one that was cut, only calls that are certainly whole. */

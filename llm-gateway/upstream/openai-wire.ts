@@ -5,6 +5,7 @@
 
 import type OpenAI from 'openai';
 import { z } from 'zod';
+import { charactersIn } from './request-size.ts';
 import type { ChatMessage, ChatToolCall, FinishReason, TurnRequest, UpstreamFailureKind } from './upstream.ts';
 
 type Body = OpenAI.ChatCompletionCreateParams;
@@ -112,7 +113,7 @@ export function reasoningCharacters(piece: {
   readonly reasoning_content?: unknown;
   readonly reasoning?: unknown;
 }): number {
-  const lengthOf = (text: unknown): number => (typeof text === 'string' ? text.length : 0);
+  const lengthOf = (text: unknown): number => (typeof text === 'string' ? charactersIn(text) : 0);
   return Math.max(lengthOf(piece.reasoning_content), lengthOf(piece.reasoning));
 }
 
@@ -121,7 +122,8 @@ export function decodeCompletion(completion: unknown, turn: number): Decoded {
   const parsed = completionSchema.safeParse(typeof completion === 'string' ? parseText(completion) : completion);
   if (!parsed.success) {
     // The beginning of an object is one that was cut; anything else, such as a page of a proxy, no model wrote.
-    const characters = typeof completion === 'string' && completion.trimStart().startsWith('{') ? completion.length : 0;
+    const isCut = typeof completion === 'string' && completion.trimStart().startsWith('{');
+    const characters = isCut ? charactersIn(completion) : 0;
     return { kind: 'error', failure: 'malformed', message: 'it is not a completion', usage: undefined, characters };
   }
   const { error, choices } = parsed.data;
@@ -136,7 +138,7 @@ export function decodeCompletion(completion: unknown, turn: number): Decoded {
   const functions =
     message.tool_calls ?? (message.function_call ? [{ id: null, function: message.function_call }] : []);
   const toolCalls = decodeCalls(functions, turn);
-  const written = content.length + (toolCalls.length > 0 ? JSON.stringify(toolCalls).length : 0);
+  const written = charactersIn(content, toolCalls.length > 0 ? JSON.stringify(toolCalls) : '');
   const characters = written + reasoningCharacters(message);
   if (content === '' && toolCalls.length === 0) return { kind: 'empty', usage, characters };
   return {
