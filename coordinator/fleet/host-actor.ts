@@ -22,7 +22,7 @@ import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { Event } from '../core/event.ts';
 import { addedGuidance } from '../core/guidance.ts';
 import { type HeldLease, leasesOf } from '../core/outstanding.ts';
-import type { State } from '../core/state.ts';
+import type { HostDescription, State } from '../core/state.ts';
 import { AcknowledgedStarts, leaseKey } from './acknowledged-starts.ts';
 import { KnownDaemon } from './known-daemon.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
@@ -88,7 +88,11 @@ class LiveHostActor implements HostActor {
   private described = '';
   private describedMs: number = Number.NEGATIVE_INFINITY;
   private describing: { cancel(): void } | undefined;
-  private lastHeartbeat: Heartbeat | undefined;
+  /**
+   * What its heartbeats say of it. An equal one does not take its place: what each second replaces would outlive the collections of young
+   * objects, and a thousand hosts would fill the room of old ones with it.
+   */
+  private known: { readonly description: HostDescription; readonly text: string } | undefined;
   private heartbeatMs: number;
   private readonly patience: Patience;
   private renewedMs: number;
@@ -147,9 +151,7 @@ class LiveHostActor implements HostActor {
     this.isDisputed = rival !== undefined;
     if (hearing === 'stranger') return;
     this.heartbeatMs = nowMs;
-    // A daemon that was started again tells all that is not confirmed once more; its book may be another one.
-    if (this.lastHeartbeat !== undefined && this.lastHeartbeat.bootId !== heartbeat.bootId) this.receipts.forget();
-    this.lastHeartbeat = heartbeat;
+    this.note(descriptionOfHeartbeat(heartbeat));
     if (hearing === 'moved') {
       this.log.info({ from, to: heartbeat.address }, 'a host has moved');
       this.agent.close();
@@ -162,23 +164,30 @@ class LiveHostActor implements HostActor {
       return;
     }
     if (this.isRebooted()) this.attend();
-    this.describe(heartbeat);
+    this.describe();
   }
 
-  private describe(heartbeat: Heartbeat): void {
-    const { name, clock } = this.options;
-    const description = descriptionOfHeartbeat(heartbeat);
+  private note(description: HostDescription): void {
     // The schema gives every heartbeat the same order of fields; whether a host has changed, the core asks again.
     const text = JSON.stringify(description);
-    if (text === this.described || this.describing !== undefined) return;
+    if (text === this.known?.text) return;
+    // A daemon that was started again tells all that is not confirmed once more; its book may be another one.
+    if (this.known !== undefined && this.known.description.bootId !== description.bootId) this.receipts.forget();
+    this.known = { description, text };
+  }
+
+  private describe(): void {
+    const { name, clock } = this.options;
+    if (this.known === undefined || this.known.text === this.described || this.describing !== undefined) return;
     const waitMs = this.describedMs + describeEveryMs - clock.monotonicMs();
     if (waitMs > 0) {
       this.describing = clock.after(waitMs, () => {
         this.describing = undefined;
-        if (!this.stopped && this.isMember() && this.lastHeartbeat !== undefined) this.describe(this.lastHeartbeat);
+        if (!this.stopped && this.isMember()) this.describe();
       });
       return;
     }
+    const { description, text } = this.known;
     this.described = text;
     this.describedMs = clock.monotonicMs();
     this.tell({ kind: 'hostChanged', host: name, description });
@@ -218,7 +227,7 @@ class LiveHostActor implements HostActor {
 
   confirm(sequence: number): void {
     this.receipts.add(sequence);
-    if (this.lastHeartbeat?.draining === true) void this.receipts.send();
+    if (this.known?.description.draining === true) void this.receipts.send();
   }
 
   hasten(): void {
@@ -253,7 +262,7 @@ class LiveHostActor implements HostActor {
 
   /** A daemon that was started again waits for its leases to be renewed before it goes on. */
   private isRebooted(): boolean {
-    return this.lastHeartbeat !== undefined && this.lastHeartbeat.bootId !== this.renewedBoot;
+    return this.known !== undefined && this.known.description.bootId !== this.renewedBoot;
   }
 
   private isInDoubt(): boolean {
@@ -312,10 +321,9 @@ class LiveHostActor implements HostActor {
     if (host.host !== name) throw new RpcFault('failedPrecondition', `at ${this.daemon.address} is host ${host.host}`);
     this.patience.answered(clock.monotonicMs());
     this.daemon.answered(host.bootId, clock.monotonicMs());
-    const heartbeat = this.lastHeartbeat;
-    if (this.isMember() || heartbeat === undefined) return;
-    const description = descriptionOfHeartbeat(heartbeat);
-    this.described = JSON.stringify(description);
+    if (this.isMember() || this.known === undefined) return;
+    const { description, text } = this.known;
+    this.described = text;
     const joined = await this.options.report({ kind: 'hostJoined', host: name, description });
     this.givenUp = false;
     if (joined) {
