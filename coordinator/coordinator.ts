@@ -21,7 +21,7 @@ import { startDashboard } from './dashboard/server.ts';
 import { connectAgents, startFleet } from './fleet/fleet.ts';
 import { type Journal, openJournal, stateHash } from './journal/journal.ts';
 import { startSnapshots } from './journal/snapshots.ts';
-import { newCoordinatorMetrics } from './metrics.ts';
+import { type CoordinatorMetrics, newCoordinatorMetrics } from './metrics.ts';
 import { artifactService } from './rpc/artifact-service.ts';
 import { attemptService } from './rpc/attempt-service.ts';
 import { connectEvaluator } from './rpc/evaluator.ts';
@@ -70,15 +70,15 @@ export async function startCoordinator(
   const stack = new AsyncDisposableStack();
   try {
     const journal = stack.adopt(openJournal(stateDirectory), (opened) => opened.close());
-    const artifacts = stack.adopt(await openArtifacts(stateDirectory), (opened) => opened.close());
+    const metrics = newCoordinatorMetrics(() => ({ state: actor.state, commands: launcher.size() }));
+    const artifacts = stack.adopt(await openArtifacts(stateDirectory, metrics), (opened) => opened.close());
     const evaluator = stack.adopt(connectEvaluator({ address: config.evaluator.address, tls }), (it) => it.close());
     const gateway = stack.adopt(connectGateway({ address: config.gateway.address, tls }), (it) => it.close());
     const launcher = newLauncher(() => executors, log);
-    const metrics = newCoordinatorMetrics();
     const actor = openSearchActor({
       ...{ journal, clock, log },
       launch: (command) => launcher.launch(command),
-      onCommit: (events, commitMs) => metrics.observe(actor.state, events, commitMs, launcher.size()),
+      onCommit: metrics.commit,
     });
     stack.defer(() => actor.stop());
     log.info({ events: actor.state.sequence, runs: actor.state.runs.size }, 'the journal is folded');
@@ -135,8 +135,9 @@ export async function startCoordinator(
   }
 }
 
-function openArtifacts(stateDirectory: string): Promise<ArtifactDirectory> {
-  return openArtifactDirectory(join(stateDirectory, 'artifacts'), { recentBytes, smallTogether: true });
+function openArtifacts(stateDirectory: string, metrics: CoordinatorMetrics): Promise<ArtifactDirectory> {
+  const options = { recentBytes, smallTogether: true, onSmallStored: metrics.artifactsStored };
+  return openArtifactDirectory(join(stateDirectory, 'artifacts'), options);
 }
 
 interface House {

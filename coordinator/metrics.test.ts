@@ -11,10 +11,19 @@ test('a host that went away after it was taken out is not counted as lost, so no
     machine.take({ kind: 'hostLost', host, reason: 'no answer' });
   }
   machine.take({ kind: 'hostCordoned', host: alpha, reason: 'decommissioned', by: 'ann' });
-  const metrics = newCoordinatorMetrics();
-  metrics.observe(machine.state, [], 0, 0);
+  const metrics = newCoordinatorMetrics(() => ({ state: machine.state, commands: 0 }));
   expect(await metrics.page.text()).toContain('doubleblind_coordinator_hosts{lost="true"} 1');
   machine.take({ kind: 'hostUncordoned', host: alpha });
-  metrics.observe(machine.state, [], 0, 0);
   expect(await metrics.page.text()).toContain('doubleblind_coordinator_hosts{lost="true"} 2');
+});
+
+test('a page tells what is there when it is asked for, also where nothing was committed since the start', async () => {
+  const machine = newMachine();
+  joinHost(machine, hostName('alpha'), 3);
+  const metrics = newCoordinatorMetrics(() => ({ state: machine.state, commands: 7 }));
+  const page = await metrics.page.text();
+  expect(page).toContain(`doubleblind_coordinator_journal_sequence ${machine.state.sequence}`);
+  expect(page).toContain('doubleblind_coordinator_hosts{lost="false"} 1');
+  expect(page).toContain('doubleblind_coordinator_schedulable_slots 3');
+  expect(page).toContain('doubleblind_coordinator_commands 7');
 });

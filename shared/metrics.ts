@@ -18,13 +18,15 @@ export interface HistogramMetric {
   observe(value: number, labels?: Labels): void;
 }
 
+export type Reading = number | readonly { readonly labels: Labels; readonly value: number }[];
+
 /** Makes metrics of one prefix. */
 export interface Instruments {
   /** Names are given without the prefix and with the unit last, such as `attempts_total`. */
   counter(name: string, help: string, labels?: readonly string[]): CounterMetric;
   gauge(name: string, help: string, labels?: readonly string[]): GaugeMetric;
-  /** A gauge whose value is read anew for each page. */
-  gaugeOf(name: string, help: string, read: () => Promise<number>): void;
+  /** A gauge whose value is read anew for each page, or whose values are, each with its labels. */
+  gaugeOf(name: string, help: string, read: () => Reading | Promise<Reading>, labels?: readonly string[]): void;
   /** Buckets are upper bounds in the metric's unit. */
   histogram(name: string, help: string, labels?: readonly string[], buckets?: readonly number[]): HistogramMetric;
 }
@@ -66,11 +68,13 @@ function instruments(registry: Registry, prefix: string): Instruments {
       const gauge = new Gauge(shape(name, help, labels));
       return { set: (value, series = {}) => gauge.set(series, value) };
     },
-    gaugeOf(name, help, read) {
+    gaugeOf(name, help, read, labelNames) {
       new Gauge({
-        ...shape(name, help),
+        ...shape(name, help, labelNames),
         async collect() {
-          this.set(await read());
+          const reading = await read();
+          if (typeof reading === 'number') this.set(reading);
+          else for (const { labels, value } of reading) this.set(labels, value);
         },
       });
     },

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { newState } from '../../coordinator/core/state.ts';
 import { newCoordinatorMetrics } from '../../coordinator/metrics.ts';
 import { withMetrics } from '../../evaluator-node/metrics.ts';
 import type { Evaluator } from '../../evaluator-node/rpc/evaluator-service.ts';
@@ -17,7 +18,7 @@ import { testTls } from '../../shared/rpc/test-peers.ts';
 /** The text of each daemon's page. */
 export async function scrape(): Promise<string[]> {
   const pages = [
-    newCoordinatorMetrics().page,
+    newCoordinatorMetrics(() => ({ state: newState(), commands: 0 })).page,
     createAgentMetrics().metrics,
     createTurnMeter(['upstream']).page,
     // Nothing is asked of it here.

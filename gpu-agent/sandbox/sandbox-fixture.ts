@@ -1,7 +1,7 @@
 // What the sandbox's tests share: a bundle, a spec, and an engine of their own installation. For tests only.
 
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureSandboxImage } from '../../deploy/docker/sandbox-image.ts';
@@ -95,7 +95,9 @@ export async function dockerForTests({
     // What is mounted in gVisor's kernel does not stand in the tables of the host's, so nothing can be proved by these.
     ...(runtime === undefined ? {} : { runtime, mountProof: false }),
   });
-  const socketPath = join(mkdtempSync(join(tmpdir(), 'doubleblind-proxy-')), 'sandbox.sock');
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-proxy-'));
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const socketPath = join(directory, 'sandbox.sock');
   const host = createContainerHost(docker, kind);
   await startProxyServer({ socketPath, host, spec: sandboxSpecSchema, log: silentLogger });
   const again = (): SandboxEngine => createDockerSandboxEngine(connectContainerHost(socketPath));

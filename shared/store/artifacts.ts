@@ -70,19 +70,21 @@ export interface ArtifactDirectoryOptions {
   readonly recentBytes?: number;
   /** Small ones go into one database instead of a file each. */
   readonly smallTogether?: boolean;
+  /** Told how many milliseconds small ones waited that go into the database together. */
+  readonly onSmallStored?: (waitMs: number) => void;
 }
 
 /** Opens the store in `directory`, which is made; unfinished writes of an earlier process are removed. */
 export async function openArtifactDirectory(
   directory: string,
-  { recentBytes = 0, smallTogether = false }: ArtifactDirectoryOptions = {},
+  { recentBytes = 0, smallTogether = false, onSmallStored }: ArtifactDirectoryOptions = {},
 ): Promise<ArtifactDirectory> {
   const incoming = join(directory, 'incoming');
   await rm(incoming, { recursive: true, force: true });
   await mkdir(incoming, { recursive: true, mode: 0o700 });
   const shelves = new Set<string>();
   const recent = newRecentBytes(recentBytes);
-  const small = smallTogether ? openSmallArtifacts(join(directory, 'small.db')) : undefined;
+  const small = smallTogether ? openSmallArtifacts(join(directory, 'small.db'), onSmallStored) : undefined;
   const known = (name: Digest): Buffer | undefined => recent.get(name) ?? small?.get(name);
   const pathOf = (name: Digest): string => join(directory, name.slice(0, 2), name);
   const size = async (name: Digest): Promise<number | undefined> => {

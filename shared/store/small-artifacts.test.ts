@@ -28,6 +28,19 @@ test('small ones make no file of their own, large ones do, and both are there wh
   again.close();
 });
 
+test('how long small ones waited for the disk is told once for all that came together', async () => {
+  const waits: number[] = [];
+  const store = await openArtifactDirectory(temporary(), {
+    smallTogether: true,
+    onSmallStored: (ms) => waits.push(ms),
+  });
+  await Promise.all(['a', 'b', 'c'].map((text) => store.put(Buffer.from(text))));
+  await store.put(Buffer.alloc(smallBytes + 1));
+  expect(waits).toHaveLength(1);
+  expect(waits[0]).toBeGreaterThan(0);
+  store.close();
+});
+
 test('files of small artifacts from before are read, listed, and go when they are stale', async () => {
   const directory = temporary();
   const before = await openArtifactDirectory(directory);

@@ -42,13 +42,16 @@ interface Waiting {
   isKnown: boolean;
 }
 
+/** Told how many milliseconds passed until what came together was on the disk. */
+type OnStored = (waitMs: number) => void;
+
 /** Opens the database, which is made where it is not there. */
-export function openSmallArtifacts(path: string): SmallArtifacts {
-  return smallArtifactsIn(openDatabase({ path, migrations, checkpointPages, givesRoomBack: true }));
+export function openSmallArtifacts(path: string, onStored?: OnStored): SmallArtifacts {
+  return smallArtifactsIn(openDatabase({ path, migrations, checkpointPages, givesRoomBack: true }), onStored);
 }
 
 /** The artifacts of a database that `openSmallArtifacts` has made. */
-export function smallArtifactsIn(database: Database): SmallArtifacts {
+export function smallArtifactsIn(database: Database, onStored?: OnStored): SmallArtifacts {
   const failure = Promise.withResolvers<never>();
   failure.promise.catch(() => undefined);
   let batch: { readonly waiting: Waiting[]; readonly written: Promise<void> } | undefined;
@@ -61,6 +64,7 @@ export function smallArtifactsIn(database: Database): SmallArtifacts {
   }
 
   async function write(waiting: readonly Waiting[]): Promise<void> {
+    const cameMs = performance.now();
     // Nothing of this turn is waited for twice.
     await Promise.resolve();
     batch = undefined;
@@ -74,6 +78,7 @@ export function smallArtifactsIn(database: Database): SmallArtifacts {
       failure.reject(error);
       throw error;
     });
+    onStored?.(performance.now() - cameMs);
   }
 
   return {
