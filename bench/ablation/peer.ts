@@ -19,7 +19,11 @@ const scoreSchema = z.object({ score: z.number() });
 
 /** What it hands in, scored as everything else is. `full` is the outcome whose time it gets. */
 export async function runPeer(how: PeerName, full: Outcome): Promise<Omit<Outcome, 'key' | 'task' | 'seed' | 'arm'>> {
-  requireDebian([pythonModule('sklearn', 'python3-sklearn'), pythonModule('yaml', 'python3-yaml')]);
+  requireDebian([
+    pythonModule('sklearn', 'python3-sklearn'),
+    pythonModule('pandas', 'python3-pandas'),
+    pythonModule('yaml', 'python3-yaml'),
+  ]);
   const folder = taskFolder(full.task);
   const { metric } = z
     .looseObject({ metric: z.string() })
