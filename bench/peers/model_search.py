@@ -124,10 +124,21 @@ def main(how, folder, seconds, seed, path):
     rng = np.random.default_rng(seed)
     families = spaces(x, regression, seed)
     common = {"scoring": SCORERS[metric], "cv": folds, "n_jobs": JOBS, "refit": False, "error_score": -np.inf}
-    best, tried, rounds, longest = None, 0, 0, 0.0
-    # What was left is for the last fit: about what a round took.
-    while rounds == 0 or time.monotonic() - begun + longest < 0.85 * seconds:
-        model, settings = families[rng.integers(len(families)) if rounds >= len(families) else rounds]
+    best, tried, rounds = None, 0, 0
+    # The longest round of each family that had one.
+    took = {}
+
+    def fits(family):
+        # The last fit is of one setting on all rows, a round of two or more on two thirds of them, three times over.
+        last = 0.5 * took[best[3]] if best is not None else 0
+        return time.monotonic() - begun + took.get(family, 0) + last < seconds
+
+    while rounds == 0 or any(fits(family) for family in range(len(families))):
+        # Each has its turn, and then by lot those of which another round still fits.
+        open_families = [family for family in range(len(families)) if fits(family)] or [0]
+        new = [family for family in open_families if family not in took]
+        family = new[0] if new else int(rng.choice(open_families))
+        model, settings = families[family]
         if regression:
             # To the target or to its logarithm, as the policy does.
             log = bool(rng.integers(2))
@@ -148,10 +159,10 @@ def main(how, folder, seconds, seed, path):
         last = results["iter"] == max(results["iter"]) if how == "halving" else np.full(len(results["params"]), True)
         index = int(np.argmax(np.where(last, results["mean_test_score"], -np.inf)))
         tried, rounds = tried + len(results["params"]), rounds + 1
-        longest = max(longest, time.monotonic() - started)
+        took[family] = max(took.get(family, 0), time.monotonic() - started)
         if best is None or results["mean_test_score"][index] > best[0]:
-            best = (float(results["mean_test_score"][index]), model, results["params"][index])
-    score, model, settings = best
+            best = (float(results["mean_test_score"][index]), model, results["params"][index], family)
+    score, model, settings, _ = best
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.set_params(**settings).fit(x, y)
