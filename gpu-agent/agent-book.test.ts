@@ -9,7 +9,7 @@ import type { AgentPorts } from './agent-options.ts';
 import type { AttemptOrder } from './attempt-order.ts';
 import { openHostBook, type Unnumbered } from './outbox/host-book.ts';
 import type { Performer } from './performer.ts';
-import { cpuSlots } from './slots.ts';
+import { cpuSlots, type HostSlot } from './slots.ts';
 import { sampleOrder } from './testing/agent-rig.ts';
 
 /** Every attempt fails at once. */
@@ -32,6 +32,7 @@ async function hostThatFails(
   ended: string[],
   { book = openHostBook(':memory:'), openPerformer = () => performer }: Partial<AgentPorts> = {},
   trouble = () => '',
+  slots: () => readonly HostSlot[] = () => cpuSlots(1),
 ): Promise<Agent> {
   return await startAgent({
     ports: {
@@ -46,7 +47,7 @@ async function hostThatFails(
       },
     },
     ...{ version: 'test', imageDigest: 'none', trajectoriesPerSlot: 1, contextCharacters: 1000, heartbeatMs: 1000 },
-    slots: () => cpuSlots(1),
+    slots,
     trouble,
     random: () => 0.5,
   });
@@ -122,4 +123,27 @@ test('a host in trouble takes nothing new and says why, what runs there goes on,
   expect(agent.describe().slots).toMatchObject([{ health: 'healthy', healthReason: '' }]);
   await agent.stop();
   expect(ended).toEqual([]);
+});
+
+test('what runs on a slot goes on where nothing is known of it, and ends where it is known to be unusable', async () => {
+  const ended: string[] = [];
+  let signs: Partial<HostSlot> = {};
+  const untilAborted: Performer['perform'] = (command, signal) =>
+    command.kind === 'prepare'
+      ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      : performer.perform(command, signal);
+  const waiting: Performer = { ...performer, perform: untilAborted };
+  const slots = (): HostSlot[] => cpuSlots(1).map((slot) => ({ ...slot, ...signs }));
+  const agent = await hostThatFails(ended, { openPerformer: () => waiting }, undefined, slots);
+  const order = { ...sampleOrder(sha256('a bundle')), answerIsStart: true };
+  agent.start(order);
+  signs = { health: 'unusable', healthReason: 'the driver does not answer', unknown: true };
+  agent.slotsChanged();
+  expect(() => agent.start({ ...order, attemptId: attemptId('attempt-2') })).toThrow(/unusable: the driver does not/);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect([ended, agent.describe().slots[0]?.attempts.length]).toEqual([[], 1]);
+  signs = { health: 'unusable', healthReason: 'the device has fallen off the bus' };
+  agent.slotsChanged();
+  await vi.waitFor(() => expect(ended).toEqual(['attempt-1']), { interval: 1 });
+  await agent.stop();
 });

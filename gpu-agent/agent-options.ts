@@ -34,8 +34,8 @@ export interface AgentOptions {
    * this takes nothing from it, and it may be over before the work is.
    */
   readonly trouble?: () => string;
-  /** Asked before an attempt begins on a slot on which nothing runs; rejects where the slot is not fit for it. */
-  readonly idle?: (slotId: SlotId) => Promise<void>;
+  /** Asked before an attempt begins on a slot, alone there or not; rejects where the slot is not fit for it. */
+  readonly idle?: (slotId: SlotId, isAlone: boolean) => Promise<void>;
   readonly trajectoriesPerSlot: number;
   readonly contextCharacters: number;
   readonly random: () => number;

@@ -185,10 +185,10 @@ export class Agent {
     this.#outbox.busIsBack();
   }
 
-  /** The health of a slot has changed: what runs on an unusable one cannot be trusted. */
+  /** The health of a slot has changed: what runs on one that is known to be unusable cannot be trusted. */
   slotsChanged(): void {
-    for (const { slotId, health, healthReason } of this.#options.slots()) {
-      if (health !== 'unusable') continue;
+    for (const { slotId, health, healthReason, unknown = false } of this.#options.slots()) {
+      if (health !== 'unusable' || unknown) continue;
       for (const attempt of this.#attempts.values()) {
         if (attempt.order.slotId === slotId) attempt.stop('infrastructure', `Slot ${slotId}: ${healthReason}`);
       }
@@ -301,7 +301,7 @@ export class Agent {
       place: {
         slot: this.#lock(slotId),
         deviceName: slot?.deviceName ?? '',
-        ...(isAlone && containerId === undefined && idle !== undefined ? { ready: () => idle(slotId) } : {}),
+        ...(containerId === undefined && idle !== undefined ? { ready: () => idle(slotId, isAlone) } : {}),
         ...(slot?.device === undefined ? {} : { device: slot.device }),
       },
       state,

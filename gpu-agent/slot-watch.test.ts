@@ -31,7 +31,7 @@ test('a host without GPUs offers CPU slots, one with GPUs offers those', async (
   some.stop();
 });
 
-test('a lost GPU is unusable for good, a driver that does not answer is a warning', async () => {
+test('a lost GPU is unusable for good, a driver that does not answer once is a warning', async () => {
   const clock = tickingClock();
   const gpus = createFakeGpus(2);
   const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
@@ -49,6 +49,55 @@ test('a lost GPU is unusable for good, a driver that does not answer is a warnin
   });
   expect(watch.slots()[0]?.healthReason).toContain('fallen off the bus');
   expect(changes).toHaveBeenCalledTimes(2);
+  watch.stop();
+});
+
+test('where the driver does not answer again nothing new begins, what runs goes on, and all is well when it answers', async () => {
+  const clock = tickingClock();
+  const gpus = createFakeGpus(1);
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const slot = () => watch.slots()[0];
+  gpus.fail('Driver/library version mismatch');
+  clock.tick();
+  await vi.waitFor(() => expect(slot()?.health).toBe('warning'));
+  await vi.waitFor(() => {
+    clock.tick();
+    expect(slot()).toMatchObject({ health: 'unusable', unknown: true });
+  });
+  expect(slot()?.healthReason).toContain('version mismatch; nothing new begins until it answers');
+  gpus.fail(undefined);
+  await vi.waitFor(() => {
+    clock.tick();
+    expect(slot()).toMatchObject({ health: 'healthy', healthReason: '' });
+  });
+  expect(slot()).not.toHaveProperty('unknown');
+  watch.stop();
+});
+
+test('memory that was left before the daemon started is no measure of an idle device', async () => {
+  let nowMs = 0;
+  const gpus = createFakeGpus(1);
+  const [device] = await gpus.list();
+  gpus.set(device?.uuid ?? '', { usedMemoryBytes: 30 * 2 ** 30 });
+  const clock: Clock = {
+    monotonicMs: () => nowMs,
+    now: () => new Date(0),
+    after(ms, fn) {
+      if (ms < 4000) {
+        nowMs += ms;
+        queueMicrotask(fn);
+      }
+      return { cancel: () => undefined };
+    },
+  };
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const [slot] = watch.slots();
+  if (slot === undefined) throw new Error('no slot');
+  const checks = [watch.idle(slot.slotId, true), watch.idle(slot.slotId, false)];
+  // The second waits for the first, whose measure it would spoil.
+  expect(await Promise.allSettled(checks)).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
+  expect(watch.slots()[0]?.healthReason).toContain('30.0 GiB of its memory are in use');
+  await expect(watch.idle(slot.slotId, false)).resolves.toBeUndefined();
   watch.stop();
 });
 
@@ -76,11 +125,11 @@ test('a device that still holds memory when nothing runs on it is quarantined un
   const [first, second] = watch.slots().map((slot) => slot.slotId);
   if (first === undefined || second === undefined) throw new Error('no slots');
   gpus.set(first, { usedMemoryBytes: 100 * 2 ** 20 });
-  await watch.idle(first);
+  await watch.idle(first, true);
   gpus.set(first, { usedMemoryBytes: 3 * 2 ** 30 });
-  await expect(watch.idle(first)).rejects.toThrow('3.0 GiB of its memory are in use though nothing runs here');
+  await expect(watch.idle(first, true)).rejects.toThrow('3.0 GiB of its memory are in use though nothing runs here');
   expect(nowMs).toBeGreaterThanOrEqual(10_000);
-  await watch.idle(second);
+  await watch.idle(second, true);
   expect(watch.slots().map((slot) => slot.health)).toEqual(['unusable', 'healthy']);
   expect(changes).toHaveBeenCalledTimes(1);
   gpus.set(first, { usedMemoryBytes: 0 });

@@ -3,8 +3,9 @@
 // Owns: one slot for each GPU or MIG instance found at the start, or CPU slots where there is none; their health since.
 // Leaves to gpu/: asking the driver; to agent.ts: what becomes of attempts on a slot that is unusable.
 // Invariants: 1. the set of slots never changes while the daemon runs; 2. a device that is no longer listed is unusable,
-// for good; 3. a driver that does not answer makes a slot a warning, never unusable: unknown is not gone;
-// 4. a device that still holds memory when nothing runs on it gets nothing new until it does not.
+// for good; 3. a driver that does not answer makes a slot a warning, and where it does not answer again nothing new begins there
+// until it does: unknown is not gone, so what runs there goes on; 4. a device that still holds memory when nothing runs on it
+// gets nothing new until it does not, also where it was so when the daemon started.
 
 import { type Clock, delay } from '../shared/clock.ts';
 import { type SlotId, slotId } from '../shared/core/ids.ts';
@@ -19,16 +20,19 @@ const idlePatienceMs = 10_000;
 const idlePollMs = 500;
 /** What the driver itself takes comes and goes by some hundred megabytes. */
 const idleToleranceBytes = 512 * 2 ** 20;
+/** What a driver and a screen hold at the most; what is there beyond it at the start was left there. */
+const mostIdleBytes = 2 * 2 ** 30;
 
 export interface SlotWatch {
   slots(): readonly HostSlot[];
   /** Calls `fn` whenever the health of any slot has changed. */
   onChange(fn: () => void): void;
   /**
-   * To be asked before something begins on a slot on which nothing runs. Resolves when the device holds no more memory than when it was
-   * idle before; rejects where that does not come, and then the slot is unusable until it does.
+   * To be asked before something begins on a slot. Where nothing runs there it resolves when the device holds no more memory than when it
+   * was idle before; rejects where that does not come, and then the slot is unusable until it does. Where something does it only waits for
+   * such a look that is under way, in which the memory of what begins now would pass for what was left.
    */
-  idle(id: SlotId): Promise<void>;
+  idle(id: SlotId, isAlone: boolean): Promise<void>;
   stop(): void;
 }
 
@@ -58,19 +62,33 @@ export async function watchSlots({ gpus, cpuCount, clock, log }: SlotWatchOption
   for (const device of devices) memory.see(device);
   let changed: () => void = () => undefined;
   const stopping = new AbortController();
+  const looksForIdle = new Map<SlotId, Promise<void>>();
+  /** Looks in a row at which the driver did not answer. */
+  let unanswered = 0;
   let timer = clock.after(probeEveryMs, probe);
 
+  async function lookAgain(): Promise<void> {
+    try {
+      const devices = await (gpus as Gpus).list();
+      unanswered = 0;
+      take(seen(devices, slots, memory));
+    } catch (error) {
+      unanswered += 1;
+      take(slots.map((slot) => unseen(slot, messageChain(error), unanswered > 1)));
+    }
+  }
+
   function probe(): void {
-    void look(gpus as Gpus, slots, memory)
-      .then(take)
-      .then(() => {
-        if (!stopping.signal.aborted) timer = clock.after(probeEveryMs, probe);
-      });
+    void lookAgain().then(() => {
+      if (!stopping.signal.aborted) timer = clock.after(probeEveryMs, probe);
+    });
   }
 
   function take(next: HostSlot[]): void {
     if (stopping.signal.aborted) return;
-    const differing = next.filter((slot, index) => slot.health !== slots[index]?.health);
+    const differing = next.filter(
+      ({ health, unknown }, index) => health !== slots[index]?.health || unknown !== slots[index]?.unknown,
+    );
     slots = next;
     for (const { slotId: id, health, healthReason } of differing) {
       log.warn({ slotId: id, health, healthReason }, 'the health of a slot has changed');
@@ -78,7 +96,15 @@ export async function watchSlots({ gpus, cpuCount, clock, log }: SlotWatchOption
     if (differing.length > 0) changed();
   }
 
-  async function idle(id: SlotId): Promise<void> {
+  function idle(id: SlotId, isAlone: boolean): Promise<void> {
+    const underWay = looksForIdle.get(id);
+    if (underWay !== undefined || !isAlone) return underWay ?? Promise.resolve();
+    const look = becomeIdle(id).finally(() => looksForIdle.delete(id));
+    looksForIdle.set(id, look);
+    return look;
+  }
+
+  async function becomeIdle(id: SlotId): Promise<void> {
     const untilMs = clock.monotonicMs() + idlePatienceMs;
     for (;;) {
       const device = (await (gpus as Gpus).list().catch(() => [])).find(({ uuid }) => slotId(uuid) === id);
@@ -88,7 +114,7 @@ export async function watchSlots({ gpus, cpuCount, clock, log }: SlotWatchOption
       await delay(clock, idlePollMs, stopping.signal);
     }
     memory.held.add(id);
-    take(await look(gpus as Gpus, slots, memory));
+    await lookAgain();
     throw new Error(slots.find((slot) => slot.slotId === id)?.healthReason ?? `slot ${id} is not idle`);
   }
 
@@ -112,30 +138,25 @@ interface IdleMemory {
   isIdle(device: GpuDevice): boolean;
 }
 
-/** Knows the least that each device was seen to use: what an earlier daemon left there at first is no measure. */
+/** Knows the least that each device was seen to use, and believes that no more than a little is usual. */
 function newIdleMemory(): IdleMemory {
   const least = new Map<string, number>();
   return {
     held: new Set(),
     see({ uuid, usedMemoryBytes: used }) {
-      if (used !== undefined) least.set(uuid, Math.min(used, least.get(uuid) ?? used));
+      if (used !== undefined) least.set(uuid, Math.min(used, least.get(uuid) ?? mostIdleBytes));
     },
     isIdle: ({ uuid, usedMemoryBytes: used }) =>
-      used === undefined || used <= (least.get(uuid) ?? used) + idleToleranceBytes,
+      used === undefined || used <= (least.get(uuid) ?? mostIdleBytes) + idleToleranceBytes,
   };
 }
 
-async function look(gpus: Gpus, before: readonly HostSlot[], memory: IdleMemory): Promise<HostSlot[]> {
-  let devices: GpuDevice[];
-  try {
-    devices = await gpus.list();
-  } catch (error) {
-    return before.map((slot) => worse(slot, messageChain(error)));
-  }
+function seen(devices: readonly GpuDevice[], before: readonly HostSlot[], memory: IdleMemory): HostSlot[] {
   return before.map((slot) => {
     const device = devices.find((candidate) => candidate.uuid === slot.device);
     if (device !== undefined && slot.healthReason !== fellOff) return withMemory(slotOf(device), device, memory);
-    return { ...slot, health: 'unusable', healthReason: fellOff };
+    const { unknown: _, ...known } = slot;
+    return { ...known, health: 'unusable', healthReason: fellOff };
   });
 }
 
@@ -154,8 +175,11 @@ function withMemory(slot: HostSlot, device: GpuDevice, memory: IdleMemory): Host
 
 const fellOff = 'the device has fallen off the bus; reset it or reboot the host, then restart the agent';
 
-function worse(slot: HostSlot, healthReason: string): HostSlot {
-  return slot.health === 'unusable' ? slot : { ...slot, health: 'warning', healthReason };
+/** One that is known to be unusable stays so. */
+function unseen(slot: HostSlot, why: string, again: boolean): HostSlot {
+  if (slot.health === 'unusable' && slot.unknown !== true) return slot;
+  if (!again) return { ...slot, health: 'warning', healthReason: why };
+  return { ...slot, health: 'unusable', healthReason: `${why}; nothing new begins until it answers`, unknown: true };
 }
 
 function slotOf(device: GpuDevice): HostSlot {

@@ -38,11 +38,20 @@ function newHost(name: HostName, description: HostDescription, since: number): H
   };
 }
 
+/** True where none of its slots can be used. */
+export function isQuarantined({ slots }: HostDescription): boolean {
+  return slots.length > 0 && slots.every(({ health }) => health === 'unusable');
+}
+
 export function changeHost(state: State, event: Of<'hostChanged'>, at: number): Command[] {
   const host = state.hosts.get(event.host);
   if (host === undefined) return [];
-  if (host.description.draining !== event.description.draining) host.since = at;
-  describe(state, host, event.description);
+  const before = host.description;
+  const after = event.description;
+  // Of a host that an operator has taken out it stays the time of that.
+  const isQuarantine = !isHeld(host) && isQuarantined(before) !== isQuarantined(after);
+  if (before.draining !== after.draining || isQuarantine) host.since = at;
+  describe(state, host, after);
   return [];
 }
 

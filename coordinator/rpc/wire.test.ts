@@ -50,5 +50,33 @@ test('a host of which every slot is unusable says why, once for all slots', () =
   expect(hostToWire(machine.state, host, { heartbeatAgeMs: 0, rival: undefined })).toMatchObject({
     state: 'HOST_STATE_QUARANTINED',
     reason: 'its certificate ended',
+    by: 'gpu-agent',
   });
+});
+
+test('a host that is quarantined, drains itself or is lost says since when and by whom', () => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  const name = hostName('alpha');
+  const host = machine.state.hosts.get(name);
+  if (host === undefined) throw new Error('no host');
+  const told = () => {
+    const { state, reason, by } = hostToWire(machine.state, host, { heartbeatAgeMs: 0, rival: undefined });
+    return [state, reason, by, host.since];
+  };
+  const change = (changes: Partial<typeof host.description>): void => {
+    machine.take({ kind: 'hostChanged', host: name, description: { ...host.description, ...changes } });
+  };
+  const joinedAt = host.since;
+  expect(told()).toEqual(['HOST_STATE_READY', '', '', joinedAt]);
+  const slots = host.description.slots.map((slot) => ({ ...slot, health: 'unusable' as const, healthReason: 'ECC' }));
+  change({ slots });
+  const at = host.since;
+  expect(at).toBeGreaterThan(joinedAt);
+  expect(told()).toEqual(['HOST_STATE_QUARANTINED', 'ECC', 'gpu-agent', at]);
+  change({ draining: true });
+  expect(told()).toEqual(['HOST_STATE_DRAINED', 'its agent was told to stop', 'gpu-agent', host.since]);
+  expect(host.since).toBeGreaterThan(at);
+  machine.take({ kind: 'hostLost', host: name, reason: 'no answer' });
+  expect(told().slice(0, 3)).toEqual(['HOST_STATE_LOST', 'no answer', 'coordinator']);
 });

@@ -8,6 +8,7 @@ import { failureReasonToWire, operatorToWire } from '../../shared/rpc/vocabulary
 import { elapsedMs } from '../core/budget.ts';
 import { scoredCount } from '../core/duplicates.ts';
 import { guidanceOf } from '../core/guidance.ts';
+import { isQuarantined } from '../core/host-steps.ts';
 import { best } from '../core/population.ts';
 import { queriesUsed } from '../core/queries.ts';
 import { ownersAttempts, quotaOf } from '../core/quotas.ts';
@@ -145,19 +146,33 @@ export function hostToWire(state: Readonly<State>, host: Host, { heartbeatAgeMs,
     slots: [...host.slots.values()].map((slot) => slotToWire(state, host, slot)),
     version: host.description.version,
     heartbeatAgeSeconds: (heartbeatAgeMs ?? 0) / 1000,
-    by: host.by,
+    by: byWhom(host),
     drainSecondsLeft: host.drain?.due === false ? Math.max(0, host.drain.dueMs - state.clockMs) / 1000 : 0,
     largestSandboxCpus: host.description.largestSandbox?.cpus ?? 0,
     largestSandboxMemoryBytes: host.description.largestSandbox?.memoryBytes ?? 0,
   };
 }
 
+/** Its agent drains it by itself, as on SIGTERM. */
+function leaves(host: Host): boolean {
+  return !host.lost && host.drain === undefined && host.description.draining;
+}
+
+/** An operator, or the daemon that noticed it; empty where nothing is the matter. */
+function byWhom(host: Host): string {
+  if (host.by !== '') return host.by;
+  if (host.lost) return 'coordinator';
+  return leaves(host) || hostState(host) === 'HOST_STATE_QUARANTINED' ? 'gpu-agent' : '';
+}
+
 /** Why it is as it is, and what else an operator must know of it. */
 function hostReason(host: Host, rival: string | undefined): string {
-  const isQuarantined = hostState(host) === 'HOST_STATE_QUARANTINED';
   const reasons = [
     host.reason,
-    ...(isQuarantined ? [...host.slots.values()].map(({ description }) => description.healthReason) : []),
+    leaves(host) ? 'its agent was told to stop' : '',
+    ...(hostState(host) === 'HOST_STATE_QUARANTINED'
+      ? [...host.slots.values()].map(({ description }) => description.healthReason)
+      : []),
     rival === undefined ? '' : `another daemon goes by its name at ${rival} and is ignored`,
   ];
   return [...new Set(reasons)].filter((reason) => reason !== '').join('; ');
@@ -168,9 +183,7 @@ function hostState(host: Host): WireHost['state'] {
   if (host.description.draining || host.drain !== undefined)
     return host.attempts.size > 0 ? 'HOST_STATE_DRAINING' : 'HOST_STATE_DRAINED';
   if (host.cordoned) return 'HOST_STATE_CORDONED';
-  const { slots } = host.description;
-  const isUnusable = slots.length > 0 && slots.every(({ health }) => health === 'unusable');
-  return isUnusable ? 'HOST_STATE_QUARANTINED' : 'HOST_STATE_READY';
+  return isQuarantined(host.description) ? 'HOST_STATE_QUARANTINED' : 'HOST_STATE_READY';
 }
 
 function slotToWire(state: Readonly<State>, host: Host, { description }: Slot): Input<WireHost['slots'][number]> {

@@ -3,7 +3,8 @@
 // Contract:
 // 1. `list` names every device that work can be given to: whole GPUs, or the MIG instances of those that are divided.
 // 2. A host without a GPU has an empty list; that is no error.
-// 3. A device that was there and is not listed any more has fallen off the bus: the caller holds what was there.
+// 3. A device that was there and is not listed any more has fallen off the bus: the caller holds what was there. A driver
+//    that says that a device is lost, and tells of no other for that, is asked for each.
 // 4. `list` answers within its deadline, also where the driver hangs: then it throws GpuProbeError, which means
 //    "unknown", never "gone".
 

@@ -1,7 +1,7 @@
 // The fixtures follow the formats that nvidia-smi prints on real hosts, as public reports show them; the project's own
 // checks have no GPU.
 
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -85,6 +85,32 @@ test('the program is asked once, and a second time only where a GPU is divided',
   expect(await createNvidiaSmiGpus({ program: program(cat('two-a100.csv')) }).list()).toHaveLength(2);
   const mig = program(`if [ "$1" = -L ]; then ${cat('mig-list.txt')}; else ${cat('mig.csv')}; fi`);
   expect(await createNvidiaSmiGpus({ program: mig }).list()).toHaveLength(4);
+});
+
+test('where the MIG instances cannot be listed they are unknown, not gone', async () => {
+  const path = program(
+    `if [ "$1" = -L ]; then if [ -e "$0.bad" ]; then echo 'Failed to initialize NVML: Unknown Error'; exit 255; fi; ${cat('mig-list.txt')}; else ${cat('mig.csv')}; fi`,
+  );
+  const gpus = createNvidiaSmiGpus({ program: path });
+  writeFileSync(`${path}.bad`, '');
+  await expect(gpus.list()).rejects.toThrow('Failed to initialize NVML');
+  rmSync(`${path}.bad`);
+  expect(await gpus.list()).toHaveLength(4);
+});
+
+test('a GPU that is lost is gone, and the others are asked for one by one where the driver tells of none for it', async () => {
+  const lost =
+    'Unable to determine the device handle for GPU 0000:65:00.0: GPU is lost. Reboot the system to recover this GPU';
+  const path = program(
+    `if [ ! -e "$0.lost" ]; then ${cat('two-a100.csv')}; elif [ "$1" = -i ] && [ "$2" != ${first} ]; then grep "$2" '${join(import.meta.dirname, 'fixtures', 'two-a100.csv')}'; else echo '${lost}'; exit 15; fi`,
+  );
+  const gpus = createNvidiaSmiGpus({ program: path });
+  const [one, other] = await gpus.list();
+  expect(one?.uuid).toBe(first);
+  writeFileSync(`${path}.lost`, '');
+  expect((await gpus.list()).map(({ uuid }) => uuid)).toEqual([other?.uuid]);
+  // A daemon that has not seen them does not know what is lost: it must not take the host for one without GPUs.
+  await expect(createNvidiaSmiGpus({ program: path }).list()).rejects.toThrow('GPU is lost');
 });
 
 test('a host without the program or without a GPU has an empty list', async () => {

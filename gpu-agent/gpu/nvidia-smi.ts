@@ -4,7 +4,14 @@
 
 import { spawn } from 'node:child_process';
 import { type GpuDevice, GpuProbeError, type Gpus } from './gpus.ts';
-import { parseDevices, parseMigInstances, queriedFields, usableDevices } from './nvidia-smi-output.ts';
+import {
+  type MigInstance,
+  type ParsedDevices,
+  parseDevices,
+  parseMigInstances,
+  queriedFields,
+  usableDevices,
+} from './nvidia-smi-output.ts';
 
 export interface NvidiaSmiOptions {
   readonly program?: string;
@@ -24,21 +31,54 @@ interface Answer {
 export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
   const { program = 'nvidia-smi', timeoutMs = 10_000 } = options;
   const standing = { count: 0 };
+  /** Whole GPUs as they were listed last. */
+  let known: readonly string[] = [];
   const ask = async (parameters: readonly string[]): Promise<Answer | undefined> => {
     if (standing.count > 0) throw new GpuProbeError('an earlier nvidia-smi still hangs; the host needs a reboot');
     return await run(program, parameters, timeoutMs, standing);
   };
+  const query = [`--query-gpu=${queriedFields.join(',')}`, '--format=csv,noheader,nounits'];
+  /** With one that is lost many drivers tell of none, unless they are asked for each. */
+  const eachKnown = async (): Promise<ParsedDevices['devices']> => {
+    const found: ParsedDevices['devices'][number][] = [];
+    for (const uuid of known) {
+      const answer = await ask(['-i', uuid, ...query]);
+      found.push(...parseDevices(answer?.output ?? '').devices);
+    }
+    return found;
+  };
   return {
     async list(): Promise<GpuDevice[]> {
-      const answer = await ask([`--query-gpu=${queriedFields.join(',')}`, '--format=csv,noheader,nounits']);
+      const answer = await ask(query);
       if (!answer) return [];
-      const { devices, complaints } = parseDevices(answer.output);
-      if (devices.length === 0) return noDevices(answer, complaints);
-      const divided = devices.some((device) => device.divided);
-      const listed = divided ? await ask(['-L']) : undefined;
-      return usableDevices(devices, parseMigInstances(listed?.output ?? ''));
+      const { devices: listed, complaints } = parseDevices(answer.output);
+      const isOneLost = listed.length === 0 && known.length > 0 && tellsOfLoss(answer, complaints);
+      const devices = isOneLost ? await eachKnown() : listed;
+      if (devices.length === 0) return isOneLost ? [] : noDevices(answer, complaints);
+      if (!isOneLost) known = devices.map(({ uuid }) => uuid);
+      if (!devices.some((device) => device.divided)) return usableDevices(devices, []);
+      return usableDevices(devices, await instances());
     },
   };
+
+  async function instances(): Promise<MigInstance[]> {
+    const answer = await ask(['-L']);
+    const found = parseMigInstances(answer?.output ?? '');
+    // Without an answer they are unknown. With one, a GPU may be divided and have none.
+    if (answer?.status === 0) return found;
+    throw new GpuProbeError(
+      `nvidia-smi -L does not list the MIG instances: ${saidBy(answer).slice(0, 200) || `status ${answer?.status}`}; run it by hand`,
+    );
+  }
+}
+
+function tellsOfLoss(answer: Answer, complaints: readonly string[]): boolean {
+  return [...complaints, answer.errors].some((line) => /GPU is lost|fallen off the bus/i.test(line));
+}
+
+function saidBy(answer: Answer | undefined): string {
+  const lines = `${answer?.errors ?? ''}\n${answer?.output ?? ''}`.split('\n').map((line) => line.trim());
+  return lines.find((line) => line !== '') ?? '';
 }
 
 /** A driver without a GPU is an empty host; anything else that shows no device is unknown. */

@@ -247,17 +247,21 @@ const start = (response: ServerResponse, text: string): ServerResponse => {
   return response;
 };
 
+const japanese = `{${'木'.repeat(300)}`;
+
 test.each([
-  ['by the connection', 'connection', (response) => void start(response, answer.slice(0, 1500)).socket?.end()],
-  ['as if it were whole', 'malformed', (response) => void start(response, answer.slice(0, 1500)).end()],
-] satisfies [string, string, Answer][])(
+  ['by the connection', 'connection', 500, (response) => void start(response, answer.slice(0, 1500)).socket?.end()],
+  ['as if it were whole', 'malformed', 500, (response) => void start(response, answer.slice(0, 1500)).end()],
+  ['in Japanese by the connection', 'connection', 501, (response) => void start(response, japanese).socket?.end()],
+  ['in Japanese as if it were whole', 'malformed', 501, (response) => void start(response, japanese).end()],
+] satisfies [string, string, number, Answer][])(
   'a whole answer that is cut %s costs what was received of it',
-  async (_, kind, cut) => {
+  async (_, kind, outputTokens, cut) => {
     const upstream = await endpoint(cut);
     const sent = expect.closeTo(25, -1);
     await expect(upstream.complete(request, signal)).rejects.toMatchObject({
       kind,
-      billed: { inputTokens: sent, outputTokens: 500 },
+      billed: { inputTokens: sent, outputTokens },
     });
   },
 );

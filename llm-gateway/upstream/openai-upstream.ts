@@ -14,7 +14,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { estimateTokens } from '../core/budget.ts';
 import { StreamedCompletion } from './openai-stream.ts';
 import { decodeCompletion, encodeRequest, type WireChoices } from './openai-wire.ts';
-import { sentTokens } from './request-size.ts';
+import { charactersIn, sentTokens } from './request-size.ts';
 import { type StallWatch, startStallWatch } from './stall-watch.ts';
 import { withTextTools } from './text-tools.ts';
 import {
@@ -129,7 +129,7 @@ async function readTurn(response: Response, request: TurnRequest, reading: Readi
       for await (const piece of pieces(response, reading)) text += piece;
     } catch (error) {
       // Blanks keep a connection alive while the answer is written.
-      throw cutOff(error, billedFor(request, undefined, text.trim().length), reading);
+      throw cutOff(error, billedFor(request, undefined, charactersIn(text.trim())), reading);
     }
     return toTurn(text, request, name);
   }
