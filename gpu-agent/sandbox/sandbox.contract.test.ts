@@ -45,6 +45,21 @@ function contract(engine: SandboxEngine, another: () => SandboxEngine): void {
     expect(reply).toMatchObject({ exitStatus: 0, truncated: false, timedOut: false, sessionRestarted: false });
   });
 
+  test('what a call leaves in the background works only while a call runs, and the first reply says so', async () => {
+    await bash('kill $job; wait $job');
+    const begun = await bash('(while true; do echo x >> /work/beats; sleep 0.01; done) & beats=$!; sleep 0.2; echo on');
+    expect(begun.output).toMatch(/^on\n\n\[processes in the background are paused between your calls; /);
+    // Reading a file is a call that does not compute.
+    const beats = async () => (await box.call({ kind: 'readFile', path: '/work/beats', offset: 0, limit: 1e6 }, quick)).output.length;
+    const before = await beats();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await beats()).toBe(before);
+    expect(before).toBeGreaterThan(0);
+    expect((await python('import time; time.sleep(0.2)')).output).toBe('');
+    expect(await beats()).toBeGreaterThan(before);
+    expect((await bash('kill $beats; wait $beats; echo off')).output).toContain('off\n');
+  });
+
   test('exit status, errors and both output streams of a command are told, in order', async () => {
     const reply = await bash('echo one; echo two >&2; echo three; (exit 9)');
     expect(reply).toMatchObject({ exitStatus: 9, output: 'one\ntwo\nthree\n' });

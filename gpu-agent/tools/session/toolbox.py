@@ -268,6 +268,7 @@ class Toolbox:
         self.call = None
         self.peak = 0
         self.observations = 0
+        self.told = False  # that processes in the background are paused
         self.inbox, self.outbox = bytearray(), bytearray()
 
     # --- the channel -------------------------------------------------------------------------------------------
@@ -335,6 +336,7 @@ class Toolbox:
         call.sample()
         try:
             if call.op in ("bash", "python"):
+                self.signal_others(signal.SIGCONT)
                 self.begin_session(call, call.op)
             elif call.op == "execute":
                 self.begin_execute(call)
@@ -446,6 +448,8 @@ class Toolbox:
         """A session call or a file call has ended."""
         call = self.call
         call.sample()
+        if call.op in ("bash", "python"):
+            self.pause(call)
         text, characters, truncated, full = call.output.bounded()
         where = None
         if truncated and call.op in ("bash", "python"):
@@ -520,6 +524,38 @@ class Toolbox:
             if not data:
                 return
             output.feed(data)
+
+    # --- holding processes -------------------------------------------------------------------------------------
+
+    def pause(self, call):
+        """Between calls nothing runs: the slot is another trajectory's, or its clean-slate run's, then."""
+        self.signal_others(signal.SIGSTOP)
+        parents = process_table()
+        others = set(parents) if os.getpid() == 1 else tree_of(os.getpid(), parents)
+        left = others - {os.getpid()} - {session.pid for session in self.sessions.values() if session}
+        if left and not self.told:
+            call.output.feed(b"\n[processes in the background are paused between your calls; to let them work, wait within a call]\n")
+        self.told = bool(left)
+
+    def signal_others(self, number):
+        """To every other process that this user may signal."""
+        if os.getpid() == 1:
+            try:
+                os.kill(-1, number)  # atomic for the whole namespace
+            except ProcessLookupError:
+                pass
+            return
+        done = set()
+        while True:  # until none was made meanwhile
+            new = tree_of(os.getpid(), process_table()) - done - {os.getpid()}
+            if not new:
+                return
+            for pid in new:
+                try:
+                    os.kill(pid, number)
+                except OSError:
+                    pass
+            done |= new
 
     # --- ending processes --------------------------------------------------------------------------------------
 
