@@ -143,7 +143,7 @@ function report(plan: Plan, costs: readonly Cost[], lives: readonly Live[]): Ben
     row('all slots filled', ({ fillMs }) => `${(fillMs / 1000).toFixed(1)} s`),
     row('killed: serves again after', ({ killed }) => `${(killed.servesAfterMs / 1000).toFixed(1)} s`),
     row(
-      'killed: leases lost, hosts lost, attempts stopped by their host, until 30 s later',
+      'killed: leases lost, hosts lost, attempts stopped by their host, until three leases later',
       ({ killed }) => `${killed.leasesLost}, ${killed.hostsLost}, ${killed.fenced}`,
     ),
     row(

@@ -74,6 +74,39 @@ test('where the driver does not answer again nothing new begins, what runs goes 
   watch.stop();
 });
 
+test('a GPU of which the kernel tells a failure is unusable at once and for good, whatever nvidia-smi says', async () => {
+  const clock = tickingClock();
+  const gpus = createFakeGpus(2);
+  let tell = (_: { bus: string; code: number }): void => undefined;
+  const stopped = vi.fn();
+  const faults = {
+    listen(onXid: typeof tell) {
+      tell = onXid;
+      return { stop: stopped };
+    },
+  };
+  const watch = await watchSlots({ gpus, faults, cpuCount: 0, clock, log: silentLogger });
+  const changes = vi.fn();
+  watch.onChange(changes);
+  const bus = (await gpus.list())[1]?.bus ?? '';
+  tell({ bus, code: 31 });
+  expect(changes).not.toHaveBeenCalled();
+  tell({ bus, code: 79 });
+  expect(changes).toHaveBeenCalledTimes(1);
+  const told = (): unknown[] => watch.slots().map(({ health, healthReason }) => [health, healthReason.slice(0, 30)]);
+  const expected = [
+    ['healthy', ''],
+    ['unusable', 'Xid 79: it has fallen off the '],
+  ];
+  expect(told()).toEqual(expected);
+  const list = vi.spyOn(gpus, 'list');
+  clock.tick();
+  await vi.waitFor(() => expect(list).toHaveBeenCalled());
+  expect(told()).toEqual(expected);
+  watch.stop();
+  expect(stopped).toHaveBeenCalledTimes(1);
+});
+
 test('memory that was left before the daemon started is no measure of an idle device', async () => {
   let nowMs = 0;
   const gpus = createFakeGpus(1);

@@ -3,14 +3,15 @@
 // Owns: one slot for each GPU or MIG instance found at the start, or CPU slots where there is none; their health since.
 // Leaves to gpu/: asking the driver; to agent.ts: what becomes of attempts on a slot that is unusable.
 // Invariants: 1. the set of slots never changes while the daemon runs; 2. a device that is no longer listed is unusable,
-// for good; 3. a driver that does not answer makes a slot a warning, and where it does not answer again nothing new begins there
+// for good, and so is one of which the kernel's log tells a failure; 3. a driver that does not answer makes a slot a warning, and where it does not answer again nothing new begins there
 // until it does: unknown is not gone, so what runs there goes on; 4. a device that still holds memory when nothing runs on it
 // gets nothing new until it does not, also where it was so when the daemon started.
 
 import { type Clock, delay } from '../shared/clock.ts';
 import { type SlotId, slotId } from '../shared/core/ids.ts';
 import { type Logger, messageChain } from '../shared/log.ts';
-import type { GpuDevice, Gpus } from './gpu/gpus.ts';
+import type { GpuDevice, GpuFaults, Gpus } from './gpu/gpus.ts';
+import { failureOf, type Xid } from './gpu/xid.ts';
 import { cpuSlots, type HostSlot } from './slots.ts';
 
 /** A lost GPU is to be quarantined within 5 s. */
@@ -39,6 +40,7 @@ export interface SlotWatch {
 export interface SlotWatchOptions {
   /** Absent on a host that is known to have none. */
   readonly gpus?: Gpus;
+  readonly faults?: GpuFaults;
   /** Slots of a host without GPUs. */
   readonly cpuCount: number;
   readonly clock: Clock;
@@ -46,89 +48,119 @@ export interface SlotWatchOptions {
 }
 
 /** Looks once, then goes on looking where there are GPUs. Throws GpuProbeError where the driver cannot be asked. */
-export async function watchSlots({ gpus, cpuCount, clock, log }: SlotWatchOptions): Promise<SlotWatch> {
+export async function watchSlots(options: SlotWatchOptions): Promise<SlotWatch> {
+  const { gpus, cpuCount } = options;
   const devices = (await gpus?.list()) ?? [];
-  if (gpus === undefined || devices.length === 0) {
-    const fixed = cpuSlots(cpuCount);
-    return {
-      slots: () => fixed,
-      onChange: () => undefined,
-      idle: () => Promise.resolve(),
-      stop: () => undefined,
-    };
-  }
-  let slots = devices.map(slotOf);
-  const memory = newIdleMemory();
-  for (const device of devices) memory.see(device);
-  let changed: () => void = () => undefined;
-  const stopping = new AbortController();
-  const looksForIdle = new Map<SlotId, Promise<void>>();
+  if (gpus !== undefined && devices.length > 0) return new DeviceWatch({ ...options, gpus }, devices);
+  const fixed = cpuSlots(cpuCount);
+  return {
+    slots: () => fixed,
+    onChange: () => undefined,
+    idle: () => Promise.resolve(),
+    stop: () => undefined,
+  };
+}
+
+class DeviceWatch implements SlotWatch {
+  private readonly options: SlotWatchOptions & { readonly gpus: Gpus };
+  private current: readonly WatchedSlot[];
+  private readonly buses: ReadonlyMap<SlotId, string>;
+  private readonly memory: IdleMemory = newIdleMemory();
+  private readonly looksForIdle = new Map<SlotId, Promise<void>>();
   /** Looks in a row at which the driver did not answer. */
-  let unanswered = 0;
-  let timer = clock.after(probeEveryMs, probe);
+  private unanswered = 0;
+  private changed: () => void = () => undefined;
+  private readonly stopping = new AbortController();
+  private timer: { cancel(): void };
+  private readonly listening: { stop(): void } | undefined;
 
-  async function lookAgain(): Promise<void> {
-    try {
-      const devices = await (gpus as Gpus).list();
-      unanswered = 0;
-      take(seen(devices, slots, memory));
-    } catch (error) {
-      unanswered += 1;
-      take(slots.map((slot) => unseen(slot, messageChain(error), unanswered > 1)));
-    }
+  constructor(options: SlotWatchOptions & { readonly gpus: Gpus }, devices: readonly GpuDevice[]) {
+    this.options = options;
+    this.current = devices.map(slotOf);
+    for (const device of devices) this.memory.see(device);
+    this.buses = new Map(devices.flatMap(({ uuid, bus }) => (bus === undefined ? [] : [[slotId(uuid), bus] as const])));
+    this.listening = options.faults?.listen((xid) => this.hear(xid));
+    this.timer = options.clock.after(probeEveryMs, () => this.probe());
   }
 
-  function probe(): void {
-    void lookAgain().then(() => {
-      if (!stopping.signal.aborted) timer = clock.after(probeEveryMs, probe);
-    });
+  slots(): readonly HostSlot[] {
+    return this.current;
   }
 
-  function take(next: HostSlot[]): void {
-    if (stopping.signal.aborted) return;
-    const differing = next.filter(
-      ({ health, unknown }, index) => health !== slots[index]?.health || unknown !== slots[index]?.unknown,
-    );
-    slots = next;
-    for (const { slotId: id, health, healthReason } of differing) {
-      log.warn({ slotId: id, health, healthReason }, 'the health of a slot has changed');
-    }
-    if (differing.length > 0) changed();
+  onChange(fn: () => void): void {
+    this.changed = fn;
   }
 
-  function idle(id: SlotId, isAlone: boolean): Promise<void> {
-    const underWay = looksForIdle.get(id);
+  idle(id: SlotId, isAlone: boolean): Promise<void> {
+    const underWay = this.looksForIdle.get(id);
     if (underWay !== undefined || !isAlone) return underWay ?? Promise.resolve();
-    const look = becomeIdle(id).finally(() => looksForIdle.delete(id));
-    looksForIdle.set(id, look);
+    const look = this.becomeIdle(id).finally(() => this.looksForIdle.delete(id));
+    this.looksForIdle.set(id, look);
     return look;
   }
 
-  async function becomeIdle(id: SlotId): Promise<void> {
-    const untilMs = clock.monotonicMs() + idlePatienceMs;
-    for (;;) {
-      const device = (await (gpus as Gpus).list().catch(() => [])).find(({ uuid }) => slotId(uuid) === id);
-      // A driver that does not answer tells nothing of its memory: the probes make that a warning.
-      if (device === undefined || memory.isIdle(device)) return;
-      if (clock.monotonicMs() >= untilMs || stopping.signal.aborted) break;
-      await delay(clock, idlePollMs, stopping.signal);
-    }
-    memory.held.add(id);
-    await lookAgain();
-    throw new Error(slots.find((slot) => slot.slotId === id)?.healthReason ?? `slot ${id} is not idle`);
+  stop(): void {
+    this.stopping.abort();
+    this.timer.cancel();
+    this.listening?.stop();
   }
 
-  return {
-    slots: () => slots,
-    onChange(fn) {
-      changed = fn;
-    },
-    idle,
-    stop() {
-      stopping.abort();
-      timer.cancel();
-    },
-  };
+  private probe(): void {
+    void this.look().then(() => {
+      if (!this.stopping.signal.aborted) this.timer = this.options.clock.after(probeEveryMs, () => this.probe());
+    });
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const devices = await this.options.gpus.list();
+      this.unanswered = 0;
+      this.take(seen(devices, this.current, this.memory));
+    } catch (error) {
+      this.unanswered += 1;
+      this.take(this.current.map((slot) => unseen(slot, messageChain(error), this.unanswered > 1)));
+    }
+  }
+
+  private hear({ bus, code }: Xid): void {
+    const why = failureOf(code);
+    this.options.log.warn({ bus, xid: code, why }, 'the kernel tells of a GPU');
+    if (why === undefined) return;
+    this.take(this.current.map((slot) => (this.buses.get(slot.slotId) === bus ? failed(slot, why) : slot)));
+  }
+
+  private take(next: readonly WatchedSlot[]): void {
+    if (this.stopping.signal.aborted) return;
+    const before = this.current;
+    const differing = next.filter(
+      ({ health, unknown }, index) => health !== before[index]?.health || unknown !== before[index]?.unknown,
+    );
+    this.current = next;
+    for (const { slotId: id, health, healthReason } of differing) {
+      this.options.log.warn({ slotId: id, health, healthReason }, 'the health of a slot has changed');
+    }
+    if (differing.length > 0) this.changed();
+  }
+
+  private async becomeIdle(id: SlotId): Promise<void> {
+    const { clock, gpus } = this.options;
+    const untilMs = clock.monotonicMs() + idlePatienceMs;
+    for (;;) {
+      const device = (await gpus.list().catch(() => [])).find(({ uuid }) => slotId(uuid) === id);
+      // A driver that does not answer tells nothing of its memory: the looks see to that.
+      if (device === undefined || this.memory.isIdle(device)) return;
+      if (clock.monotonicMs() >= untilMs || this.stopping.signal.aborted) break;
+      await delay(clock, idlePollMs, this.stopping.signal);
+    }
+    this.memory.held.add(id);
+    await this.look();
+    throw new Error(this.current.find((slot) => slot.slotId === id)?.healthReason ?? `slot ${id} is not idle`);
+  }
+}
+
+interface WatchedSlot extends HostSlot {
+  /** True where it is unusable until the daemon starts again. */
+  readonly failed?: boolean;
 }
 
 interface IdleMemory {
@@ -151,12 +183,11 @@ function newIdleMemory(): IdleMemory {
   };
 }
 
-function seen(devices: readonly GpuDevice[], before: readonly HostSlot[], memory: IdleMemory): HostSlot[] {
+function seen(devices: readonly GpuDevice[], before: readonly WatchedSlot[], memory: IdleMemory): WatchedSlot[] {
   return before.map((slot) => {
     const device = devices.find((candidate) => candidate.uuid === slot.device);
-    if (device !== undefined && slot.healthReason !== fellOff) return withMemory(slotOf(device), device, memory);
-    const { unknown: _, ...known } = slot;
-    return { ...known, health: 'unusable', healthReason: fellOff };
+    if (slot.failed === true) return slot;
+    return device === undefined ? failed(slot, fellOff) : withMemory(slotOf(device), device, memory);
   });
 }
 
@@ -173,10 +204,15 @@ function withMemory(slot: HostSlot, device: GpuDevice, memory: IdleMemory): Host
   return slot.health === 'unusable' ? slot : { ...slot, health: 'unusable', healthReason };
 }
 
+/** For good: only a reset mends it, and a daemon that starts after that knows nothing of it. */
+function failed({ unknown: _, ...slot }: WatchedSlot, healthReason: string): WatchedSlot {
+  return { ...slot, health: 'unusable', healthReason, failed: true };
+}
+
 const fellOff = 'the device has fallen off the bus; reset it or reboot the host, then restart the agent';
 
 /** One that is known to be unusable stays so. */
-function unseen(slot: HostSlot, why: string, again: boolean): HostSlot {
+function unseen(slot: WatchedSlot, why: string, again: boolean): WatchedSlot {
   if (slot.health === 'unusable' && slot.unknown !== true) return slot;
   if (!again) return { ...slot, health: 'warning', healthReason: why };
   return { ...slot, health: 'unusable', healthReason: `${why}; nothing new begins until it answers`, unknown: true };

@@ -23,7 +23,7 @@ import { createArtifactClient } from './artifacts/artifact-client.ts';
 import { openBundles } from './artifacts/bundles.ts';
 import { coordinatorArtifacts } from './artifacts/coordinator-artifacts.ts';
 import type { GpuAgentConfig } from './config.ts';
-import type { Gpus } from './gpu/gpus.ts';
+import type { GpuFaults, Gpus } from './gpu/gpus.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { createGatewayModel } from './model/gateway-model.ts';
 import { openHostBook } from './outbox/host-book.ts';
@@ -48,6 +48,8 @@ export interface StartDependencies {
   readonly engine: SandboxEngine;
   /** How the host's GPUs are found; left out where it is known to have none. */
   readonly gpus?: Gpus;
+  /** Failures of them that nvidia-smi does not tell. */
+  readonly faults?: GpuFaults;
 }
 
 export interface GpuAgent extends Running {
@@ -79,8 +81,8 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       version: productVersion(),
       imageDigest,
       largestSandbox: largest,
-      slots: watch.slots,
-      idle: watch.idle,
+      slots: () => watch.slots(),
+      idle: (id, isAlone) => watch.idle(id, isAlone),
       trouble: certificate.trouble,
       trajectoriesPerSlot: config.slots.trajectoriesPerSlot,
       contextCharacters: config.model.contextCharacters,
@@ -119,9 +121,9 @@ function warnOfRuntime(components: readonly RuntimeComponent[], strict: boolean,
   );
 }
 
-async function openSlots(config: GpuAgentConfig, { gpus, clock, log }: StartDependencies): Promise<SlotWatch> {
+async function openSlots(config: GpuAgentConfig, { gpus, faults, clock, log }: StartDependencies): Promise<SlotWatch> {
   const cpuCount = config.slots.cpu === 'auto' ? availableParallelism() : config.slots.cpu;
-  return await watchSlots({ cpuCount, clock, log, ...(gpus === undefined ? {} : { gpus }) });
+  return await watchSlots({ cpuCount, clock, log, ...(gpus && { gpus }), ...(faults && { faults }) });
 }
 
 /** Takes nothing more, lets what is about to end do so, and leaves the rest with its sandboxes to the next daemon. */

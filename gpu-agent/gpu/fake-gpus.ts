@@ -1,6 +1,7 @@
 // GPUs that are only said to be there: for tests and the simulated host.
 
 import { type GpuDevice, GpuProbeError, type Gpus } from './gpus.ts';
+import { busOf } from './xid.ts';
 
 /** What a test can do to the fake host's GPUs. */
 export interface FakeGpus extends Gpus {
@@ -21,6 +22,7 @@ export function createFakeGpus(count: number): FakeGpus {
     devices.set(uuid, {
       uuid,
       kind: 'gpu',
+      bus: busOf(`0000:${index.toString(16).padStart(2, '0')}:00`),
       name: 'Fake GPU',
       memoryBytes: 40 * 2 ** 30,
       usedMemoryBytes: 0,

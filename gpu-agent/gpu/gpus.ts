@@ -8,6 +8,8 @@
 // 4. `list` answers within its deadline, also where the driver hangs: then it throws GpuProbeError, which means
 //    "unknown", never "gone".
 
+import type { Xid } from './xid.ts';
+
 export type GpuHealth = 'healthy' | 'warning' | 'unusable';
 
 export interface GpuDevice {
@@ -16,6 +18,8 @@ export interface GpuDevice {
   readonly kind: 'gpu' | 'mig';
   /** UUID of the whole GPU that a MIG instance is part of. */
   readonly parentUuid?: string;
+  /** Where it is, in the form of `busOf`; absent where the driver does not tell. */
+  readonly bus?: string;
   readonly name: string;
   readonly memoryBytes: number;
   readonly usedMemoryBytes?: number;
@@ -29,6 +33,11 @@ export interface GpuDevice {
 export interface Gpus {
   /** Throws GpuProbeError. */
   list(): Promise<GpuDevice[]>;
+}
+
+/** Failures as the driver writes them down when they happen. */
+export interface GpuFaults {
+  listen(onXid: (xid: Xid) => void): { stop(): void };
 }
 
 /** The driver could not be asked. `message` names the next step. */

@@ -2,10 +2,12 @@
 // comma, a line cut short.
 
 import type { GpuDevice, GpuHealth } from './gpus.ts';
+import { busOf } from './xid.ts';
 
 /** In the order in which `parseDevices` expects them. The name is last but one field of free text, so it may hold commas. */
 export const queriedFields = [
   'uuid',
+  'pci.bus_id',
   'memory.total',
   'memory.used',
   'utilization.gpu',
@@ -48,7 +50,8 @@ export function parseDevices(text: string): ParsedDevices {
 }
 
 function deviceOf(fields: string[]): (GpuDevice & { divided: boolean }) | undefined {
-  const [uuid = '', total = '', used = '', utilization = '', temperature = '', ecc = '', mig = '', ...name] = fields;
+  const [uuid = '', bus = '', total = '', used = '', utilization = '', temperature = '', ecc = '', mig = '', ...name] =
+    fields;
   if (!gpuUuid.test(uuid) || name.length === 0) return undefined;
   const usedMebibytes = number(used);
   const utilizationPercent = number(utilization);
@@ -57,6 +60,7 @@ function deviceOf(fields: string[]): (GpuDevice & { divided: boolean }) | undefi
   return {
     uuid,
     kind: 'gpu',
+    ...(/^[0-9a-fA-F]+:[0-9a-fA-F]+:[0-9a-fA-F]+/.test(bus) ? { bus: busOf(bus) } : {}),
     name: name.join(', '),
     memoryBytes: (number(total) ?? 0) * mebibyte,
     ...(usedMebibytes === undefined ? {} : { usedMemoryBytes: usedMebibytes * mebibyte }),
@@ -125,6 +129,7 @@ export function usableDevices(parsed: ParsedDevices['devices'], instances: reado
       uuid,
       kind: 'mig',
       parentUuid: gpu.uuid,
+      ...(gpu.bus === undefined ? {} : { bus: gpu.bus }),
       name: `${gpu.name} MIG ${profile}`,
       memoryBytes: memoryOfProfile(profile),
       ...(gpu.temperatureCelsius === undefined ? {} : { temperatureCelsius: gpu.temperatureCelsius }),

@@ -29,6 +29,7 @@ test('devices are read with their figures, and a hot one is a warning', () => {
   expect(devices[0]).toEqual({
     uuid: first,
     kind: 'gpu',
+    bus: '0000:65:00',
     name: 'NVIDIA A100-SXM4-40GB',
     memoryBytes: 40 * 2 ** 30,
     usedMemoryBytes: 4 * 2 ** 20,
@@ -60,12 +61,12 @@ test('cut, empty and hostile lines are complaints, never devices', () => {
     '',
     'GPU-fcf41002',
     `${first}, 40960`,
-    'x,1,2,3,4,5,6,7',
-    '__proto__,1,1,1,1,1,1,1',
-    `${first},1,1,1,1,1,1`,
+    'x,0,1,2,3,4,5,6,7',
+    '__proto__,1,1,1,1,1,1,1,1',
+    `${first},1,1,1,1,1,1,1`,
   ];
   expect(parseDevices(lines.join('\n')).devices).toEqual([]);
-  const odd = parseDevices(`${first}, 1e9, -1, NaN, 0x10, 0, Disabled, A name, with commas`).devices[0];
+  const odd = parseDevices(`${first}, [N/A], 1e9, -1, NaN, 0x10, 0, Disabled, A name, with commas`).devices[0];
   expect(odd).toMatchObject({ name: 'A name, with commas', memoryBytes: 0, health: 'unusable' });
   expect(odd).not.toHaveProperty('utilizationPercent');
 });

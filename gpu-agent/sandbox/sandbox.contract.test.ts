@@ -50,7 +50,8 @@ function contract(engine: SandboxEngine, another: () => SandboxEngine): void {
     const begun = await bash('(while true; do echo x >> /work/beats; sleep 0.01; done) & beats=$!; sleep 0.2; echo on');
     expect(begun.output).toMatch(/^on\n\n\[processes in the background are paused between your calls; /);
     // Reading a file is a call that does not compute.
-    const beats = async () => (await box.call({ kind: 'readFile', path: '/work/beats', offset: 0, limit: 1e6 }, quick)).output.length;
+    const beats = async () =>
+      (await box.call({ kind: 'readFile', path: '/work/beats', offset: 0, limit: 1e6 }, quick)).output.length;
     const before = await beats();
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(await beats()).toBe(before);

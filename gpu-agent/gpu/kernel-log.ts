@@ -1,0 +1,64 @@
+// Follows the kernel's log for the failures of GPUs, by journalctl, which a group may read (systemd-journal) where the log itself is root's.
+// Owns: the process. Leaves to xid.ts what a line means. Where it cannot be followed that is told once, and nvidia-smi is all there is.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Clock } from '../../shared/clock.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { GpuFaults } from './gpus.ts';
+import { parseXid } from './xid.ts';
+
+export interface KernelLogOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly program?: string;
+}
+
+const parameters = ['--dmesg', '--follow', '--lines=0', '--output=cat', '--quiet'];
+/** journalctl ends when journald does. */
+const againMs = 10_000;
+
+export function followKernelLog({ clock, log, program = 'journalctl' }: KernelLogOptions): GpuFaults {
+  return {
+    listen(onXid) {
+      let child: ChildProcess | undefined;
+      let timer: { cancel(): void } | undefined;
+      let stopped = false;
+      let told = false;
+      const tell = (reason: string): void => {
+        if (!told)
+          log.warn(
+            { reason },
+            'the kernel log cannot be followed: failures of GPUs (Xid) are seen only as nvidia-smi tells them',
+          );
+        told = true;
+      };
+      const begin = (): void => {
+        const follower = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+        child = follower;
+        let complaint = '';
+        follower.stderr.on('data', (chunk: Buffer) => {
+          complaint = (complaint + chunk.toString()).slice(0, 500);
+        });
+        createInterface({ input: follower.stdout }).on('line', (line) => {
+          const xid = parseXid(line);
+          if (xid !== undefined) onXid(xid);
+        });
+        follower.once('error', (error) => tell(error.message));
+        follower.once('exit', (code) => {
+          if (stopped) return;
+          if (code !== 0) tell(complaint.trim() || `${program} ended with ${code}`);
+          timer = clock.after(againMs, begin);
+        });
+      };
+      begin();
+      return {
+        stop() {
+          stopped = true;
+          timer?.cancel();
+          child?.kill();
+        },
+      };
+    },
+  };
+}
