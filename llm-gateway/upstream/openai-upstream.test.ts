@@ -250,16 +250,17 @@ const start = (response: ServerResponse, text: string): ServerResponse => {
 const japanese = `{${'木'.repeat(300)}`;
 
 test.each([
-  ['by the connection', 'connection', 500, (response) => void start(response, answer.slice(0, 1500)).socket?.end()],
-  ['as if it were whole', 'malformed', 500, (response) => void start(response, answer.slice(0, 1500)).end()],
-  ['in Japanese by the connection', 'connection', 501, (response) => void start(response, japanese).socket?.end()],
-  ['in Japanese as if it were whole', 'malformed', 501, (response) => void start(response, japanese).end()],
-] satisfies [string, string, number, Answer][])(
+  ['by the connection', 'connection', 0, 500, (response) => void start(response, answer.slice(0, 1500)).socket?.end()],
+  ['as if it were whole', 'malformed', 0, 500, (response) => void start(response, answer.slice(0, 1500)).end()],
+  ['in Japanese by the connection', 'connection', 0, 501, (response) => void start(response, japanese).socket?.end()],
+  ['in Japanese as if it were whole', 'malformed', 0, 501, (response) => void start(response, japanese).end()],
+  ['after more than was asked for', 'malformed', 100, 100, (response) => void start(response, japanese).end()],
+] satisfies [string, string, number, number, Answer][])(
   'a whole answer that is cut %s costs what was received of it',
-  async (_, kind, outputTokens, cut) => {
+  async (_, kind, maxOutputTokens, outputTokens, cut) => {
     const upstream = await endpoint(cut);
     const sent = expect.closeTo(25, -1);
-    await expect(upstream.complete(request, signal)).rejects.toMatchObject({
+    await expect(upstream.complete({ ...request, maxOutputTokens }, signal)).rejects.toMatchObject({
       kind,
       billed: { inputTokens: sent, outputTokens },
     });

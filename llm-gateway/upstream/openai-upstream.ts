@@ -149,11 +149,17 @@ async function readTurn(response: Response, request: TurnRequest, reading: Readi
   throw cutOff(broken, billedFor(request, usage, characters), reading);
 }
 
+/** An estimate errs on the dear side, but no more can have been written than was asked for, which is what was reserved. */
+function writtenTokens({ maxOutputTokens }: TurnRequest, characters: number): number {
+  const estimate = estimateTokens(characters);
+  return maxOutputTokens > 0 ? Math.min(estimate, maxOutputTokens) : estimate;
+}
+
 /** What is to be paid for an answer that is no use; the usage that a piece in the middle told may be too little by now. */
 function billedFor(request: TurnRequest, usage: Billed | undefined, characters: number): Billed {
   return {
     inputTokens: usage?.inputTokens ?? sentTokens(request),
-    outputTokens: Math.max(usage?.outputTokens ?? 0, estimateTokens(characters)),
+    outputTokens: Math.max(usage?.outputTokens ?? 0, writtenTokens(request, characters)),
   };
 }
 
@@ -221,7 +227,7 @@ function toTurn(completion: unknown, request: TurnRequest, name: string, streame
     return {
       message: decoded.message,
       inputTokens: usage?.inputTokens ?? sentTokens(request),
-      outputTokens: usage?.outputTokens ?? estimateTokens(characters),
+      outputTokens: usage?.outputTokens ?? writtenTokens(request, characters),
       finishReason: decoded.finishReason,
       model: request.model,
     };
