@@ -88,7 +88,8 @@ function healthOf({ fields, total, ecc, temperatureCelsius }: Signs): [GpuHealth
   const errors = number(ecc) ?? 0;
   if (errors > 0) return ['unusable', `${errors} uncorrected memory errors (ECC) since the driver was loaded`];
   if (temperatureCelsius !== undefined && temperatureCelsius >= hotCelsius) {
-    return ['warning', `${temperatureCelsius} °C: it slows itself down; see to its cooling`];
+    // Without the figure: a reason that changed with each look would be an event in the coordinator's journal each time.
+    return ['warning', `${hotCelsius} °C or more: it slows itself down; see to its cooling`];
   }
   return ['healthy', ''];
 }

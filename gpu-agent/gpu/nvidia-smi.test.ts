@@ -39,7 +39,7 @@ test('devices are read with their figures, and a hot one is a warning', () => {
     healthReason: '',
     divided: false,
   });
-  expect(devices[1]).toMatchObject({ health: 'warning', healthReason: expect.stringContaining('91 °C') });
+  expect(devices[1]).toMatchObject({ health: 'warning', healthReason: expect.stringContaining('90 °C or more') });
 });
 
 test('[N/A] is an absent figure, not a fault', () => {
@@ -112,6 +112,15 @@ test('a GPU that is lost is gone, and the others are asked for one by one where 
   expect((await gpus.list()).map(({ uuid }) => uuid)).toEqual([other?.uuid]);
   // A daemon that has not seen them does not know what is lost: it must not take the host for one without GPUs.
   await expect(createNvidiaSmiGpus({ program: path }).list()).rejects.toThrow('GPU is lost');
+});
+
+test('who asks while another one is being answered gets the same answer', async () => {
+  const path = program(`echo x >> "$0.asked"; sleep 0.1; ${cat('two-a100.csv')}`);
+  const gpus = createNvidiaSmiGpus({ program: path });
+  const [one, other] = await Promise.all([gpus.list(), gpus.list()]);
+  expect(other).toEqual(one);
+  await gpus.list();
+  expect(readFileSync(`${path}.asked`, 'utf8')).toBe('x\nx\n');
 });
 
 test('a host without the program or without a GPU has an empty list', async () => {

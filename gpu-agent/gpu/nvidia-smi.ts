@@ -47,19 +47,28 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
     }
     return found;
   };
+  let asking: Promise<GpuDevice[]> | undefined;
   return {
-    async list(): Promise<GpuDevice[]> {
-      const answer = await ask(query);
-      if (!answer) return [];
-      const { devices: listed, complaints } = parseDevices(answer.output);
-      const isOneLost = listed.length === 0 && known.length > 0 && tellsOfLoss(answer, complaints);
-      const devices = isOneLost ? await eachKnown() : listed;
-      if (devices.length === 0) return isOneLost ? [] : noDevices(answer, complaints);
-      if (!isOneLost) known = devices.map(({ uuid }) => uuid);
-      if (!devices.some((device) => device.divided)) return usableDevices(devices, []);
-      return usableDevices(devices, await instances());
+    /** Whoever asks while another one is being answered gets the same answer. */
+    list(): Promise<GpuDevice[]> {
+      asking ??= listNow().finally(() => {
+        asking = undefined;
+      });
+      return asking;
     },
   };
+
+  async function listNow(): Promise<GpuDevice[]> {
+    const answer = await ask(query);
+    if (!answer) return [];
+    const { devices: listed, complaints } = parseDevices(answer.output);
+    const isOneLost = listed.length === 0 && known.length > 0 && tellsOfLoss(answer, complaints);
+    const devices = isOneLost ? await eachKnown() : listed;
+    if (devices.length === 0) return isOneLost ? [] : noDevices(answer, complaints);
+    if (!isOneLost) known = devices.map(({ uuid }) => uuid);
+    if (!devices.some((device) => device.divided)) return usableDevices(devices, []);
+    return usableDevices(devices, await instances());
+  }
 
   async function instances(): Promise<MigInstance[]> {
     const answer = await ask(['-L']);

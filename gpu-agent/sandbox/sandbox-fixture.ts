@@ -96,13 +96,19 @@ export async function dockerForTests({
     ...(runtime === undefined ? {} : { runtime, mountProof: false }),
   });
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-proxy-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+  temporary.push(directory);
   const socketPath = join(directory, 'sandbox.sock');
   const host = createContainerHost(docker, kind);
   await startProxyServer({ socketPath, host, spec: sandboxSpecSchema, log: silentLogger });
   const again = (): SandboxEngine => createDockerSandboxEngine(connectContainerHost(socketPath));
   return { engine: again(), again, image: imageId, socketPath };
 }
+
+/** Gone with the process. */
+const temporary: string[] = [];
+process.once('exit', () => {
+  for (const directory of temporary) rmSync(directory, { recursive: true, force: true });
+});
 
 /** Removes whatever a failed test left. */
 export async function removeAll(engine: SandboxEngine): Promise<void> {
