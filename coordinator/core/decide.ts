@@ -46,7 +46,9 @@ function lostAttempt(state: State): Event | undefined {
       const attempt = state.attempts.get(attemptId);
       if (attempt === undefined) continue;
       const { runId, epoch } = attempt;
-      return { kind: 'attemptLost', runId, attemptId, epoch, host: name, message: `host ${name} was lost` };
+      // Its agent had said that it leaves, as when a machine is switched off: that is no try of the attempt either.
+      const drained = host?.description.draining === true ? ({ drained: true } as const) : {};
+      return { kind: 'attemptLost', runId, attemptId, epoch, host: name, message: `host ${name} was lost`, ...drained };
     }
   }
   return undefined;

@@ -88,3 +88,24 @@ test('however many hosts are drained under an attempt, it goes on elsewhere: a d
   }
   expect(attempt).toMatchObject({ phase: 'leased', tries: 1 });
 });
+
+test('machines that are switched off under an attempt cost it no try, and those that die do', () => {
+  const machine = newMachine();
+  createRun(machine);
+  joinHost(machine, 'h0', 1);
+  const [first] = leased(machine);
+  if (first === undefined) throw new Error('nothing runs');
+  for (let round = 0; round < 8; round += 1) {
+    const host = hostName(`h${round}`);
+    const description = machine.state.hosts.get(host)?.description;
+    if (description === undefined) throw new Error('no host');
+    machine.take({ kind: 'hostChanged', host, description: { ...description, draining: true } });
+    machine.take({ kind: 'hostLost', host, reason: 'no answer' });
+    joinHost(machine, `h${round + 1}`, 1);
+    expect(first).toMatchObject({ phase: 'leased', host: `h${round + 1}`, tries: 1 });
+  }
+  machine.take({ kind: 'hostLost', host: hostName('h8'), reason: 'no answer' });
+  joinHost(machine, 'h9', 1);
+  expect(first).toMatchObject({ phase: 'leased', tries: 2 });
+  expect(audit(machine.state)).toEqual([]);
+});
