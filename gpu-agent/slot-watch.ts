@@ -124,8 +124,9 @@ class DeviceWatch implements SlotWatch {
 
   private hear({ bus, code }: Xid): void {
     const why = failureOf(code);
-    this.options.log.warn({ bus, xid: code, why }, 'the kernel tells of a GPU');
+    // What a program does wrong is told there too, and a sandbox can have it told as often as it likes.
     if (why === undefined) return;
+    this.options.log.warn({ bus, xid: code, why }, 'the kernel tells a failure of a GPU');
     this.take(this.current.map((slot) => (this.buses.get(slot.slotId) === bus ? failed(slot, why) : slot)));
   }
 
@@ -148,13 +149,16 @@ class DeviceWatch implements SlotWatch {
     for (;;) {
       const device = (await gpus.list().catch(() => [])).find(({ uuid }) => slotId(uuid) === id);
       // A driver that does not answer tells nothing of its memory: the looks see to that.
-      if (device === undefined || this.memory.isIdle(device)) return;
-      if (clock.monotonicMs() >= untilMs || this.stopping.signal.aborted) break;
+      if (device === undefined && !this.memory.held.has(id)) return;
+      if (device !== undefined && this.memory.isIdle(device)) return;
+      if (device !== undefined && (clock.monotonicMs() >= untilMs || this.stopping.signal.aborted)) {
+        this.memory.held.add(id);
+        this.take(this.current.map((slot) => (slot.slotId === id ? withMemory(slot, device, this.memory) : slot)));
+      }
+      if (this.memory.held.has(id)) break;
       await delay(clock, idlePollMs, this.stopping.signal);
     }
-    this.memory.held.add(id);
-    await this.look();
-    throw new Error(this.current.find((slot) => slot.slotId === id)?.healthReason ?? `slot ${id} is not idle`);
+    throw new Error(this.current.find((slot) => slot.slotId === id)?.healthReason || `slot ${id} is not idle`);
   }
 }
 

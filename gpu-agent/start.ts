@@ -93,6 +93,8 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     stack.defer(() => agent.stop());
     bus.onConnected(() => agent.busIsBack());
     watch.onChange(() => agent.slotsChanged());
+    // What was heard before anybody listened.
+    agent.slotsChanged();
     if (config.metricsPort !== 0) {
       const { metrics } = observer;
       observeDisk(metrics, config.stateDirectory);

@@ -161,7 +161,7 @@ function leaves(host: Host): boolean {
 /** An operator, or the daemon that noticed it; empty where nothing is the matter. */
 function byWhom(host: Host): string {
   if (host.by !== '') return host.by;
-  if (host.lost) return 'coordinator';
+  if (host.lost || host.suspected) return 'coordinator';
   return leaves(host) || hostState(host) === 'HOST_STATE_QUARANTINED' ? 'gpu-agent' : '';
 }
 

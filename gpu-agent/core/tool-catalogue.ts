@@ -55,13 +55,13 @@ const basicTools: readonly ToolDefinition[] = [
   {
     name: 'bash',
     description:
-      'Runs a command in a shell that stays open: working directory, variables and background jobs last from call to call.',
+      'Runs a command in a shell that stays open: working directory, variables and background jobs last from call to call. Between calls everything is paused.',
     parameters: [text('command', 'What to run, as typed in bash.'), timeout],
   },
   {
     name: 'python',
     description:
-      'Runs code in a Python interpreter that stays open: imports and variables last from call to call. Print what you want to see.',
+      'Runs code in a Python interpreter that stays open: imports and variables last from call to call. Between calls everything is paused, threads too. Print what you want to see.',
     parameters: [text('code', 'Python source; may be several lines.'), timeout],
   },
   {

@@ -14,7 +14,7 @@ export interface KernelLogOptions {
   readonly program?: string;
 }
 
-const parameters = ['--dmesg', '--follow', '--lines=0', '--output=cat', '--quiet'];
+const parameters = ['--dmesg', '--follow', '--output=cat', '--quiet'];
 /** journalctl ends when journald does. */
 const againMs = 10_000;
 
@@ -33,8 +33,8 @@ export function followKernelLog({ clock, log, program = 'journalctl' }: KernelLo
           );
         told = true;
       };
-      const begin = (): void => {
-        const follower = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+      const begin = (from: readonly string[]): void => {
+        const follower = spawn(program, [...parameters, ...from], { stdio: ['ignore', 'pipe', 'pipe'] });
         child = follower;
         let complaint = '';
         follower.stderr.on('data', (chunk: Buffer) => {
@@ -44,14 +44,17 @@ export function followKernelLog({ clock, log, program = 'journalctl' }: KernelLo
           const xid = parseXid(line);
           if (xid !== undefined) onXid(xid);
         });
-        follower.once('error', (error) => tell(error.message));
-        follower.once('exit', (code) => {
+        const again = (reason: string): void => {
           if (stopped) return;
-          if (code !== 0) tell(complaint.trim() || `${program} ended with ${code}`);
-          timer = clock.after(againMs, begin);
-        });
+          if (reason !== '') tell(reason);
+          // What comes until then is read then; one that is told twice changes nothing.
+          const since = Math.floor(clock.now().getTime() / 1000);
+          timer = clock.after(againMs, () => begin([`--since=@${since}`, '--lines=all']));
+        };
+        follower.once('error', (error) => again(error.message));
+        follower.once('exit', (code) => again(code === 0 ? '' : complaint.trim() || `${program} ended with ${code}`));
       };
-      begin();
+      begin(['--lines=0']);
       return {
         stop() {
           stopped = true;

@@ -103,13 +103,17 @@ test('a GPU that is lost is gone, and the others are asked for one by one where 
   const lost =
     'Unable to determine the device handle for GPU 0000:65:00.0: GPU is lost. Reboot the system to recover this GPU';
   const path = program(
-    `if [ ! -e "$0.lost" ]; then ${cat('two-a100.csv')}; elif [ "$1" = -i ] && [ "$2" != ${first} ]; then grep "$2" '${join(import.meta.dirname, 'fixtures', 'two-a100.csv')}'; else echo '${lost}'; exit 15; fi`,
+    `if [ ! -e "$0.lost" ]; then ${cat('two-a100.csv')}; elif [ "$1" = -i ] && [ "$2" != 0000:65:00.0 ]; then grep -i "$2" '${join(import.meta.dirname, 'fixtures', 'two-a100.csv')}'; else echo '${lost}'; exit 15; fi`,
   );
   const gpus = createNvidiaSmiGpus({ program: path });
   const [one, other] = await gpus.list();
   expect(one?.uuid).toBe(first);
   writeFileSync(`${path}.lost`, '');
   expect((await gpus.list()).map(({ uuid }) => uuid)).toEqual([other?.uuid]);
+  rmSync(path);
+  await expect(gpus.list()).rejects.toThrow('nvidia-smi is not there any more');
+  writeFileSync(path, `#!/bin/sh\necho '${lost}'; exit 15\n`, { mode: 0o755 });
+  expect(await gpus.list()).toEqual([]);
   // A daemon that has not seen them does not know what is lost: it must not take the host for one without GPUs.
   await expect(createNvidiaSmiGpus({ program: path }).list()).rejects.toThrow('GPU is lost');
 });

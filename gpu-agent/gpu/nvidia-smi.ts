@@ -32,18 +32,25 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
   const { program = 'nvidia-smi', timeoutMs = 10_000 } = options;
   const standing = { count: 0 };
   /** Whole GPUs as they were listed last. */
-  let known: readonly string[] = [];
+  let known: readonly Pick<GpuDevice, 'uuid' | 'bus'>[] = [];
   const ask = async (parameters: readonly string[]): Promise<Answer | undefined> => {
     if (standing.count > 0) throw new GpuProbeError('an earlier nvidia-smi still hangs; the host needs a reboot');
     return await run(program, parameters, timeoutMs, standing);
   };
   const query = [`--query-gpu=${queriedFields.join(',')}`, '--format=csv,noheader,nounits'];
-  /** With one that is lost many drivers tell of none, unless they are asked for each. */
+  /**
+   * With one that is lost many drivers tell of none, unless they are asked for each: by its place, because to find one by its UUID they look
+   * at all. Gone is only what they call lost themselves.
+   */
   const eachKnown = async (): Promise<ParsedDevices['devices']> => {
     const found: ParsedDevices['devices'][number][] = [];
-    for (const uuid of known) {
-      const answer = await ask(['-i', uuid, ...query]);
-      found.push(...parseDevices(answer?.output ?? '').devices);
+    for (const { uuid, bus } of known) {
+      const answer = await ask(['-i', bus === undefined ? uuid : `${bus}.0`, ...query]);
+      const { devices, complaints } = parseDevices(answer?.output ?? '');
+      found.push(...devices);
+      if (devices.length === 0 && (answer === undefined || !tellsOfLoss(answer, complaints))) {
+        throw new GpuProbeError(`nvidia-smi does not tell of ${uuid}: ${saidBy(answer).slice(0, 200)}; run it by hand`);
+      }
     }
     return found;
   };
@@ -60,12 +67,14 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
 
   async function listNow(): Promise<GpuDevice[]> {
     const answer = await ask(query);
+    if (!answer && known.length > 0)
+      throw new GpuProbeError('nvidia-smi is not there any more: is the driver being changed?');
     if (!answer) return [];
     const { devices: listed, complaints } = parseDevices(answer.output);
     const isOneLost = listed.length === 0 && known.length > 0 && tellsOfLoss(answer, complaints);
     const devices = isOneLost ? await eachKnown() : listed;
     if (devices.length === 0) return isOneLost ? [] : noDevices(answer, complaints);
-    if (!isOneLost) known = devices.map(({ uuid }) => uuid);
+    if (!isOneLost) known = devices;
     if (!devices.some((device) => device.divided)) return usableDevices(devices, []);
     return usableDevices(devices, await instances());
   }

@@ -1,7 +1,7 @@
 // Lines as the kernel logs of real hosts have them, from NVIDIA's documentation and public reports.
 
 import { EventEmitter, once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -52,6 +52,21 @@ test('what the kernel logs is heard when it is written, and nothing is left runn
   expect((await once(heard, 'xid'))[0] satisfies Xid).toEqual({ bus: '0000:65:00', code: 79 });
   listening.stop();
   await vi.waitFor(() => expect(existsSync(`${path}.ended`)).toBe(true), { timeout: 10_000 });
+});
+
+test('what is logged while journalctl is started again is heard then', async () => {
+  const path = program(`echo "$*" >> "$0.asked"; case "$*" in *--since*) echo "${lost}"; exec sleep 60;; esac`);
+  const heard = new EventEmitter();
+  // Waits are over at once.
+  const clock = { ...systemClock, after: (_: number, fn: () => void) => systemClock.after(1, fn) };
+  const listening = followKernelLog({ clock, log: silentLogger, program: path }).listen((xid) =>
+    heard.emit('xid', xid),
+  );
+  await once(heard, 'xid');
+  const asked = readFileSync(`${path}.asked`, 'utf8').trim().split('\n');
+  expect(asked[0]).toContain('--lines=0');
+  expect(asked[1]).toMatch(/--since=@\d+ --lines=all$/);
+  listening.stop();
 });
 
 test.each([

@@ -61,6 +61,18 @@ function contract(engine: SandboxEngine, another: () => SandboxEngine): void {
     expect((await bash('kill $beats; wait $beats; echo off')).output).toContain('off\n');
   });
 
+  test('what is about to end when a call does ends before everything is paused, also before a file is taken', async () => {
+    await bash('seq 1 200000 > >(sort -n > /work/sorted); (sleep 0.05; echo done > /out/late) &');
+    expect((await box.call({ kind: 'readFile', path: '/work/sorted', offset: 199_999, limit: 1 }, quick)).output).toBe(
+      '200000\n',
+    );
+    expect(await box.takeFile('/out/late', 100)).toMatchObject({ ok: true });
+    await bash('exec 3>&1 > >(tee -a /work/all.log)');
+    const replies = [await bash('echo one'), await bash('echo two')];
+    expect(replies.map(({ output }) => output.split('\n')[0])).toEqual(['one', 'two']);
+    await bash('exec >&3 3>&-');
+  });
+
   test('exit status, errors and both output streams of a command are told, in order', async () => {
     const reply = await bash('echo one; echo two >&2; echo three; (exit 9)');
     expect(reply).toMatchObject({ exitStatus: 9, output: 'one\ntwo\nthree\n' });

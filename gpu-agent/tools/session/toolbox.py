@@ -193,6 +193,10 @@ def tree_of(root, parents):
     return members
 
 
+# A moment for processes that are about to end when a call does.
+LAST_SECONDS = 0.2
+
+
 class Session:
     """A shell or an interpreter that outlives its calls. `exit` is its status once it is dead."""
 
@@ -268,7 +272,7 @@ class Toolbox:
         self.call = None
         self.peak = 0
         self.observations = 0
-        self.told = False  # that processes in the background are paused
+        self.jobs = set()  # what was left in the background when the last call ended
         self.inbox, self.outbox = bytearray(), bytearray()
 
     # --- the channel -------------------------------------------------------------------------------------------
@@ -379,6 +383,9 @@ class Toolbox:
     def begin_file(self, call):
         """take, put and the file calls: one forked child, raw bytes on one pipe, a verdict on the other."""
         if call.op in ("takeTree", "takeFile"):
+            self.signal_others(signal.SIGCONT)
+            self.jobs = set()
+            self.let_end(call)
             left = self.kill_all()
             if left:
                 self.finish(verdict={"kind": "unsafe", "message": f"{left} processes could not be ended"})
@@ -529,20 +536,39 @@ class Toolbox:
 
     def pause(self, call):
         """Between calls nothing runs: the slot is another trajectory's, or its clean-slate run's, then."""
+        left = self.let_end(call)
         self.signal_others(signal.SIGSTOP)
-        parents = process_table()
-        others = set(parents) if os.getpid() == 1 else tree_of(os.getpid(), parents)
-        left = others - {os.getpid()} - {session.pid for session in self.sessions.values() if session}
-        if left and not self.told:
+        if left and not self.jobs:
             call.output.feed(b"\n[processes in the background are paused between your calls; to let them work, wait within a call]\n")
-        self.told = bool(left)
+        self.jobs = left
+
+    def let_end(self, call):
+        """Waits a moment for what is about to end, such as the sort of `> >(sort > file)`, and gives what stays. What stayed before
+        gets a smaller one: it may have output of this call in its hands."""
+        begun = time.monotonic()
+        while True:
+            left = self.others()
+            waited = time.monotonic() - begun
+            if not left or waited >= LAST_SECONDS or (left <= self.jobs and waited >= LAST_SECONDS / 10):
+                return left
+            for session in self.sessions.values():
+                if session and session is call.session:
+                    self.drain(session.output, call.output)
+            self.reap()
+            time.sleep(0.002)
+
+    def others(self):
+        """Everybody but us and the sessions."""
+        parents = process_table()
+        everybody = set(parents) if os.getpid() == 1 else tree_of(os.getpid(), parents)
+        return everybody - {os.getpid()} - {session.pid for session in self.sessions.values() if session}
 
     def signal_others(self, number):
         """To every other process that this user may signal."""
         if os.getpid() == 1:
             try:
                 os.kill(-1, number)  # atomic for the whole namespace
-            except ProcessLookupError:
+            except OSError:
                 pass
             return
         done = set()
