@@ -88,10 +88,7 @@ class LiveHostActor implements HostActor {
   private described = '';
   private describedMs: number = Number.NEGATIVE_INFINITY;
   private describing: { cancel(): void } | undefined;
-  /**
-   * What its heartbeats say of it. An equal one does not take its place: what each second replaces would outlive the collections of young
-   * objects, and a thousand hosts would fill the room of old ones with it.
-   */
+  /** What its heartbeats say of it. An equal one does not take its place: what each second replaces outlives the collections of the young. */
   private known: { readonly description: HostDescription; readonly text: string } | undefined;
   private heartbeatMs: number;
   private readonly patience: Patience;
