@@ -30,7 +30,7 @@ import { type Mended, mendCalls } from './core/tool-call-repair.ts';
 import type { TurnMeter } from './metrics.ts';
 import type { SpentSoFar } from './running-totals.ts';
 import { createLimiter, type Limiter } from './upstream/limiter.ts';
-import { charactersOf } from './upstream/request-size.ts';
+import { charactersOf } from './upstream/text-size.ts';
 import { type ChatMessage, type Turn, type TurnRequest, type Upstream, UpstreamFailure } from './upstream/upstream.ts';
 
 /** Turns in which a model may mend what it got wrong, before the agent is given the answer as it is. */

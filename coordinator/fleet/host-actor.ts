@@ -88,7 +88,7 @@ class LiveHostActor implements HostActor {
   private described = '';
   private describedMs: number = Number.NEGATIVE_INFINITY;
   private describing: { cancel(): void } | undefined;
-  /** What its heartbeats say of it. An equal one does not take its place: what each second replaces outlives the collections of the young. */
+  /** What its heartbeats say of it. An equal one does not replace it: what lives for a second just grows old, and costs a large collection. */
   private known: { readonly description: HostDescription; readonly text: string } | undefined;
   private heartbeatMs: number;
   private readonly patience: Patience;

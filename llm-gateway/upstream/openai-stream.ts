@@ -6,7 +6,7 @@
 
 import { z } from 'zod';
 import { reasoningCharacters } from './openai-wire.ts';
-import { charactersIn } from './request-size.ts';
+import { charactersIn } from './text-size.ts';
 
 const callSchema = z.looseObject({
   index: z.number().nullish(),

@@ -14,8 +14,8 @@ import type { Clock } from '../../shared/clock.ts';
 import { estimateTokens } from '../core/budget.ts';
 import { StreamedCompletion } from './openai-stream.ts';
 import { decodeCompletion, encodeRequest, type WireChoices } from './openai-wire.ts';
-import { charactersIn, sentTokens } from './request-size.ts';
 import { type StallWatch, startStallWatch } from './stall-watch.ts';
+import { charactersIn, sentTokens } from './text-size.ts';
 import { withTextTools } from './text-tools.ts';
 import {
   type Billed,

@@ -5,7 +5,7 @@
 
 import type OpenAI from 'openai';
 import { z } from 'zod';
-import { charactersIn } from './request-size.ts';
+import { charactersIn } from './text-size.ts';
 import type { ChatMessage, ChatToolCall, FinishReason, TurnRequest, UpstreamFailureKind } from './upstream.ts';
 
 type Body = OpenAI.ChatCompletionCreateParams;
