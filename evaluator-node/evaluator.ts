@@ -54,7 +54,19 @@ function openEvaluator(
   const load = createTaskLoader(vault);
   const parts: EvaluationParts = { vault, ledger, clock, replyTickMs, scorer, grader, judge, load };
   return {
+    ...evaluatorOver(parts),
     lockedOnOpening: vault.lockedOnOpening,
+    async close() {
+      await scorer.close();
+      vault.close();
+    },
+  };
+}
+
+/** What is asked of an evaluator, over its parts; the simulator has parts of its own. */
+export function evaluatorOver(parts: EvaluationParts): Evaluator {
+  const { vault, ledger } = parts;
+  return {
     listTasks: (afterName, limit) => vault.listTasks(afterName, limit),
     findTask: (reference) => taskFor(vault, reference),
     readBundle: (task, chunkBytes) => vault.readBundle(task.bundleDigest, chunkBytes),
@@ -66,10 +78,6 @@ function openEvaluator(
     submitRefit: (submission, chunks) => submitRefit(parts, submission, chunks),
     listLedger: (runId, afterSequence, limit) => ledger.list(runId, afterSequence, limit),
     ledgerKeyPem: ledger.publicKeyPem,
-    async close() {
-      await scorer.close();
-      vault.close();
-    },
   };
 }
 

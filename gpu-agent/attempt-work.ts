@@ -135,9 +135,10 @@ function briefParent(parent: ParentFiles): BriefParent {
   return { ...rest, code: fileText(files, 'main.py') ?? '', files: files.map((file) => file.path) };
 }
 
-async function callModel(
+/** One turn of the conversation; the simulator's attempts think by it too. */
+export async function callModel(
   command: Extract<Command, { kind: 'callModel' }>,
-  work: Work,
+  work: Pick<Work, 'order' | 'model' | 'clock' | 'time' | 'remaining'>,
   signal: AbortSignal,
 ): Promise<TrajectoryEvent> {
   const { order, model, clock, time } = work;

@@ -7,6 +7,7 @@
 // 1. Each try reserves before it asks and settles or frees afterwards; between tries nothing is reserved.
 // 2. What a provider charges for answers that are no use (cut streams, malformed calls) is counted as lost, once.
 // 3. A turn that a budget limits is capped at what was reserved for it.
+// 4. Nothing is asked for once the account is closed: what it cost was told then.
 
 import { type Clock, delay } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
@@ -262,6 +263,8 @@ async function reserveRoom(
   signal: AbortSignal,
 ): Promise<Reservation> {
   for (;;) {
+    // It may have been closed since the turn was admitted, and what it cost been told: nothing is asked for after that.
+    if (line.book.account(account.attemptId, account.epoch)?.closed !== false) throw closedFault(account);
     const reserved = room(line, account, request, offer);
     if (reserved.ok) {
       const reservation = reserved.value;
@@ -326,6 +329,14 @@ function tighter(left: Limits, right: Limits): Limits {
     dollars: least(left.dollars, right.dollars),
     outputTokens: least(left.outputTokens, right.outputTokens),
   };
+}
+
+/** The refusal of a turn whose account was closed. */
+export function closedFault({ attemptId, epoch }: AttemptKey): RpcFault {
+  return new RpcFault('failedPrecondition', `the account of attempt ${attemptId}, epoch ${epoch}, is closed`, {
+    reason: 'accountClosed',
+    metadata: { attemptId },
+  });
 }
 
 /** The refusal of a turn, or of an account, for which nothing is left. */

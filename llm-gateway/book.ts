@@ -138,9 +138,13 @@ export interface BegunCall {
 const cutOpen = `UPDATE calls SET state = 'cut', lost_output_tokens = lost_output_tokens + output_tokens, output_tokens = 0,
    lost_dollars = lost_dollars + dollars, dollars = 0 WHERE state = 'open'`;
 
-/** Opens the book; turns that were open when it was last closed count as cut off. */
+/** Opens the book. */
 export function openBook(path: string): Book {
-  const database = openDatabase({ path, migrations });
+  return bookOver(openDatabase({ path, migrations }));
+}
+
+/** The book in a database that has its tables and nobody else's hands on it: turns that are open in it count as cut off. */
+export function bookOver(database: Database): Book {
   database.run(cutOpen);
   // Earlier versions kept the answers of closed accounts.
   database.run(

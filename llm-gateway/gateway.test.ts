@@ -118,6 +118,20 @@ test('a token serves the host of its account only, and not after closing', () =>
   expect(() => gateway.complete(order(token, 'r1'), 'host-1', signal)).toThrow(/closed/);
 });
 
+test('nothing is asked for once the account is closed, not even what a turn under way would try again', async () => {
+  const book = openBook(':memory:');
+  const { promise, reject } = Promise.withResolvers<Turn>();
+  const upstream = scripted('a', [promise, turn('late')]);
+  const gateway = gatewayOn(book, upstream);
+  const token = gateway.openAttempt(account);
+  const answer = gateway.complete(order(token, 'r1'), 'host-1', signal);
+  gateway.closeAttempt(account);
+  reject(new UpstreamFailure('overloaded', 'busy', { billed: { inputTokens: 7, outputTokens: 3 } }));
+  await expect(answer).rejects.toMatchObject({ code: 'failedPrecondition', reason: 'accountClosed' });
+  expect(upstream.asked).toHaveLength(1);
+  expect(book.totals('attempt')).toMatchObject({ turns: 0, inputTokens: 7, outputTokens: 3 });
+});
+
 test('turns are refused when the budget is used up, and the refusal says which', async () => {
   const gateway = gatewayOn(openBook(':memory:'), scripted('a', [turn('one', 300)]));
   const token = gateway.openAttempt({ ...account, outputTokens: 600 });

@@ -17,7 +17,15 @@ import { canonicalJson } from '../shared/core/canonical-json.ts';
 import type { Logger } from '../shared/log.ts';
 import { RpcFault } from '../shared/rpc/fault.ts';
 import { unlessAborted } from '../shared/unless-aborted.ts';
-import { answerTurn, type BudgetLimits, type CompletionOrder, createLane, type Line, spentFault } from './answer.ts';
+import {
+  answerTurn,
+  type BudgetLimits,
+  type CompletionOrder,
+  closedFault,
+  createLane,
+  type Line,
+  spentFault,
+} from './answer.ts';
 import type { Account, AttemptKey, Book, RecordedTurn, SpendRow, Totals } from './book.ts';
 import { checkModel, type ModelCheck } from './check-model.ts';
 import type { BreakerLimits } from './core/breaker.ts';
@@ -169,16 +177,7 @@ function admitted(book: Book, order: CompletionOrder, caller: string): Account {
   if (account === undefined || account.host !== caller) {
     throw new RpcFault('permissionDenied', `the token is not one of host ${caller}`, { reason: 'wrongToken' });
   }
-  if (account.closed) {
-    throw new RpcFault(
-      'failedPrecondition',
-      `the account of attempt ${account.attemptId}, epoch ${account.epoch}, is closed`,
-      {
-        reason: 'accountClosed',
-        metadata: { attemptId: account.attemptId },
-      },
-    );
-  }
+  if (account.closed) throw closedFault(account);
   return account;
 }
 

@@ -1,7 +1,7 @@
 // The evaluator as the coordinator needs it: a port, and its client over gRPC. Wire messages stop here.
 
 import { digest } from '../../shared/core/ids.ts';
-import { createRpcClient } from '../../shared/rpc/client.ts';
+import { createRpcClient, type RpcClient } from '../../shared/rpc/client.ts';
 import type { Services } from '../../shared/rpc/definitions.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
@@ -9,7 +9,8 @@ import type { Fork } from '../core/event.ts';
 import type { Score } from '../core/state.ts';
 import type { Task, Verdict } from '../core/task.ts';
 
-type Methods = Services['doubleblind.evaluator.v1.EvaluatorService'];
+type Service = 'doubleblind.evaluator.v1.EvaluatorService';
+type Methods = Services[Service];
 type WireVerdict = NonNullable<Methods['sealRun']['response']['verdict']>;
 
 /** One submission to be scored. */
@@ -73,11 +74,17 @@ const bundleMs = 600_000;
 
 /** A client of the evaluator-node; it connects with its first call. */
 export function connectEvaluator(options: { readonly address: string; readonly tls: TlsPaths }): Evaluator {
-  const client = createRpcClient({
-    service: 'doubleblind.evaluator.v1.EvaluatorService',
-    expectRole: 'evaluator',
-    ...options,
-  });
+  return evaluatorOver(
+    createRpcClient<Service>({
+      service: 'doubleblind.evaluator.v1.EvaluatorService',
+      expectRole: 'evaluator',
+      ...options,
+    }),
+  );
+}
+
+/** The port over a client; the simulator has one of its own. */
+export function evaluatorOver(client: RpcClient<Service>): Evaluator {
   return {
     async listTasks(pageSize, pageToken) {
       const { tasks, nextPageToken } = await client.listTasks({ pageSize, pageToken }, { deadlineMs: describeMs });

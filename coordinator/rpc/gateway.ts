@@ -1,6 +1,6 @@
 // The llm-gateway as the coordinator needs it: accounts for attempts, and which models there are.
 
-import { createRpcClient } from '../../shared/rpc/client.ts';
+import { createRpcClient, type RpcClient } from '../../shared/rpc/client.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { TlsPaths } from '../../shared/rpc/tls-files.ts';
 import type { ModelCatalogue } from './known-model.ts';
@@ -52,11 +52,17 @@ export function connectGateway(options: {
   readonly address: string;
   readonly tls: TlsPaths;
 }): Gateway & ModelCatalogue {
-  const client = createRpcClient({
-    service: 'doubleblind.gateway.v1.LlmService',
-    expectRole: 'llm-gateway',
-    ...options,
-  });
+  return gatewayOver(
+    createRpcClient<Service>({ service: 'doubleblind.gateway.v1.LlmService', expectRole: 'llm-gateway', ...options }),
+  );
+}
+
+type Service = 'doubleblind.gateway.v1.LlmService';
+
+/** The port over a client; the simulator has one of its own. */
+export function gatewayOver(
+  client: Pick<RpcClient<Service>, 'openAttempt' | 'closeAttempt' | 'listModels' | 'close'>,
+): Gateway & ModelCatalogue {
   return {
     async openAttempt({ runId, attemptId, epoch }, host, limits, signal) {
       const attempt = { runId, attemptId, epoch };

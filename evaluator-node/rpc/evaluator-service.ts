@@ -50,7 +50,12 @@ const chunkBytes = 512 * 1024;
 
 /** The service over an evaluator. */
 export function evaluatorService(evaluator: Evaluator): RpcServiceDefinition {
-  const handlers: Handlers<Service> = {
+  return implement<Service>('doubleblind.evaluator.v1.EvaluatorService', evaluatorHandlers(evaluator));
+}
+
+/** What the service does; the simulator calls it without gRPC. */
+export function evaluatorHandlers(evaluator: Evaluator): Handlers<Service> {
+  return {
     listTasks: async (request) => {
       const page = pageOf(request);
       const tasks = evaluator.listTasks(page.after, page.size + 1);
@@ -104,7 +109,6 @@ export function evaluatorService(evaluator: Evaluator): RpcServiceDefinition {
       };
     },
   };
-  return implement('doubleblind.evaluator.v1.EvaluatorService', handlers);
 }
 
 /** Turns the evaluator's faults into coded ones. */

@@ -50,7 +50,7 @@ export interface HiddenRows {
   readonly baseline: Baseline;
 }
 
-interface NewVersion {
+export interface NewVersion {
   readonly version: string;
   readonly contentDigest: string;
   readonly secret: Buffer;
@@ -67,6 +67,8 @@ export interface VaultOptions {
   readonly keys?: LabelKeyPaths;
   /** The splits whose labels may be read here; all unless stated. */
   readonly opens?: readonly SplitName[];
+  /** The book's file, or `:memory:`; vault.sqlite in the state directory unless stated. */
+  readonly book?: string;
 }
 
 export interface Vault {
@@ -115,7 +117,7 @@ export function openVault(stateDirectory: string, options: VaultOptions = {}): V
   const bundles = join(stateDirectory, 'bundles');
   mkdirSync(bundles, { recursive: true, mode: 0o700 });
   chmodSync(stateDirectory, 0o700);
-  const database = openDatabase({ path: join(stateDirectory, 'vault.sqlite'), migrations: vaultMigrations });
+  const database = openBook(options.book ?? join(stateDirectory, 'vault.sqlite'));
   const lockedOnOpening = lockPlainLabels(database, keys);
   const one = (sql: string, ...params: string[]): StoredTask | undefined => {
     const row = database.get<VersionRow>(sql, ...params);
@@ -180,6 +182,10 @@ export function openVault(stateDirectory: string, options: VaultOptions = {}): V
     readBundle: (bundleDigest, chunkBytes) => readChunks(join(bundles, `${bundleDigest}.tar`), chunkBytes),
     close: () => database.close(),
   };
+}
+
+function openBook(path: string): Database {
+  return openDatabase({ path, migrations: vaultMigrations });
 }
 
 function storedTask(row: VersionRow): StoredTask {

@@ -13,9 +13,16 @@ import type { AttemptKey, RecordedTurn, SpendRow } from '../book.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ChatMessage, ChatRole } from '../upstream/upstream.ts';
 
+const name = 'doubleblind.gateway.v1.LlmService';
+
 /** The service with its handlers. */
 export function llmService(gateway: Gateway): RpcServiceDefinition {
-  const handlers: Handlers<'doubleblind.gateway.v1.LlmService'> = {
+  return implement<typeof name>(name, llmHandlers(gateway));
+}
+
+/** What the service does; the simulator calls it without gRPC. */
+export function llmHandlers(gateway: Gateway): Handlers<typeof name> {
+  return {
     async openAttempt({ attempt, host, dollars, outputTokens, runDollars, runOutputTokens }) {
       const key = decodeAttempt(attempt);
       if (!isId(host)) throw invalid('host', 'is not a host name');
@@ -52,7 +59,6 @@ export function llmService(gateway: Gateway): RpcServiceDefinition {
       return { checks: await gateway.check(model, signal) };
     },
   };
-  return implement('doubleblind.gateway.v1.LlmService', handlers);
 }
 
 function decodeAttempt(attempt: AttemptRef | null): AttemptKey {

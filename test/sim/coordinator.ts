@@ -8,7 +8,6 @@ import { step } from '../../coordinator/core/step.ts';
 import { type Fleet, startFleet } from '../../coordinator/fleet/fleet.ts';
 import type { AgentClient } from '../../coordinator/fleet/host-actor.ts';
 import { stateHash } from '../../coordinator/journal/journal.ts';
-import type { Gateway } from '../../coordinator/rpc/gateway.ts';
 import type { ExecutorOptions } from '../../coordinator/runs/executors/persist.ts';
 import { newExecutors } from '../../coordinator/runs/executors.ts';
 import { type Launcher, newLauncher } from '../../coordinator/runs/launcher.ts';
@@ -17,12 +16,12 @@ import { openSearchActor, type SearchActor } from '../../coordinator/runs/search
 import type { ResultEvent } from '../../shared/bus/messages.ts';
 import type { HostName } from '../../shared/core/ids.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
-import type { UnaryOptions } from '../../shared/rpc/client.ts';
-import { serviceDefinition } from '../../shared/rpc/definitions.ts';
 import type { SimEvaluator } from './evaluator.ts';
+import type { SimGateway } from './gateway.ts';
 import type { History } from './history.ts';
 import type { SimHost } from './host.ts';
 import { SimProcess } from './process.ts';
+import { simClient } from './rpc.ts';
 import type { Sabotage } from './sabotage.ts';
 import type { Setting } from './setting.ts';
 
@@ -31,15 +30,12 @@ export type CrashPoint = 'beforeAppend' | 'afterAppend';
 
 const leaseTtlMs = 10_000;
 
-/** Messages go through their real encoding: it fills in what a sender left out. */
-const agentMethods = serviceDefinition('doubleblind.agent.v1.AgentService');
-
 export interface CoordinatorSetting extends Setting {
   readonly evaluator: SimEvaluator;
+  readonly gateway: SimGateway;
   readonly history: History;
   readonly sabotage: Sabotage;
   readonly artifacts: ExecutorOptions['artifacts'];
-  gateway(caller: SimProcess): Gateway;
   host(name: string): SimHost;
   audit(state: Readonly<State>): void;
   /** A receipt arrives at a host. */
@@ -81,16 +77,17 @@ export class SimCoordinator {
     const connect = (name: HostName): AgentClient => this.client(process, name);
     const fleet = startFleet({
       ...{ actor: world.sabotage.actorOf(actor), connect, leaseTtlMs, clock, log },
-      gateway: world.gateway(process),
+      gateway: world.gateway.port(process),
     });
     const executors = newExecutors({
       ...{ actor, fleet, clock, log, leaseTtlMs, random },
       evaluator: world.evaluator.port(process),
-      gateway: world.gateway(process),
+      gateway: world.gateway.port(process),
       artifacts: world.artifacts,
     });
     const evaluator = world.evaluator.port(process);
-    this.desk = world.sabotage.deskOf(newScoreDesk({ actor, evaluator, artifacts: world.artifacts, log }), evaluator);
+    const desk = { actor, evaluator, artifacts: world.artifacts, log };
+    this.desk = world.sabotage.deskOf(newScoreDesk(desk), desk);
     const launcher: Launcher = newLauncher(() => executors, log);
     actor.start();
     this.listen(process, fleet, actor);
@@ -151,26 +148,20 @@ export class SimCoordinator {
   private client(process: SimProcess, name: HostName): AgentClient {
     const { world } = this;
     const host = world.host(name);
-    const from = { node: 'coordinator', process } as const;
-    const to = {
-      node: host.name,
-      process: () => (host.handlers === undefined ? undefined : host.process),
-      powered: () => host.powered,
-    };
-    const call = (method: string) => async (request: object, options: UnaryOptions) => {
-      const wire = agentMethods[method];
-      if (wire === undefined) throw new Error(`agents have no ${method}`);
-      const sent = wire.requestSerialize(request);
-      const { deadlineMs, signal } = options;
-      const work = async (): Promise<Buffer> => {
-        const received = wire.requestDeserialize(sent) as { sequences?: number[]; confirmed?: number[] };
+    return simClient({
+      service: 'doubleblind.agent.v1.AgentService',
+      from: { node: 'coordinator', process },
+      to: {
+        node: host.name,
+        process: () => (host.handlers === undefined ? undefined : host.process),
+        powered: () => host.powered,
+      },
+      network: world.network,
+      handle: async (method, request) => {
+        const received = request as { sequences?: number[]; confirmed?: number[] };
         world.receive(host, received.sequences ?? received.confirmed ?? []);
-        return wire.responseSerialize(await host.call(method, world.sabotage.request(method, received)));
-      };
-      return wire.responseDeserialize(await world.network.call({ from, to, deadlineMs, signal, work }));
-    };
-    const methods = ['describeHost', 'startAttempt', 'cancelAttempt', 'renewLeases', 'confirmEvents'];
-    const client = Object.fromEntries(methods.map((method) => [method, call(method)]));
-    return { ...client, close: () => undefined } as unknown as AgentClient;
+        return await host.call(method, world.sabotage.request(method, received));
+      },
+    });
   }
 }

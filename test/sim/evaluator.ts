@@ -1,91 +1,180 @@
-// A simulated evaluator: the real rule of admission over a vault in memory. A score that is worked out anew is another
-// number, so that whoever counts twice is found out.
+// A simulated evaluator: the real service, admission, scoring, forks and seals over a real vault in memory, with its ledger. Instead
+// of scoring threads and the judge's process there are pauses, in which it may be killed.
 
-import type { Verdict } from '../../coordinator/core/task.ts';
-import type { Evaluator } from '../../coordinator/rpc/evaluator.ts';
-import { admit } from '../../evaluator-node/core/admission.ts';
+import { evaluatorOver as portOver } from '../../coordinator/rpc/evaluator.ts';
+import { evaluatorOver } from '../../evaluator-node/evaluator.ts';
+import type { Grader } from '../../evaluator-node/grader/grader.ts';
+import { openLedger } from '../../evaluator-node/ledger/ledger.ts';
+import { type Evaluator, evaluatorHandlers } from '../../evaluator-node/rpc/evaluator-service.ts';
+import { createJudge, type Judge } from '../../evaluator-node/vault/judge.ts';
+import { createReading } from '../../evaluator-node/vault/reading.ts';
+import { openRuns } from '../../evaluator-node/vault/runs.ts';
+import type { Scorer } from '../../evaluator-node/vault/scorer.ts';
+import { createTaskLoader } from '../../evaluator-node/vault/scoring.ts';
+import { openVault, type Vault } from '../../evaluator-node/vault/vault.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
-import { RpcFault } from '../../shared/rpc/fault.ts';
-import type { SimProcess } from './process.ts';
+import { findBrokenRecord } from '../../shared/store/hash-chain.ts';
+import { ofLiving } from './database-disk.ts';
+import { scoreQueries, simTask } from './evaluator-task.ts';
+import { SimProcess } from './process.ts';
+import { type Handle, handledBy, simClient } from './rpc.ts';
+import type { Sabotage } from './sabotage.ts';
 import type { Setting } from './setting.ts';
 
-interface Newest {
-  readonly epoch: number;
-  /** Absent while all of its submissions were looks during the work. */
-  readonly digest?: string;
-}
+const longestPauseMs = 300;
 
-/** Scores that an attempt of these worlds may ask for; each tries to get one more. */
-export const scoreQueries = 2;
-
-export interface EvaluatorSetting extends Pick<Setting, 'network' | 'rng' | 'fail'> {
-  readonly evaluatorProcess: SimProcess | undefined;
+export interface EvaluatorSetting extends Pick<Setting, 'timeline' | 'network' | 'rng' | 'fail'> {
+  /** Where keys and bundles lie, which are the same in every world. */
+  readonly evaluatorDirectory: string;
+  readonly sabotage: Sabotage;
 }
 
 export class SimEvaluator {
-  /** Scores by candidate and digest, as the vault has them on disk. */
-  readonly scores = new Map<string, number>();
-  readonly verdicts = new Map<string, Verdict>();
-  forgetful: boolean = false;
-  private readonly newest = new Map<string, Newest>();
+  process: SimProcess | undefined;
   /** Files that were scored for attempts at work, over all of their leases. */
   readonly looks = new Map<string, Set<string>>();
+  private readonly vault: Vault;
   private readonly world: EvaluatorSetting;
+  private handle: Handle | undefined;
 
   constructor(world: EvaluatorSetting) {
     this.world = world;
+    this.vault = openVault(world.evaluatorDirectory, { book: ':memory:' });
+    this.vault.addVersion(simTask);
+  }
+
+  start(): void {
+    if (this.process !== undefined) return;
+    const process = new SimProcess(this.world.timeline);
+    this.process = process;
+    const identity = { role: 'coordinator', name: 'coordinator' } as const;
+    this.handle = handledBy(evaluatorHandlers(this.watched(this.evaluatorOf(process))), identity);
+  }
+
+  /** kill -9; what was committed stays. */
+  kill(): void {
+    this.process?.kill();
+    this.process = undefined;
+    this.handle = undefined;
   }
 
   /** The port as a coordinator process sees it. */
-  port(caller: SimProcess): Evaluator {
-    const from = { node: 'coordinator', process: caller } as const;
-    const to = { node: 'evaluator', process: () => this.world.evaluatorProcess } as const;
-    const call = <Answer>(work: () => Promise<Answer>, signal?: AbortSignal): Promise<Answer> =>
-      this.world.network.call({ from, to, deadlineMs: 20_000, signal, work });
+  port(caller: SimProcess): ReturnType<typeof portOver> {
+    const handle: Handle = (method, request) =>
+      this.handle?.(method, request) ?? Promise.reject(new Error('not there'));
+    return portOver(
+      simClient({
+        service: 'doubleblind.evaluator.v1.EvaluatorService',
+        from: { node: 'coordinator', process: caller },
+        to: { node: 'evaluator', process: () => this.process },
+        network: this.world.network,
+        handle,
+      }),
+    );
+  }
+
+  /** What the vault has for this file of a candidate. */
+  score(runId: string, candidateId: string, digest: string): number | undefined {
+    const outcome = this.vault.runs.recordedOutcome(runId, candidateId, digest)?.outcome;
+    return outcome?.kind === 'score' ? outcome.value : undefined;
+  }
+
+  /** The winner by the vault's verdict; undefined where the run is not sealed. */
+  winner(runId: string): string | undefined {
+    const verdict = this.vault.runs.find(runId)?.verdict;
+    return verdict === undefined ? undefined : (JSON.parse(verdict) as { winnerId: string }).winnerId;
+  }
+
+  /** Told at the end: the ledger is one whole chain, in which each run is sealed at most once and nothing of it is scored afterwards. */
+  checkLedger(): void {
+    const { database } = this.vault;
+    const ledger = openLedger(database, this.world.evaluatorDirectory);
+    const records = ledger.list('', 0, 1e6);
+    const problem = findBrokenRecord(records, ledger.publicKeyPem);
+    if (problem !== undefined) this.world.fail(`the ledger: ${problem}`);
+    const sealed = new Set<string>();
+    for (const { body } of records) {
+      const { type, runId, cached } = JSON.parse(body) as { type: string; runId: string; cached?: boolean };
+      if (type === 'runSealed' && sealed.has(runId)) this.world.fail(`${runId} was sealed twice`);
+      if (type === 'evaluated' && cached !== true && sealed.has(runId))
+        this.world.fail(`${runId} was scored after its seal`);
+      if (type === 'runSealed') sealed.add(runId);
+    }
+  }
+
+  close(): void {
+    this.vault.close();
+  }
+
+  private evaluatorOf(process: SimProcess): Evaluator {
+    const database = ofLiving(process, this.vault.database);
+    const vault: Vault = { ...this.vault, database, runs: openRuns(database) };
+    const load = createTaskLoader(vault);
+    return evaluatorOver({
+      ...{ vault, clock: process.clock, load, replyTickMs: 0, grader: noGrader },
+      ledger: openLedger(database, this.world.evaluatorDirectory),
+      scorer: this.scorer(process, load),
+      judge: this.judge(process, vault),
+    });
+  }
+
+  private scorer(process: SimProcess, load: ReturnType<typeof createTaskLoader>): Scorer {
     return {
-      evaluate: (submission, signal) =>
-        call(async () => {
-          const { attemptId, epoch, digest, exploratory = false } = submission;
-          await this.pause(300);
-          return { kind: 'score' as const, score: plainScore(this.evaluate(attemptId, epoch, digest, exploratory)) };
-        }, signal),
-      forkRun: (_runId, { candidates }) =>
-        call(async () => {
-          await this.pause(300);
-          for (const { id, from } of candidates) this.inherit(id, from);
-        }),
-      sealRun: (runId, _task, finalists, signal) =>
-        call(async () => {
-          await this.pause(300);
-          return this.seal(runId, finalists);
-        }, signal),
-      fetchFinalSubmission: () => unused(),
-      listTasks: () => unused(),
-      describeTask: () => unused(),
-      fetchBundle: () => unused(),
-      fetchRefitBundle: () => unused(),
-      submitRefit: () => unused(),
-      listLedger: () => unused(),
-      close: () => undefined,
+      score: async (version, announced, chunks) => {
+        const task = this.vault.taskOfVersion(version);
+        if (task === undefined) throw new Error(`the vault has no task version ${version}`);
+        const reading = createReading(load(task), announced);
+        for await (const chunk of chunks) {
+          await this.pause(process);
+          reading.push(chunk);
+        }
+        await this.pause(process);
+        const read = reading.finish();
+        if (this.world.sabotage.kind !== 'forgetfulEvaluator' || read.kind !== 'read' || read.scores?.ok !== true)
+          return read;
+        const { search } = read.scores.value;
+        const value = search.value + nextFloat(this.world.rng);
+        return { ...read, scores: { ok: true, value: { ...read.scores.value, search: { ...search, value } } } };
+      },
+      close: () => Promise.resolve(),
     };
   }
 
-  private evaluate(attemptId: string, epoch: number, digest: string, exploratory: boolean): number {
-    const key = `${attemptId} ${digest}`;
-    const known = this.scores.get(key);
-    const before = this.newest.get(attemptId);
-    const facts = {
-      runSealed: this.verdicts.has(attemptId.slice(0, attemptId.lastIndexOf('-'))),
-      ...(before === undefined ? {} : { newestEpoch: before.epoch }),
-      ...(before?.digest === undefined ? {} : { newestDigest: before.digest }),
+  private judge(process: SimProcess, vault: Vault): Judge {
+    const judge = createJudge({ vault, grader: noGrader, buildRefitBundle: () => Promise.reject(notSimulated()) });
+    return {
+      ...judge,
+      choose: async (...asked) => {
+        await this.pause(process);
+        const choice = await judge.choose(...asked);
+        await this.pause(process);
+        return choice;
+      },
     };
-    const admission = admit({ version: 'v1', epoch, digest }, facts, known !== undefined);
-    if (!admission.ok) throw new RpcFault('failedPrecondition', admission.error.message);
-    const value = known === undefined || this.forgetful ? nextFloat(this.world.rng) : known;
-    this.scores.set(key, value);
-    if (exploratory) this.noteLook(attemptId, digest);
-    this.newest.set(attemptId, exploratory ? { ...before, epoch } : { epoch, digest });
-    return value;
+  }
+
+  /** Counts looks, and forgets what a saboteur wants forgotten. */
+  private watched(evaluator: Evaluator): Evaluator {
+    const { database } = this.vault;
+    const { kind } = this.world.sabotage;
+    return {
+      ...evaluator,
+      evaluate: async (submission, chunks) => {
+        const { candidateId, digest, exploratory = false } = submission;
+        if (kind === 'forgetfulEvaluator') {
+          const known = 'SELECT prediction_digest FROM evaluations WHERE candidate_id = ?';
+          database.run(`DELETE FROM predictions WHERE digest IN (${known})`, candidateId);
+          database.run('DELETE FROM evaluations WHERE candidate_id = ?', candidateId);
+        }
+        const answer = await evaluator.evaluate(submission, chunks);
+        if (exploratory && answer.outcome.kind === 'score') this.noteLook(candidateId, digest);
+        return answer;
+      },
+      seal: (request) => {
+        if (kind === 'secondSeals') database.run('UPDATE runs SET verdict = NULL WHERE run_id = ?', request.runId);
+        return evaluator.seal(request);
+      },
+    };
   }
 
   private noteLook(attemptId: string, digest: string): void {
@@ -94,47 +183,17 @@ export class SimEvaluator {
     if (looks.size > scoreQueries) this.world.fail(`${attemptId} got ${looks.size} scores during its work`);
   }
 
-  private inherit(attemptId: string, from: string): void {
-    const origin = this.newest.get(from);
-    const score = origin?.digest === undefined ? undefined : this.scores.get(`${from} ${origin.digest}`);
-    if (origin?.digest === undefined || score === undefined) {
-      throw new RpcFault('failedPrecondition', `${from} has no score in the vault`);
-    }
-    this.scores.set(`${attemptId} ${origin.digest}`, score);
-    this.newest.set(attemptId, { epoch: 0, digest: origin.digest });
-  }
-
-  private seal(runId: string, finalists: readonly string[]): Verdict {
-    const verdict = this.verdicts.get(runId) ?? { ...plainVerdict, runId, winnerId: finalists[0] ?? '' };
-    this.verdicts.set(runId, verdict);
-    return verdict;
-  }
-
-  /** Reading and scoring take time, in which the process may be killed. */
-  private pause(ms: number): Promise<void> {
-    const process = this.world.evaluatorProcess;
-    return new Promise((resolve) => process?.clock.after(ms * nextFloat(this.world.rng), resolve));
+  private pause(process: SimProcess): Promise<void> {
+    return new Promise((resolve) => process.clock.after(longestPauseMs * nextFloat(this.world.rng), resolve));
   }
 }
 
-function unused(): never {
-  throw new Error('not simulated');
+function notSimulated(): Error {
+  return new Error('not simulated');
 }
 
-function plainScore(value: number) {
-  return { value, standardError: 0.01, feedback: value.toFixed(2), quarantined: false, quarantineReason: '' };
-}
-
-const plainVerdict: Omit<Verdict, 'runId' | 'winnerId'> = {
-  finalists: [],
-  intervalLow: 0,
-  intervalHigh: 1,
-  baselineValidationScore: 0,
-  baselineSearchScore: 0,
-  baselineName: '',
-  ledgerHead: '',
-  metric: 'log-loss',
-  lowerIsBetter: true,
-  validationRows: 1,
-  hasFinalSubmission: false,
+const noGrader: Grader = {
+  grade: () => Promise.reject(notSimulated()),
+  sweep: () => Promise.resolve(0),
+  check: () => Promise.resolve(),
 };

@@ -4,10 +4,12 @@
 // 1. Epochs only grow. 2. A report is taken only from the newest lease, once, and with the products of that epoch.
 // 3. A candidate is scored once, with the number in the evaluator's vault. 4. A slot never has more leases than lanes.
 // 5. A fork begins with scored candidates of its origin and their numbers. 6. Nothing of a killed run is taken any more.
+// 7. Only what is broken is refused. 8. A run is won by whom the evaluator's verdict names.
 
 import type { StampedEvent } from '../../coordinator/core/event.ts';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
-import { productOf } from './performer.ts';
+import type { FailureReason } from '../../shared/core/vocabulary.ts';
+import { isBroken, submissionOf } from './products.ts';
 
 type Phase = 'planned' | 'leased' | 'evaluating' | 'done';
 
@@ -19,6 +21,11 @@ interface Known {
   host: string;
   score: number | undefined;
   submission: string | undefined;
+  /** What the journal says that models cost, and how much of that only its hosts said. */
+  dollars: number;
+  believed: number;
+  /** The gateway told the cost when its last execution ended. */
+  isSettled: boolean;
 }
 
 const fresh: Omit<Known, 'runId'> = {
@@ -28,13 +35,21 @@ const fresh: Omit<Known, 'runId'> = {
   host: '',
   score: undefined,
   submission: undefined,
+  dollars: 0,
+  believed: 0,
+  isSettled: false,
 };
+
+/** An attempt that ended by one of them waits for another lease. */
+const hostFailures: ReadonlySet<FailureReason> = new Set(['infrastructure', 'leaseLost', 'cancelled']);
 
 export interface HistoryOptions {
   /** Lanes of a slot of this host. */
   readonly capacityOf: (host: string) => number;
   /** The score in the evaluator's vault. */
-  readonly vaultScore: (attemptId: string, submission: string) => number | undefined;
+  readonly vaultScore: (runId: string, attemptId: string, submission: string) => number | undefined;
+  /** The winner by the evaluator's verdict; undefined where the run is not sealed there. */
+  readonly vaultWinner: (runId: string) => string | undefined;
   readonly fail: (problem: string) => void;
   /** Told of each lease when it is on disk. */
   readonly onLease: (attemptId: string, epoch: number, host: string) => void;
@@ -53,6 +68,7 @@ export class History {
   staleReports = 0;
   private epoch = 0;
   private sequence = 0;
+  private readonly dollars = new Map<string, number>();
   private readonly lanes = new Map<string, number>();
   private readonly options: HistoryOptions;
 
@@ -77,6 +93,11 @@ export class History {
   /** Every run that was created. */
   get runIds(): readonly string[] {
     return [...this.runs.keys()];
+  }
+
+  /** Dollars that the run may cost; 0 for any. */
+  dollarsOf(runId: string): number {
+    return this.dollars.get(runId) ?? 0;
   }
 
   /** Runs that were neither sealed nor killed. */
@@ -133,17 +154,18 @@ export class History {
         this.score(event);
         return;
       case 'candidateRefused':
-        this.options.fail(`the submission of ${event.attemptId} was refused: ${event.message}`);
+        this.refuse(event);
         return;
       case 'runSealed':
-        this.runs.set(event.runId, 'ended');
+        this.seal(event);
         return;
       default:
     }
   }
 
-  private create({ runId, fork }: Extract<StampedEvent, { kind: 'runCreated' }>): void {
+  private create({ runId, fork, options }: Extract<StampedEvent, { kind: 'runCreated' }>): void {
     this.runs.set(runId, 'open');
+    this.dollars.set(runId, options.dollars);
     if (fork === undefined) return;
     this.forks += 1;
     for (const { id, from, score, artifacts } of fork.candidates) {
@@ -152,7 +174,7 @@ export class History {
       if (origin?.runId !== fork.from || origin.score !== score.value) {
         this.options.fail(`${id} begins with another score than ${from} has`);
       }
-      if (this.options.vaultScore(id, submission ?? '') !== score.value) {
+      if (this.options.vaultScore(runId, id, submission ?? '') !== score.value) {
         this.options.fail(`${id} has another score than the vault`);
       }
       this.attempts.set(id, { ...fresh, runId, phase: 'done', score: score.value, submission });
@@ -173,9 +195,24 @@ export class History {
     this.expect(event, 'evaluating', (known) => {
       known.phase = 'done';
       known.score = event.score.value;
-      const inVault = this.options.vaultScore(event.attemptId, known.submission ?? '');
+      const inVault = this.options.vaultScore(known.runId, event.attemptId, known.submission ?? '');
       if (inVault !== known.score) this.options.fail(`${event.attemptId} has another score than the vault`);
     });
+  }
+
+  private refuse(event: Extract<StampedEvent, { kind: 'candidateRefused' }>): void {
+    this.expect(event, 'evaluating', (known) => {
+      known.phase = 'done';
+      const isBad = event.failureReason === 'badSubmission' && isBroken('submission', event.attemptId, event.epoch);
+      if (!isBad) this.options.fail(`the submission of ${event.attemptId} was refused: ${event.message}`);
+    });
+  }
+
+  private seal({ runId, verdict }: Extract<StampedEvent, { kind: 'runSealed' }>): void {
+    this.runs.set(runId, 'ended');
+    const winner = this.options.vaultWinner(runId);
+    if (verdict.winnerId !== winner)
+      this.options.fail(`${runId} is won by ${verdict.winnerId}, in the vault by ${winner}`);
   }
 
   private lease(event: Extract<StampedEvent, { kind: 'attemptLeased' }>): void {
@@ -192,20 +229,23 @@ export class History {
     const load = (this.lanes.get(lane) ?? 0) + 1;
     this.lanes.set(lane, load);
     if (load > this.options.capacityOf(host)) this.options.fail(`slot ${lane} carries ${load} leases`);
-    Object.assign(known, { phase: 'leased', epoch, lane, host });
+    Object.assign(known, { phase: 'leased', epoch, lane, host, isSettled: false });
     this.options.onLease(attemptId, epoch, host);
   }
 
   private end(event: Extract<StampedEvent, { kind: 'attemptEnded' }>): void {
     this.expect(event, 'leased', (known) => {
       const { submission } = event.artifacts;
-      if (submission !== undefined && submission !== productOf('submission', event.attemptId, event.epoch)) {
+      if (submission !== undefined && submission !== submissionOf('submission', event.attemptId, event.epoch).digest) {
         this.options.fail(`a stale result of ${event.attemptId} was accepted`);
       }
       known.submission = submission;
-      this.free(known, submission === undefined || event.failureReason !== undefined ? 'done' : 'evaluating');
-      // What failed by its host waits for another lease.
-      if (event.failureReason !== undefined) known.phase = 'planned';
+      known.dollars += event.usage.dollars;
+      known.isSettled = event.accountClosed === true;
+      if (!known.isSettled) known.believed += event.usage.dollars;
+      const { failureReason } = event;
+      if (failureReason !== undefined) this.free(known, hostFailures.has(failureReason) ? 'planned' : 'done');
+      else this.free(known, submission === undefined ? 'done' : 'evaluating');
     });
   }
 

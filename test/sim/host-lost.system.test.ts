@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { nextFloat, seedRng } from '../../shared/core/rng.ts';
+import { inEvaluatorDirectory } from './simulation.ts';
 import { World } from './world.ts';
 
 /** Virtual milliseconds from the loss of a busy host's power until the coordinator gave it nothing more, and gave its work away. */
-async function loseOne(seed: number): Promise<{ suspectedMs: number; lostMs: number }> {
-  const world = new World({ seed });
+async function loseOne(seed: number, evaluatorDirectory: string): Promise<{ suspectedMs: number; lostMs: number }> {
+  const world = new World({ seed, evaluatorDirectory });
   const rng = seedRng(`loss ${seed}`);
   const state = () => world.coordinator.actor?.state;
   const until = async (isReached: () => boolean): Promise<number> => {
@@ -33,8 +34,10 @@ async function loseOne(seed: number): Promise<{ suspectedMs: number; lostMs: num
 }
 
 test('a host that loses its power is noticed within 6 s, and its work is free for others within 12 s', async () => {
-  const found = [];
-  for (let seed = 1; seed <= 60; seed += 1) found.push(await loseOne(seed));
+  const found: Awaited<ReturnType<typeof loseOne>>[] = [];
+  await inEvaluatorDirectory(async (directory) => {
+    for (let seed = 1; seed <= 60; seed += 1) found.push(await loseOne(seed, directory));
+  });
   const suspected = found.map(({ suspectedMs }) => suspectedMs).sort((left, right) => left - right);
   const lost = found.map(({ lostMs }) => lostMs).sort((left, right) => left - right);
   const seconds = (values: number[], index: number): string => ((values.at(index) ?? 0) / 1000).toFixed(1);

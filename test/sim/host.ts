@@ -51,7 +51,8 @@ export class SimHost {
     const slots = cpuSlots(this.slots);
     const surroundings: Surroundings = {
       ...{ process, containers, rng: world.rng },
-      store: (digest) => world.store(from, digest),
+      model: world.model(name, process),
+      store: (product) => world.store(from, product),
       score: (request) => world.score(from, request),
     };
     const agent = await startAgent({
@@ -109,8 +110,8 @@ export class SimHost {
 
   /** The machine loses its power; the disk survives, with what was written to it for certain. */
   lose(): void {
-    this.kill();
     this.powered = false;
+    this.kill();
     this.disk.losePower();
     for (const container of this.containers.values()) container.running = false;
   }

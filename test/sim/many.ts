@@ -1,6 +1,6 @@
 // Many seeds, and what came of them in a sentence.
 
-import { type Outcome, simulate } from './simulation.ts';
+import { inEvaluatorDirectory, type Outcome, simulate } from './simulation.ts';
 
 export interface Summary {
   /** Seeds with what they found. */
@@ -12,10 +12,19 @@ export interface Summary {
 }
 
 /** Runs `count` seeds from `first` on; `onSeed` hears of each. */
-export async function simulateMany(
+export function simulateMany(
   first: number,
   count: number,
   onSeed: (outcome: Outcome) => void = () => undefined,
+): Promise<Summary> {
+  return inEvaluatorDirectory((directory) => simulateIn(directory, first, count, onSeed));
+}
+
+async function simulateIn(
+  evaluatorDirectory: string,
+  first: number,
+  count: number,
+  onSeed: (outcome: Outcome) => void,
 ): Promise<Summary> {
   const failures: string[] = [];
   const strikes = new Map<string, number>();
@@ -30,9 +39,10 @@ export async function simulateMany(
     kills: 0,
     staleReports: 0,
     looks: 0,
+    turns: 0,
   };
   for (let seed = first; seed < first + count; seed += 1) {
-    const outcome = await simulate(seed);
+    const outcome = await simulate(seed, { evaluatorDirectory });
     for (const problem of outcome.problems) failures.push(`seed ${seed}: ${problem}`);
     for (const [name, times] of outcome.strikes) strikes.set(name, (strikes.get(name) ?? 0) + times);
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += outcome[name];
@@ -44,6 +54,6 @@ export async function simulateMany(
   const text =
     `seeds ${first}–${first + count - 1}: ${(sums.virtualMs / 3_600_000).toFixed(1)} virtual hours, ${sums.steps} steps, ` +
     `${faults} faults, ${sums.leases} leases of which ${sums.lost} were lost, ${sums.scored} candidates scored, ${sums.forks} forks, ${sums.kills} kills, ` +
-    `${sums.looks} scores told during the work, ${sums.staleReports} stale reports and none taken, ${failures.length} problems`;
+    `${sums.turns} turns of models, ${sums.looks} scores told during the work, ${sums.staleReports} stale reports and none taken, ${failures.length} problems`;
   return { failures, strikes, staleReports: sums.staleReports, lost: sums.lost, text };
 }

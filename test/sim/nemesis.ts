@@ -4,11 +4,13 @@
 import { hostName, type RunId, runId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import type { SimHost } from './host.ts';
-import { SimProcess } from './process.ts';
+import type { SimProcess } from './process.ts';
 import type { World } from './world.ts';
 
 const periodMs = 12_000;
 const dayMs = 86_400_000;
+/** Whom hosts talk to. */
+const others = ['coordinator', 'nats', 'gateway'] as const;
 
 type Fault = (nemesis: Nemesis) => void;
 
@@ -24,7 +26,11 @@ export const faults: Readonly<Record<string, Fault>> = {
   partition: (nemesis) => nemesis.part(),
   badNetwork: (nemesis) => nemesis.worsenNetwork(),
   evaluatorKilled: (nemesis) => nemesis.killEvaluator(),
+  evaluatorStopped: (nemesis) => nemesis.stopEvaluator(),
   gatewayKilled: (nemesis) => nemesis.killGateway(),
+  gatewayLost: (nemesis) => nemesis.loseGateway(),
+  gatewayStopped: (nemesis) => nemesis.stopGateway(),
+  providersInTrouble: (nemesis) => nemesis.troubleProviders(),
   clockSet: (nemesis) => nemesis.setClock(),
   cordon: (nemesis) => nemesis.cordon(),
   drain: (nemesis) => nemesis.drain(),
@@ -116,8 +122,8 @@ export class Nemesis {
     const way = nextInt(this.rng, 3);
     this.world.tell(`the network from ${['and to', 'only to', 'only from'][way]} ${name} is cut`);
     const { network } = this.world;
-    if (way !== 2) for (const other of ['coordinator', 'nats'] as const) network.cut(other, name);
-    if (way !== 1) for (const other of ['coordinator', 'nats'] as const) network.cut(name, other);
+    if (way !== 2) for (const other of others) network.cut(other, name);
+    if (way !== 1) for (const other of others) network.cut(name, other);
     this.later(1000, 25_000, () => network.cuts.clear());
   }
 
@@ -135,24 +141,44 @@ export class Nemesis {
   }
 
   killEvaluator(): void {
-    this.world.evaluatorProcess?.kill();
-    this.world.evaluatorProcess = undefined;
-    this.later(100, 8000, () => {
-      this.world.evaluatorProcess ??= new SimProcess(this.world.timeline);
-    });
+    this.world.tell('the evaluator is killed');
+    this.world.evaluator.kill();
+    this.later(100, 8000, () => this.world.evaluator.start());
+  }
+
+  stopEvaluator(): void {
+    this.stop(this.world.evaluator.process, 'the evaluator', 15_000);
   }
 
   killGateway(): void {
-    this.world.gatewayProcess?.kill();
-    this.world.gatewayProcess = undefined;
-    this.later(100, 8000, () => {
-      this.world.gatewayProcess ??= new SimProcess(this.world.timeline);
+    this.world.tell('the gateway is killed');
+    this.world.gateway.kill();
+    this.later(100, 8000, () => this.world.gateway.start());
+  }
+
+  loseGateway(): void {
+    this.world.tell('the machine of the gateway loses its power');
+    this.world.gateway.lose();
+    this.later(1000, 8000, () => this.world.gateway.start());
+  }
+
+  stopGateway(): void {
+    this.stop(this.world.gateway.process, 'the gateway', 15_000);
+  }
+
+  troubleProviders(): void {
+    const { provider } = this.world.gateway;
+    provider.trouble = nextFloat(this.rng);
+    this.world.tell(`${Math.round(100 * provider.trouble)} % of the turns fail at the providers`);
+    this.later(1000, 12_000, () => {
+      provider.trouble = 0;
     });
   }
 
   setClock(): void {
     this.world.wallOffsetMs += nextFloat(this.rng) < 0.5 ? dayMs : -dayMs;
-    const processes = [this.world.coordinator.process, ...this.world.hosts.map((host) => host.process)];
+    const { coordinator, gateway, evaluator, hosts } = this.world;
+    const processes = [coordinator, gateway, evaluator, ...hosts].map(({ process }) => process);
     for (const process of processes) if (process !== undefined) process.wallOffsetMs = this.world.wallOffsetMs;
   }
 
@@ -203,8 +229,11 @@ export class Nemesis {
     world.network.mend();
     world.bus.comeUp();
     world.bus.duplicateProbability = 0;
-    world.evaluatorProcess ??= new SimProcess(world.timeline);
-    world.gatewayProcess ??= new SimProcess(world.timeline);
+    world.gateway.provider.trouble = 0;
+    for (const daemon of [world.evaluator, world.gateway]) {
+      daemon.process?.goOn(nextFloat(this.rng) < 0.5);
+      daemon.start();
+    }
     world.coordinator.crashAt = undefined;
     world.coordinator.process?.goOn(nextFloat(this.rng) < 0.5);
     world.coordinator.start();

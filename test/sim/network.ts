@@ -24,6 +24,9 @@ export interface Call<Answer> {
   readonly work: () => Promise<Answer>;
 }
 
+/** As the real client has it: a ping after 10 s, 5 s for its answer. */
+const keepaliveMs = 15_000;
+
 export class Network {
   /** Ways that lead nowhere, as `from>to`. */
   readonly cuts = new Set<string>();
@@ -55,7 +58,10 @@ export class Network {
     return 0.2 + nextFloat(this.rng) * this.slowestMs;
   }
 
-  /** A unary call with a deadline. A stopped process reads later what it got, as from a socket's buffer. */
+  /**
+   * A call of one answer. A stopped process reads later what it got, as from a socket's buffer; a connection to a process that was
+   * killed breaks at once, and one that brings nothing any more breaks by its keepalive.
+   */
   call<Answer>(call: Call<Answer>): Promise<Answer> {
     const { from, to, deadlineMs, signal } = call;
     return new Promise((resolve, reject) => {
@@ -85,26 +91,40 @@ export class Network {
     settle: (act: () => void) => void,
     { resolve, reject }: { resolve: (answer: Answer) => void; reject: (error: unknown) => void },
   ): void {
+    const broken = (): void => settle(() => reject(new RpcFault('unavailable', `the connection to ${to.node} broke`)));
+    const breakLater = (): void => {
+      from.process.clock.after(keepaliveMs, broken);
+    };
     const back = (act: () => void): void => {
       const ms = this.travelMs(to.node, from.node);
-      if (ms !== undefined) this.timeline.after(ms, () => from.process.receive(() => settle(act)));
+      if (ms === undefined) breakLater();
+      else this.timeline.after(ms, () => from.process.receive(() => settle(act)));
     };
     const refuse = (): void => back(() => reject(new RpcFault('unavailable', `nobody listens at ${to.node}`)));
-    const ms = this.travelMs(from.node, to.node);
-    if (ms === undefined) return;
-    this.timeline.after(ms, () => {
-      if (to.powered?.() === false) return;
+    const arrive = (): void => {
       const target = to.process();
-      if (target === undefined) return refuse();
+      if (target === undefined) {
+        refuse();
+        return;
+      }
+      const gone = (): void => (to.powered?.() === false ? breakLater() : refuse());
+      target.onKill.add(gone);
+      const answered = (act: () => void): void => {
+        target.onKill.delete(gone);
+        if (target.alive) back(act);
+      };
       target.receive(() => {
         // A call that its caller gave up was reset: of a stopped process the reset lies right behind it (shared/rpc/handlers.ts).
         if (!isOpen()) return;
         work().then(
-          (answer) => target.alive && back(() => resolve(answer)),
-          (error: unknown) => target.alive && back(() => reject(asFault(error))),
+          (answer) => answered(() => resolve(answer)),
+          (error: unknown) => answered(() => reject(asFault(error))),
         );
       });
-    });
+    };
+    const ms = this.travelMs(from.node, to.node);
+    if (ms === undefined) breakLater();
+    else this.timeline.after(ms, () => (to.powered?.() === false ? breakLater() : arrive()));
   }
 }
 

@@ -1,16 +1,18 @@
-// What an attempt does in the simulation: thinks, runs a tool, submits, runs from a clean slate, stores. Containers belong to
+// What an attempt does in the simulation: thinks by the real gateway, runs a tool, submits, runs from a clean slate, stores. Containers belong to
 // the host and outlive the daemon; everything else is time and chance.
 
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
+import { callModel } from '../../gpu-agent/attempt-work.ts';
+import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
 import type { SandboxIdentity } from '../../gpu-agent/sandbox/sandbox.ts';
 import { delay } from '../../shared/clock.ts';
-import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
+import { type AttemptId, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
-import { sha256 } from '../../shared/store/digest.ts';
-import { scoreQueries } from './evaluator.ts';
 import type { SimProcess } from './process.ts';
+import { type Product, productOf, submissionOf } from './products.ts';
+import type { Conversation } from './provider.ts';
 
 /** A container on a simulated host. */
 export interface Container extends SandboxIdentity {
@@ -23,14 +25,10 @@ export interface Surroundings {
   readonly containers: Map<string, Container>;
   readonly rng: Rng;
   /** Streams an artifact to the coordinator; rejects while it cannot be reached. */
-  readonly store: (digest: Digest) => Promise<void>;
+  readonly store: (product: Product) => Promise<void>;
   /** Asks the coordinator for a score; rejects while it cannot be reached, or where there is none to be had. */
   readonly score: (request: Omit<ScoreRequest, 'host'>) => Promise<unknown>;
-}
-
-/** What a program of this attempt and epoch leaves; another epoch's is another one. */
-export function productOf(kind: string, attemptId: string, epoch: number): Digest {
-  return sha256(`${kind} of ${attemptId} in epoch ${epoch}`);
+  readonly model: Model;
 }
 
 type Perform = Performer['perform'];
@@ -80,17 +78,16 @@ class SimPerformer implements Performer {
       case 'prepare':
         await this.sleep(100, signal);
         this.create('explore');
-        return { kind: 'begun', messages: [] };
+        return { kind: 'begun', messages: [{ role: 'user', content: JSON.stringify(this.conversation()) }] };
       case 'callModel':
-        await this.sleep(500, signal);
-        return this.answer(command.turn);
+        return await callModel(command, this.thinking(), signal);
       case 'runTool':
         if (command.request.tool === 'score') await this.look(command.request.path ?? '', signal);
         else await this.busy(meanToolMs, signal);
         return { ...quietTool, kind: 'toolEnded', callId: command.callId, tool: command.request.tool };
       case 'takeSolution':
         this.checkSandbox();
-        return { kind: 'solutionTaken', digest: this.product('solution'), bytes: 1 };
+        return { kind: 'solutionTaken', digest: this.product('solution').digest, bytes: 1 };
       case 'runCleanSlate':
         this.removeAll();
         this.create('cleanSlate');
@@ -102,37 +99,34 @@ class SimPerformer implements Performer {
     }
   }
 
-  private answer(turn: number): object {
-    const looks = Array.from({ length: scoreQueries + 1 }, (_, index) => ['score', { path: `look-${index}` }] as const);
-    const calls =
-      turn === 0
-        ? [['bash', { command: 'true' }] as const, ...(this.options.order.scoreQueries ? looks : [])]
-        : [['submit', { idea: 'an idea', changes: 'some', expectation: 'better' }] as const];
-    const toolCalls = calls.map(([name, args], index) => ({
-      id: `call-${turn}-${index}`,
-      name,
-      argumentsJson: JSON.stringify(args),
-    }));
-    return { ...plainAnswer, kind: 'modelAnswered', turn, toolCalls };
+  private conversation(): Conversation {
+    const { runId, attemptId } = this.options.order;
+    return { runId, attemptId };
+  }
+
+  private thinking(): Parameters<typeof callModel>[1] {
+    const { options, around } = this;
+    const { order, time } = options;
+    return { order, time, model: around.model, clock: around.process.clock, remaining: () => options.remaining() };
   }
 
   private execution(): object {
     const failed = nextFloat(this.around.rng) < failureShare;
-    const log = this.product('log');
+    const log = this.product('log').digest;
     const about = { kind: 'executed', exitStatus: failed ? 1 : 0, logDigest: log, logTail: '', ...noTimes };
     if (failed) return { ...about, end: 'crash' };
-    return { ...about, end: 'completed', submissionDigest: this.product('submission') };
+    return { ...about, end: 'completed', submissionDigest: this.submission().digest };
   }
 
   /** One more than there are; the last one is refused, and so are those of a host that lost the attempt. */
   private async look(path: string, signal: AbortSignal): Promise<void> {
     const { runId, attemptId, epoch } = this.options.order;
-    const submission = this.product(path);
+    const submission = this.submission(path);
     for (;;) {
       signal.throwIfAborted();
       try {
         await this.around.store(submission);
-        await this.around.score({ runId, attemptId, epoch, submission });
+        await this.around.score({ runId, attemptId, epoch, submission: submission.digest });
         return;
       } catch (error) {
         if (error instanceof RpcFault && ['notHeld', 'scoresUsed'].includes(error.reason ?? '')) return;
@@ -142,12 +136,13 @@ class SimPerformer implements Performer {
   }
 
   private async storeAll(known: object, signal: AbortSignal): Promise<object> {
-    const artifacts = { ...known, transcript: this.product('transcript') };
-    for (const name of Object.values(artifacts)) {
+    const artifacts = { ...known, transcript: this.product('transcript').digest };
+    for (const [kind, name] of Object.entries(artifacts)) {
+      const product = kind === 'submission' ? this.submission() : { digest: digest(name) };
       for (;;) {
         signal.throwIfAborted();
         try {
-          await this.around.store(digest(name));
+          await this.around.store(product);
           break;
         } catch {
           await this.sleep(1000, signal);
@@ -157,8 +152,12 @@ class SimPerformer implements Performer {
     return { kind: 'artifactsStored', artifacts };
   }
 
-  private product(kind: string): Digest {
+  private product(kind: string): Product {
     return productOf(kind, this.options.order.attemptId, this.options.order.epoch);
+  }
+
+  private submission(name = 'submission'): Product {
+    return submissionOf(name, this.options.order.attemptId, this.options.order.epoch);
   }
 
   private async busy(meanMs: number, signal: AbortSignal): Promise<void> {
@@ -217,15 +216,4 @@ const quietTool = {
   peakMemoryBytes: 0,
   timedOut: false,
   outOfMemory: false,
-};
-
-const plainAnswer = {
-  content: '',
-  inputTokens: 10,
-  outputTokens: 10,
-  dollars: 0,
-  upstream: 'sim',
-  model: 'sim',
-  finishReason: 'tool_calls',
-  seconds: 1,
 };

@@ -12,6 +12,8 @@ export class SimProcess {
   wallOffsetMs = 0;
   readonly clock: Clock;
   readonly startedMs: number;
+  /** Those who wait for an answer: when it is killed they are told that none will come. */
+  readonly onKill = new Set<() => void>();
   private readonly messages: (() => void)[] = [];
   private readonly timers: (() => void)[] = [];
 
@@ -43,6 +45,8 @@ export class SimProcess {
 
   kill(): void {
     this.alive = false;
+    for (const tell of this.onKill) tell();
+    this.onKill.clear();
     this.messages.length = 0;
     this.timers.length = 0;
   }

@@ -3,22 +3,29 @@
 
 import { limits, task } from '../../coordinator/core/machine.test-support.ts';
 import { defaultOptions } from '../../coordinator/core/options.ts';
+import type { Task } from '../../coordinator/core/task.ts';
 import { forkRun } from '../../coordinator/rpc/fork-run.ts';
 import { runId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { SimCoordinator } from './coordinator.ts';
-import { type SimEvaluator, scoreQueries } from './evaluator.ts';
+import type { SimEvaluator } from './evaluator.ts';
+import { scoreQueries, simTask } from './evaluator-task.ts';
 import type { History } from './history.ts';
 import type { Timeline } from './timeline.ts';
 
 const forkShare = 0.4;
 /** In every third world attempts ask for scores during their work; all others are as they are without. */
 const looksEvery = 3;
+/** In every fourth world runs have so many dollars: enough for some attempts, not for all. */
+const [dollarsEvery, fewDollars] = [4, 0.25];
 const forkRequest = 'the fork';
 const askAgainMs = 2000;
 /** A run that was killed before it had a score gives nothing to begin with. */
 const mostAsks = 60;
+
+const { name, metric, lowerIsBetter } = simTask.description;
+const simulated: Task = { ...task, name, metric, lowerIsBetter, version: simTask.version };
 
 /** Of a fork: everything else is as in its origin, and a seed of its own keeps the world the same at every replay. */
 const forkOptions = {
@@ -70,7 +77,9 @@ export class Researchers {
     if (history.has(id)) return;
     const options = { ...defaultOptions, limits, seed: this.seed, candidates, wallSeconds: 0 };
     const looks = this.seed % looksEvery === 0 ? { scoreQueries } : {};
-    const event = { kind: 'runCreated', runId: id, requestId: id, task, options: { ...options, ...looks } } as const;
+    const money = this.seed % dollarsEvery === 0 ? { dollars: fewDollars } : {};
+    const about = { runId: id, requestId: id, task: simulated, options: { ...options, ...looks, ...money } };
+    const event = { kind: 'runCreated', ...about } as const;
     coordinator.actor?.post(event).catch(() => undefined);
     timeline.after(coordinator.process === undefined ? 500 : askAgainMs, () => this.ask(number, candidates));
   }

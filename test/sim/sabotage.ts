@@ -1,11 +1,12 @@
 // Deliberate bugs. A simulation that does not find each of them within a few seeds proves nothing.
 
 import type { Fleet } from '../../coordinator/fleet/fleet.ts';
-import type { Evaluator } from '../../coordinator/rpc/evaluator.ts';
-import type { ScoreDesk } from '../../coordinator/runs/score-desk.ts';
+import type { ScoreDesk, ScoreDeskOptions } from '../../coordinator/runs/score-desk.ts';
 import type { SearchActor } from '../../coordinator/runs/search-actor.ts';
+import type { Book } from '../../llm-gateway/book.ts';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
 import { attemptId } from '../../shared/core/ids.ts';
+import type { Database } from '../../shared/store/sqlite.ts';
 
 export type SabotageKind =
   /** The coordinator takes reports of any epoch from any host. */
@@ -16,6 +17,14 @@ export type SabotageKind =
   | 'noSelfFencing'
   /** The evaluator scores again what it had scored. */
   | 'forgetfulEvaluator'
+  /** The evaluator seals again what it had sealed. */
+  | 'secondSeals'
+  /** The gateway reserves nothing for a turn under way. */
+  | 'noReservations'
+  /** The gateway starts without what the turns cost that its end cut off. */
+  | 'forgottenTurns'
+  /** The gateway's disk says that it has synced and has not. */
+  | 'lyingGatewayDisk'
   /** The coordinator asks for scores during the work without counting them. */
   | 'freeScores'
   /** The coordinator's disk says that it has synced and has not. */
@@ -26,6 +35,10 @@ export const sabotageKinds: readonly SabotageKind[] = [
   'earlyReceipts',
   'noSelfFencing',
   'forgetfulEvaluator',
+  'secondSeals',
+  'noReservations',
+  'forgottenTurns',
+  'lyingGatewayDisk',
   'freeScores',
   'lyingDisk',
 ];
@@ -54,6 +67,20 @@ export class Sabotage {
     };
   }
 
+  /** The database of a gateway that starts. */
+  beforeStart(database: Database): Database {
+    if (this.kind !== 'forgottenTurns') return database;
+    database.run("UPDATE calls SET dollars = 0, output_tokens = 0 WHERE state = 'open'");
+    return database;
+  }
+
+  /** What a gateway writes down of a turn before it asks. */
+  bookOf(book: Book): Book {
+    if (this.kind !== 'noReservations') return book;
+    const nothing = { dollars: 0, outputTokens: 0, capped: false };
+    return { ...book, begin: (account, call, at) => book.begin(account, { ...call, reservation: nothing }, at) };
+  }
+
   /** What the coordinator does with a report. */
   async take(result: ResultEvent, fleet: Fleet, actor: SearchActor): Promise<void> {
     if (this.kind !== 'noFencing') return await fleet.take(result);
@@ -62,13 +89,14 @@ export class Sabotage {
   }
 
   /** Who answers an attempt that asks for a score. */
-  deskOf(desk: ScoreDesk, evaluator: Evaluator): ScoreDesk {
+  deskOf(desk: ScoreDesk, { evaluator, artifacts, actor }: ScoreDeskOptions): ScoreDesk {
     if (this.kind !== 'freeScores') return desk;
     return {
       async ask({ runId, attemptId: id, epoch, submission: digest }) {
-        const bytes = [] as unknown as AsyncIterable<Uint8Array>;
-        const about = { runId, attemptId: id, epoch, parentIds: [], task: '', digest, sizeBytes: 1, bytes };
-        await evaluator.evaluate({ ...about, exploratory: true });
+        const task = actor.state.runs.get(runId)?.task;
+        const sizeBytes = (await artifacts.size(digest)) ?? 0;
+        const about = { runId, attemptId: id, epoch, parentIds: [], task: task?.name ?? '', digest, sizeBytes };
+        await evaluator.evaluate({ ...about, bytes: artifacts.stream(digest, sizeBytes), exploratory: true });
         return { answer: { feedback: '' }, left: 1 };
       },
     };

@@ -1,12 +1,13 @@
 // What every daemon of a simulated world stands on.
 
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
-import type { Digest } from '../../shared/core/ids.ts';
+import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Rng } from '../../shared/core/rng.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { SimBus } from './bus.ts';
 import type { Network, Node } from './network.ts';
 import type { SimProcess } from './process.ts';
+import type { Product } from './products.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Setting {
@@ -18,8 +19,10 @@ export interface Setting {
   readonly wallOffsetMs: number;
   fail(problem: string): void;
   log(who: string): Logger;
+  /** What an agent's process thinks by. */
+  model(host: Node, caller: SimProcess): Model;
   /** Streams an artifact to the coordinator. */
-  store(from: { readonly node: Node; readonly process: SimProcess }, digest: Digest): Promise<void>;
+  store(from: { readonly node: Node; readonly process: SimProcess }, product: Product): Promise<void>;
   /** Asks the coordinator for a score of a submission, as an attempt does during its work. */
   score(
     from: { readonly node: Node; readonly process: SimProcess },

@@ -1,5 +1,8 @@
 // Runs one seed: faults for a while, then peace until every run has ended and no host holds anything, or patience ends.
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Nemesis } from './nemesis.ts';
 import type { SabotageKind } from './sabotage.ts';
 import { World } from './world.ts';
@@ -23,17 +26,40 @@ export interface Outcome {
   readonly forks: number;
   readonly kills: number;
   readonly staleReports: number;
+  /** Turns that providers were asked for. */
+  readonly turns: number;
   /** Scores that attempts got during their work. */
   readonly looks: number;
 }
 
 export interface SimulationOptions {
+  /** Where keys and bundles of the evaluator lie; a place of its own unless stated. */
+  readonly evaluatorDirectory?: string;
   readonly sabotage?: SabotageKind | undefined;
   readonly trace?: ((line: string) => void) | undefined;
 }
 
 /** Equal seeds give equal outcomes. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
+  const { evaluatorDirectory } = options;
+  if (evaluatorDirectory !== undefined) return await live(seed, { ...options, evaluatorDirectory });
+  return await inEvaluatorDirectory((made) => live(seed, { ...options, evaluatorDirectory: made }));
+}
+
+/** Makes a place for keys and bundles, and removes it afterwards. */
+export async function inEvaluatorDirectory<Value>(work: (directory: string) => Promise<Value>): Promise<Value> {
+  const directory = await mkdtemp(join(tmpdir(), 'doubleblind-sim-'));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+async function live(
+  seed: number,
+  options: SimulationOptions & { readonly evaluatorDirectory: string },
+): Promise<Outcome> {
   const world = new World({ seed, ...options });
   const nemesis = new Nemesis(world, seed);
   try {
@@ -49,6 +75,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       }
       await everythingSettled();
     }
+    if (world.problems.length === 0) world.checkBooks();
     return {
       seed,
       problems: world.problems,
@@ -62,6 +89,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       forks: world.history.forks,
       kills: world.history.kills,
       staleReports: world.history.staleReports,
+      turns: world.gateway.provider.turns,
       looks: [...world.evaluator.looks.values()].reduce((sum, { size }) => sum + size, 0),
     };
   } finally {

@@ -2,9 +2,9 @@
 
 import { audit } from '../../coordinator/core/audit.ts';
 import type { State } from '../../coordinator/core/state.ts';
-import type { Gateway } from '../../coordinator/rpc/gateway.ts';
 import type { ExecutorOptions } from '../../coordinator/runs/executors/persist.ts';
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
+import type { Model } from '../../gpu-agent/model/model.ts';
 import { type Digest, type HostName, hostName } from '../../shared/core/ids.ts';
 import { nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
@@ -12,19 +12,26 @@ import { packFiles } from '../../shared/store/tree.ts';
 import { SimBus } from './bus.ts';
 import { SimCoordinator } from './coordinator.ts';
 import { SimEvaluator } from './evaluator.ts';
+import { SimGateway } from './gateway.ts';
 import { History } from './history.ts';
 import { SimHost } from './host.ts';
 import { Network, type Node } from './network.ts';
-import { SimProcess } from './process.ts';
+import type { SimProcess } from './process.ts';
+import type { Product } from './products.ts';
 import { Researchers } from './researchers.ts';
 import { Sabotage, type SabotageKind } from './sabotage.ts';
 import { Timeline } from './timeline.ts';
 
-/** What lies in the store under every name; the coordinator looks into nothing but solutions. */
+/** What lies in the store under every name but those of submissions; the coordinator looks into nothing but solutions. */
 const solution = await packFiles([{ path: 'main.py', bytes: Buffer.from('pass\n'), executable: false }]);
+
+/** Sums of money are doubles. */
+const rounding = 1e-9;
 
 export interface WorldOptions {
   readonly seed: number;
+  /** Where keys and bundles of the evaluator lie; one place will do for many worlds. */
+  readonly evaluatorDirectory: string;
   readonly sabotage?: SabotageKind | undefined;
   /** Told of everything that an onlooker would want to see. */
   readonly trace?: ((line: string) => void) | undefined;
@@ -36,26 +43,29 @@ export class World {
   readonly network: Network;
   readonly bus: SimBus;
   readonly evaluator: SimEvaluator;
+  readonly gateway: SimGateway;
+  readonly seed: number;
+  readonly evaluatorDirectory: string;
   readonly coordinator: SimCoordinator;
   readonly hosts: SimHost[];
   readonly history: History;
   readonly sabotage: Sabotage;
   readonly problems: string[] = [];
   readonly researchers: Researchers;
-  evaluatorProcess: SimProcess | undefined;
-  gatewayProcess: SimProcess | undefined;
   wallOffsetMs = 0;
-  private readonly stored = new Set<Digest>();
+  private readonly stored = new Map<Digest, Buffer>();
   private readonly options: WorldOptions;
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.seed = options.seed;
+    this.evaluatorDirectory = options.evaluatorDirectory;
     this.rng = seedRng(`world ${options.seed}`);
     this.sabotage = new Sabotage(options.sabotage);
     this.network = new Network(this.timeline, this.rng);
     this.bus = new SimBus(this.timeline, this.network, this.rng);
     this.evaluator = new SimEvaluator(this);
-    this.evaluator.forgetful = options.sabotage === 'forgetfulEvaluator';
+    this.gateway = new SimGateway(this);
     this.coordinator = new SimCoordinator(this);
     this.hosts = [0, 1, 2].map(
       (index) => new SimHost(this, `h${index}`, 1 + nextInt(this.rng, 2), 1 + nextInt(this.rng, 2)),
@@ -63,7 +73,8 @@ export class World {
     this.researchers = new Researchers(this, options.seed);
     this.history = new History({
       capacityOf: (name) => this.host(name).capacity,
-      vaultScore: (attemptId, submission) => this.evaluator.scores.get(`${attemptId} ${submission}`),
+      vaultScore: (runId, attemptId, submission) => this.evaluator.score(runId, attemptId, submission),
+      vaultWinner: (runId) => this.evaluator.winner(runId),
       fail: (problem) => this.fail(problem),
       onLease: (attemptId, epoch, host) => this.checkAlone(attemptId, epoch, host),
     });
@@ -71,15 +82,35 @@ export class World {
 
   /** Starts every daemon and asks for the runs. */
   async open(): Promise<void> {
-    this.evaluatorProcess = new SimProcess(this.timeline);
-    this.gatewayProcess = new SimProcess(this.timeline);
+    this.evaluator.start();
+    this.gateway.start();
     this.coordinator.start();
     for (const host of this.hosts) await host.start();
     this.researchers.begin();
   }
 
+  /** What daemons keep agrees with what providers charge and with itself. */
+  checkBooks(): void {
+    this.evaluator.checkLedger();
+    this.gateway.checkBook();
+    const { gateway, history } = this;
+    for (const [attemptId, { dollars, believed, isSettled }] of history.attempts) {
+      const most = Math.max(gateway.totals(attemptId).dollars, gateway.told.get(attemptId) ?? 0);
+      if (dollars > most + believed + rounding) {
+        this.fail(
+          `the journal has ${dollars} dollars of ${attemptId}, the gateway ${most}, and hosts said ${believed}`,
+        );
+      }
+      const billed = gateway.provider.billOfAttempt.get(attemptId) ?? 0;
+      if (isSettled && dollars < billed - rounding)
+        this.fail(`the journal has ${dollars} of the ${billed} dollars of ${attemptId}`);
+    }
+  }
+
   close(): void {
     this.coordinator.kill();
+    this.gateway.close();
+    this.evaluator.close();
     for (const host of this.hosts) {
       host.kill();
       host.disk.close();
@@ -129,14 +160,14 @@ export class World {
 
   /** The artifact store of the coordinator's machine. */
   readonly artifacts: ExecutorOptions['artifacts'] = {
-    size: (digest) => Promise.resolve(this.stored.has(digest) ? 1 : undefined),
-    stream: () => [solution] as unknown as AsyncIterable<Buffer>,
+    size: (digest) => Promise.resolve(this.stored.get(digest)?.length),
+    stream: (digest) => [this.stored.get(digest)] as unknown as AsyncIterable<Buffer>,
     put: () => Promise.reject(new Error('not simulated')),
   };
 
-  store(from: { readonly node: Node; readonly process: SimProcess }, digest: Digest): Promise<void> {
+  store(from: { readonly node: Node; readonly process: SimProcess }, product: Product): Promise<void> {
     const to = { node: 'coordinator', process: () => this.coordinator.process } as const;
-    const work = (): Promise<void> => Promise.resolve(void this.stored.add(digest));
+    const work = (): Promise<void> => Promise.resolve(void this.stored.set(product.digest, product.bytes ?? solution));
     return this.network.call({ from, to, deadlineMs: 5000, work });
   }
 
@@ -150,16 +181,12 @@ export class World {
     return this.network.call({ from, to, deadlineMs: 20_000, work });
   }
 
-  gateway(caller: SimProcess): Gateway {
-    const from = { node: 'coordinator', process: caller } as const;
-    const to = { node: 'gateway', process: () => this.gatewayProcess } as const;
-    const call = <Answer>(answer: Answer, signal: AbortSignal | undefined): Promise<Answer> =>
-      this.network.call({ from, to, deadlineMs: 5000, signal, work: () => Promise.resolve(answer) });
-    return {
-      openAttempt: ({ attemptId, epoch }, _host, _tokens, signal) => call(`token of ${attemptId} ${epoch}`, signal),
-      closeAttempt: (_holder, signal) => call(undefined, signal),
-      close: () => undefined,
-    };
+  model(host: Node, caller: SimProcess): Model {
+    return this.gateway.model(host, caller);
+  }
+
+  dollarsOf(runId: string): number {
+    return this.history.dollarsOf(runId);
   }
 
   /** A receipt arrives at a host. */
