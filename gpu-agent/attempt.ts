@@ -14,6 +14,7 @@ import type { Clock } from '../shared/clock.ts';
 import { digest } from '../shared/core/ids.ts';
 import type { FailureReason } from '../shared/core/vocabulary.ts';
 import { type Logger, messageChain } from '../shared/log.ts';
+import { unlessAborted } from '../shared/unless-aborted.ts';
 import type { AttemptOrder } from './attempt-order.ts';
 import type { OutsideCommand, TrajectoryClock } from './attempt-work.ts';
 import { type Command, commandOf } from './core/command.ts';
@@ -207,7 +208,7 @@ export class Attempt {
     const { signal } = this.#running;
     const interrupted = interruption(signal, this.#options.ports.clock);
     try {
-      if (command.kind === 'prepare') await this.#options.place.ready?.();
+      if (command.kind === 'prepare') await unlessAborted(this.#options.place.ready?.() ?? Promise.resolve(), signal);
       signal.throwIfAborted();
       return await Promise.race([this.#performer.perform(command, signal), interrupted.promise]);
     } catch (error) {

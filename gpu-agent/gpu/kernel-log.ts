@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Clock } from '../../shared/clock.ts';
-import type { Logger } from '../../shared/log.ts';
+import { type Logger, messageChain } from '../../shared/log.ts';
 import type { GpuFaults } from './gpus.ts';
 import { parseXid } from './xid.ts';
 
@@ -34,25 +34,19 @@ export function followKernelLog({ clock, log, program = 'journalctl' }: KernelLo
         told = true;
       };
       const begin = (from: readonly string[]): void => {
-        const follower = spawn(program, [...parameters, ...from], { stdio: ['ignore', 'pipe', 'pipe'] });
-        child = follower;
-        let complaint = '';
-        follower.stderr.on('data', (chunk: Buffer) => {
-          complaint = (complaint + chunk.toString()).slice(0, 500);
+        child = startReader(program, [...parameters, ...from], {
+          onLine(line) {
+            const xid = parseXid(line);
+            if (xid !== undefined) onXid(xid);
+          },
+          onEnd(complaint) {
+            if (stopped) return;
+            if (complaint !== '') tell(complaint);
+            // What comes until then is read then; one that is told twice changes nothing.
+            const since = Math.floor(clock.now().getTime() / 1000);
+            timer = clock.after(againMs, () => begin([`--since=@${since}`, '--lines=all']));
+          },
         });
-        createInterface({ input: follower.stdout }).on('line', (line) => {
-          const xid = parseXid(line);
-          if (xid !== undefined) onXid(xid);
-        });
-        const again = (reason: string): void => {
-          if (stopped) return;
-          if (reason !== '') tell(reason);
-          // What comes until then is read then; one that is told twice changes nothing.
-          const since = Math.floor(clock.now().getTime() / 1000);
-          timer = clock.after(againMs, () => begin([`--since=@${since}`, '--lines=all']));
-        };
-        follower.once('error', (error) => again(error.message));
-        follower.once('exit', (code) => again(code === 0 ? '' : complaint.trim() || `${program} ended with ${code}`));
       };
       begin(['--lines=0']);
       return {
@@ -64,4 +58,30 @@ export function followKernelLog({ clock, log, program = 'journalctl' }: KernelLo
       };
     },
   };
+}
+
+interface Heard {
+  readonly onLine: (line: string) => void;
+  /** Told once, with what went wrong; empty where nothing did. */
+  readonly onEnd: (complaint: string) => void;
+}
+
+/** Undefined where it cannot be started: a host that is short of memory or files need not end its agent for that. */
+function startReader(program: string, words: readonly string[], { onLine, onEnd }: Heard): ChildProcess | undefined {
+  let child: ChildProcess;
+  try {
+    child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (error) {
+    onEnd(messageChain(error));
+    return;
+  }
+  let complaint = '';
+  child.once('error', (error) => onEnd(error.message));
+  child.once('exit', (code) => onEnd(code === 0 ? '' : complaint.trim() || `${program} ended with ${code}`));
+  // Without a file to spare there are no streams: the error says so.
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaint = (complaint + chunk.toString()).slice(0, 500);
+  });
+  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', onLine);
+  return child;
 }

@@ -1,12 +1,13 @@
 // The fixtures follow the formats that nvidia-smi prints on real hosts, as public reports show them; the project's own
 // checks have no GPU.
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createFakeGpus } from './fake-gpus.ts';
 import { GpuProbeError } from './gpus.ts';
+import { type KernelGpu, readKernelGpus } from './kernel-gpus.ts';
 import { createNvidiaSmiGpus } from './nvidia-smi.ts';
 import { parseDevices, parseMigInstances, usableDevices } from './nvidia-smi-output.ts';
 
@@ -19,6 +20,22 @@ function program(script: string): string {
   writeFileSync(path, `#!/bin/sh\n${script}\n`);
   chmodSync(path, 0o755);
   return path;
+}
+
+/** What the kernel's driver tells of three GPUs, of which it could not make the last one ready. */
+function kernelDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-proc-'));
+  const told = [
+    ['0000:65:00.0', 'NVIDIA A100-SXM4-40GB', first],
+    ['0000:ca:00.0', 'NVIDIA A100-SXM4-40GB', first.replace(/4$/, '5')],
+    ['0000:e3:00.0', 'Unknown', 'GPU-????????-????-????-????-????????????'],
+  ] as const;
+  for (const [bus, model, uuid] of told) {
+    mkdirSync(join(directory, bus));
+    const lines = [`Model: \t\t ${model}`, 'IRQ:   \t\t 187', `GPU UUID: \t ${uuid}`, `Bus Location: \t ${bus}`];
+    writeFileSync(join(directory, bus, 'information'), `${lines.join('\n')}\nDevice Minor: \t 0\n`);
+  }
+  return directory;
 }
 
 const cat = (name: string): string => `cat '${join(import.meta.dirname, 'fixtures', name)}'`;
@@ -116,6 +133,27 @@ test('a GPU that is lost is gone, and the others are asked for one by one where 
   expect(await gpus.list()).toEqual([]);
   // A daemon that has not seen them does not know what is lost: it must not take the host for one without GPUs.
   await expect(createNvidiaSmiGpus({ program: path }).list()).rejects.toThrow('GPU is lost');
+});
+
+test('a daemon that starts while a GPU is lost has the others, and the lost one as the kernel tells of it', async () => {
+  const csv = join(import.meta.dirname, 'fixtures', 'two-a100.csv');
+  const path = program(
+    `if [ "$1" = -i ] && [ "$2" != 0000:65:00.0 ]; then grep -i "$2" '${csv}'; else echo 'Unable to determine the device handle for GPU 0000:65:00.0: GPU is lost.'; exit 15; fi`,
+  );
+  const kernelGpus = (): KernelGpu[] => readKernelGpus(kernelDirectory());
+  const gpus = createNvidiaSmiGpus({ program: path, kernelGpus });
+  const lost = { uuid: first, health: 'unusable', healthReason: expect.stringContaining('calls it lost') };
+  const [other, ...more] = await gpus.list();
+  expect(other).toMatchObject({ health: 'warning', bus: '0000:ca:00' });
+  expect(more).toEqual([expect.objectContaining({ ...lost, name: 'NVIDIA A100-SXM4-40GB', bus: '0000:65:00' })]);
+  // From then on it is like one that was lost later.
+  expect(await gpus.list()).toEqual([other]);
+});
+
+test('the kernel tells of GPUs by their bus; one without a UUID, and a host without the driver, have none', () => {
+  const found = readKernelGpus(kernelDirectory());
+  expect(found.map(({ bus }) => bus)).toEqual(['0000:65:00', '0000:ca:00']);
+  expect(readKernelGpus('/nonexistent')).toEqual([]);
 });
 
 test('who asks while another one is being answered gets the same answer', async () => {

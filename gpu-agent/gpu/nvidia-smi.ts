@@ -4,6 +4,7 @@
 
 import { spawn } from 'node:child_process';
 import { type GpuDevice, GpuProbeError, type Gpus } from './gpus.ts';
+import { type KernelGpu, readKernelGpus } from './kernel-gpus.ts';
 import {
   type MigInstance,
   type ParsedDevices,
@@ -17,6 +18,8 @@ export interface NvidiaSmiOptions {
   readonly program?: string;
   /** A healthy driver answers in 0.1 to 1 s; without persistence mode the first question takes several. */
   readonly timeoutMs?: number;
+  /** What the kernel's driver has, for when nvidia-smi does not tell which of them are lost. */
+  readonly kernelGpus?: () => readonly KernelGpu[];
 }
 
 /** More than any host's list needs. */
@@ -29,7 +32,7 @@ interface Answer {
 }
 
 export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
-  const { program = 'nvidia-smi', timeoutMs = 10_000 } = options;
+  const { program = 'nvidia-smi', timeoutMs = 10_000, kernelGpus = readKernelGpus } = options;
   const standing = { count: 0 };
   /** Whole GPUs as they were listed last. */
   let known: readonly Pick<GpuDevice, 'uuid' | 'bus'>[] = [];
@@ -42,9 +45,9 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
    * With one that is lost many drivers tell of none, unless they are asked for each: by its place, because to find one by its UUID they look
    * at all. Gone is only what they call lost themselves.
    */
-  const eachKnown = async (): Promise<ParsedDevices['devices']> => {
+  const askForEach = async (wanted: typeof known): Promise<ParsedDevices['devices']> => {
     const found: ParsedDevices['devices'][number][] = [];
-    for (const { uuid, bus } of known) {
+    for (const { uuid, bus } of wanted) {
       const answer = await ask(['-i', bus === undefined ? uuid : `${bus}.0`, ...query]);
       const { devices, complaints } = parseDevices(answer?.output ?? '');
       found.push(...devices);
@@ -71,12 +74,18 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
       throw new GpuProbeError('nvidia-smi is not there any more: is the driver being changed?');
     if (!answer) return [];
     const { devices: listed, complaints } = parseDevices(answer.output);
-    const isOneLost = listed.length === 0 && known.length > 0 && tellsOfLoss(answer, complaints);
-    const devices = isOneLost ? await eachKnown() : listed;
-    if (devices.length === 0) return isOneLost ? [] : noDevices(answer, complaints);
-    if (!isOneLost) known = devices;
-    if (!devices.some((device) => device.divided)) return usableDevices(devices, []);
-    return usableDevices(devices, await instances());
+    const isLoss = tellsOfLoss(answer, complaints);
+    const isFirst = known.length === 0;
+    // Of those that are lost already when we first look the kernel alone tells.
+    const fromKernel = isFirst && isLoss ? kernelGpus() : [];
+    const expected = isFirst ? fromKernel : known;
+    const isEachAsked = isLoss && listed.length === 0 && expected.length > 0;
+    const devices = isEachAsked ? await askForEach(expected) : listed;
+    const lost = fromKernel.filter(({ uuid }) => !devices.some((device) => device.uuid === uuid)).map(lostDevice);
+    if (devices.length + lost.length === 0) return isEachAsked ? [] : noDevices(answer, complaints);
+    if (isFirst || !isEachAsked) known = [...devices, ...lost];
+    const divided = devices.some((device) => device.divided);
+    return [...usableDevices(devices, divided ? await instances() : []), ...lost];
   }
 
   async function instances(): Promise<MigInstance[]> {
@@ -88,6 +97,11 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
       `nvidia-smi -L does not list the MIG instances: ${saidBy(answer).slice(0, 200) || `status ${answer?.status}`}; run it by hand`,
     );
   }
+}
+
+function lostDevice({ uuid, bus, name }: KernelGpu): GpuDevice {
+  const healthReason = 'the driver calls it lost; reset it or reboot the host, then restart the agent';
+  return { uuid, kind: 'gpu', bus, name, memoryBytes: 0, health: 'unusable', healthReason };
 }
 
 function tellsOfLoss(answer: Answer, complaints: readonly string[]): boolean {
@@ -118,6 +132,11 @@ function run(
 ): Promise<Answer | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(limit);
+      if (error.code === 'ENOENT') resolve(undefined);
+      else reject(new GpuProbeError(`nvidia-smi cannot be run: ${error.message}`, { cause: error }));
+    });
     const output = { out: '', err: '' };
     const limit = setTimeout(() => {
       standing.count += 1;
@@ -132,16 +151,12 @@ function run(
         new GpuProbeError(`nvidia-smi did not answer within ${timeoutMs} ms; the driver may hang, reboot the host`),
       );
     }, timeoutMs);
-    child.stdout.on('data', (chunk: Buffer) => {
+    // Without a file to spare there are no streams: the error says so.
+    child.stdout?.on('data', (chunk: Buffer) => {
       output.out = (output.out + chunk.toString()).slice(0, mostOutput);
     });
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       output.err = (output.err + chunk.toString()).slice(0, mostOutput);
-    });
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(limit);
-      if (error.code === 'ENOENT') resolve(undefined);
-      else reject(new GpuProbeError(`nvidia-smi cannot be run: ${error.message}`, { cause: error }));
     });
     child.once('close', (status) => {
       clearTimeout(limit);

@@ -19,6 +19,14 @@ test.each([
     'NVRM: Xid (PCI:0000:65:00 GPU-I:02): 94, pid=7194, name=python, Contained: SM (0x1)',
     { bus: '0000:65:00', code: 94 },
   ],
+  [
+    'NVRM: Xid (PCI:0000:65:00): 154, GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)',
+    { bus: '0000:65:00', code: 154 },
+  ],
+  [
+    'NVRM: Xid (PCI:0000:65:00): 154, GPU recovery action changed from 0x1 (GPU Reset Required) to 0x0 (None)',
+    undefined,
+  ],
   ['NVRM: GPU at PCI:0000:65:00: GPU-fcf41002-68b6-5900-d7d1-74026173bb44', undefined],
   ['Xid (PCI:0000:65:00): 79 is what a program printed', undefined],
   ['NVRM: Xid (PCI:zz): 79', undefined],
@@ -27,7 +35,7 @@ test.each([
 });
 
 test('failures of the device are told apart from those of a program, and a bus has one form', () => {
-  for (const code of [48, 63, 64, 79, 94, 95, 119]) expect(failureOf(code)).toContain(`Xid ${code}: `);
+  for (const code of [48, 63, 64, 79, 94, 95, 119, 140, 143, 154]) expect(failureOf(code)).toContain(`Xid ${code}: `);
   for (const code of [13, 31, 43, 45]) expect(failureOf(code)).toBeUndefined();
   expect([busOf('00000000:CA:00.0'), busOf('0000:ca:00'), busOf('00010000:0A:00.0')]).toEqual([
     '0000:ca:00',

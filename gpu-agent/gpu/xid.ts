@@ -19,13 +19,20 @@ const failures: ReadonlyMap<number, string> = new Map([
   [95, 'an uncontained memory error (ECC)'],
   [119, 'its system processor (GSP) does not answer'],
   [120, 'its system processor (GSP) failed'],
+  [140, 'an uncorrectable memory error (ECC) that it did not recover from'],
+  [143, 'it could not be made ready'],
+  [154, 'the driver wants it reset, or the host rebooted'],
 ]);
+/** Told whenever what the driver wants has changed, also to nothing (0x0). */
+const recoveryAction = 154;
+const wantsNothing = /\bto 0x0\b/i;
 
 /** Such as `NVRM: Xid (PCI:0000:65:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.` */
 export function parseXid(line: string): Xid | undefined {
   const [, bus, code] =
     /\bNVRM: Xid \(PCI:([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2})[^)]*\): (\d{1,4})\b/.exec(line) ?? [];
-  return bus === undefined ? undefined : { bus: busOf(bus), code: Number(code) };
+  if (bus === undefined || (Number(code) === recoveryAction && wantsNothing.test(line))) return undefined;
+  return { bus: busOf(bus), code: Number(code) };
 }
 
 /** Why a GPU cannot be used after it; undefined where it can. */
