@@ -34,6 +34,7 @@ const hostColumns: readonly Column<Host>[] = [
   { title: 'HEARTBEAT', value: (host) => `${duration(host.heartbeatAgeSeconds)} ago`, align: 'right' },
   { title: 'ADDRESS', value: (host) => host.address },
   { title: 'VERSION', value: (host) => host.version },
+  { title: 'SINCE', value: (host) => host.since?.slice(0, 16).replace('T', ' ') ?? '–' },
   { title: 'BY', value: (host) => host.by || '–' },
   { title: 'REASON', value: (host) => host.reason, width: 50 },
 ];
