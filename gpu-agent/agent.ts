@@ -272,8 +272,9 @@ export class Agent {
   #wake(attemptId: string): void {
     const sleeper = this.#dormant.get(attemptId);
     if (sleeper === undefined) return;
-    this.#dormant.delete(attemptId);
+    // First: where the book cannot be written, it sleeps on with its sandbox until it can.
     this.#resume(sleeper);
+    this.#dormant.delete(attemptId);
   }
 
   #resume({ order, resumption, state }: Left): void {

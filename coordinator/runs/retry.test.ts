@@ -41,6 +41,13 @@ test('a refusal is final at once, a surprise after a few tries', async () => {
   expect(surprised.tries()).toBe(5);
 });
 
+test('a peer whose disk is full is asked until somebody has made room', async () => {
+  const full = new RpcFault('internal', 'the disk of this daemon is full', { reason: 'diskFull' });
+  const { result, tries } = trying(Array.from({ length: 50 }, () => full));
+  expect(await result).toEqual({ kind: 'done', value: 'done' });
+  expect(tries()).toBe(51);
+});
+
 test('nothing is tried once nobody wants it', async () => {
   let asked = 0;
   const { result, tries } = trying([new RpcFault('unavailable', 'away')], () => {

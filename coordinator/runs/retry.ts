@@ -33,8 +33,13 @@ export type Judgement = 'passing' | 'unforeseen' | 'final';
 /** What a failure means by its code. */
 export function judgeByCode(error: unknown): Judgement {
   const code = error instanceof RpcFault ? error.code : 'internal';
-  if (passing.has(code)) return 'passing';
+  if (passing.has(code) || isDiskFull(error)) return 'passing';
   return unforeseen.has(code) ? 'unforeseen' : 'final';
+}
+
+/** Somebody has to make room first: what is asked for is as good afterwards as it was before. */
+function isDiskFull(error: unknown): boolean {
+  return error instanceof RpcFault && error.reason === 'diskFull';
 }
 
 export type Retried<Value> =

@@ -233,7 +233,8 @@ function tooLongFault(longestCallMs: number): RpcFault {
   return new RpcFault('deadlineExceeded', message, { reason: 'callTooLong' });
 }
 
-function toFault(error: unknown, { signal, method, identity }: CallContext, log: Logger): RpcFault {
+/** What whoever called hears of something that a handler threw; the rest is logged. */
+export function toFault(error: unknown, { signal, method, identity }: CallContext, log: Logger): RpcFault {
   if (error instanceof RpcFault) {
     if (error.code === 'internal') log.error({ error, method, caller: identity }, 'a call failed');
     return error;

@@ -29,6 +29,7 @@ import type { Setting } from './setting.ts';
 export type CrashPoint = 'beforeAppend' | 'afterAppend';
 
 const leaseTtlMs = 10_000;
+const unitRestartMs = 2000;
 
 export interface CoordinatorSetting extends Setting {
   readonly evaluator: SimEvaluator;
@@ -47,6 +48,8 @@ export class SimCoordinator {
   actor: SearchActor | undefined;
   desk: ScoreDesk | undefined;
   crashAt: CrashPoint | undefined;
+  /** What cannot be written down is not done: it ends, and its unit starts it again until there is room. */
+  diskIsFull: boolean = false;
   /** The journal as it lies on disk. */
   readonly disk: string[] = [];
   private hashAtDeath: string | undefined;
@@ -128,7 +131,8 @@ export class SimCoordinator {
   private append(process: SimProcess, events: readonly StampedEvent[]): void {
     if (!process.alive) throw new Error('a dead process writes nothing');
     const { crashAt, world, actor } = this;
-    if (crashAt === 'beforeAppend') this.crash();
+    if (this.diskIsFull) world.timeline.after(unitRestartMs, () => this.start());
+    if (this.diskIsFull || crashAt === 'beforeAppend') this.crash();
     for (const event of events) this.disk.push(JSON.stringify(event));
     if (world.sabotage.losesSyncedWrites && crashAt === 'afterAppend') this.disk.splice(-events.length);
     world.history.observe(events);

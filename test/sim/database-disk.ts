@@ -16,6 +16,7 @@ export function ofLiving(process: SimProcess, database: Database): Database {
     ...database,
     run(...statement) {
       check();
+      if (process.diskIsFull) throw new Error('database or disk is full');
       return database.run(...statement);
     },
     transaction(work) {

@@ -14,6 +14,7 @@ export class HostDisk {
   private readonly rng: Rng;
   private writes: ((book: HostBook) => unknown)[] = [];
   private durable = 0;
+  isFull: boolean = false;
 
   constructor(rng: Rng) {
     this.rng = rng;
@@ -22,6 +23,7 @@ export class HostDisk {
   /** The book as a daemon has it that lives by this clock. */
   openBook(clock: Clock): HostBook {
     const write = <Value>(work: (book: HostBook) => Value): Value => {
+      if (this.isFull) throw new Error('database or disk is full');
       this.writes.push(work);
       return work(this.book);
     };

@@ -12,6 +12,7 @@ import { SimProcess } from './process.ts';
 import type { Setting } from './setting.ts';
 
 const version = 'sim';
+const unitRestartMs = 2000;
 
 export class SimHost {
   readonly name: Node;
@@ -40,6 +41,14 @@ export class SimHost {
   /** Starts the daemon where it does not run; a machine that was off comes up first, without its containers. */
   async start(): Promise<void> {
     if (this.process !== undefined) return;
+    try {
+      await this.startDaemon();
+    } catch (error) {
+      if (this.process !== undefined) this.end(this.process, error);
+    }
+  }
+
+  private async startDaemon(): Promise<void> {
     const { world, name, disk, containers } = this;
     if (!this.powered) containers.clear();
     this.powered = true;
@@ -82,7 +91,7 @@ export class SimHost {
       heartbeatMs: 1000,
     });
     if (!process.alive) return;
-    agent.done.catch((error: unknown) => process.alive && world.fail(`the agent of ${name} died: ${String(error)}`));
+    agent.done.catch((error: unknown) => this.end(process, error));
     this.agent = agent;
     this.handlers = agentHandlers(agent);
     agent.announce(`${name}:7442`);
@@ -98,6 +107,18 @@ export class SimHost {
     if (handler === undefined) throw new Error(`the agent has no ${method}`);
     if (method !== 'renewLeases' || !this.isOfBefore) return await handler(request, {} as CallContext);
     return { ...(await handler({ ...request, confirmed: [] }, {} as CallContext)), receiptsTaken: false };
+  }
+
+  /** What cannot write its book down ends, and its unit starts it again until there is room. */
+  private end(process: SimProcess, error: unknown): void {
+    const { world, name, disk } = this;
+    if (!process.alive) return;
+    if (!disk.isFull) world.fail(`the agent of ${name} died: ${String(error)}`);
+    world.log(name).warn({ error }, 'the agent ends');
+    this.kill();
+    world.timeline.after(unitRestartMs, () => {
+      if (this.powered) void this.start();
+    });
   }
 
   /** kill -9 of the daemon; containers run on. */

@@ -30,6 +30,10 @@ export const faults: Readonly<Record<string, Fault>> = {
   gatewayKilled: (nemesis) => nemesis.killGateway(),
   gatewayLost: (nemesis) => nemesis.loseGateway(),
   gatewayStopped: (nemesis) => nemesis.stopGateway(),
+  coordinatorDiskFull: (nemesis) => nemesis.fillCoordinatorDisk(),
+  hostDiskFull: (nemesis) => nemesis.fillHostDisk(),
+  gatewayDiskFull: (nemesis) => nemesis.fillDisk('gateway'),
+  evaluatorDiskFull: (nemesis) => nemesis.fillDisk('evaluator'),
   providersInTrouble: (nemesis) => nemesis.troubleProviders(),
   clockSet: (nemesis) => nemesis.setClock(),
   cordon: (nemesis) => nemesis.cordon(),
@@ -90,14 +94,14 @@ export class Nemesis {
     const host = this.host();
     this.world.tell(`the agent of ${host.name} is killed`);
     host.kill();
-    this.later(300, 15_000, () => this.start_(host));
+    this.later(300, 15_000, () => void host.start());
   }
 
   loseHost(): void {
     const host = this.host();
     this.world.tell(`${host.name} loses its power`);
     host.lose();
-    this.later(1000, 40_000, () => this.start_(host));
+    this.later(1000, 40_000, () => void host.start());
   }
 
   stopAgent(): void {
@@ -166,6 +170,34 @@ export class Nemesis {
     this.stop(this.world.gateway.process, 'the gateway', 15_000);
   }
 
+  fillDisk(daemon: 'gateway' | 'evaluator'): void {
+    const { process } = this.world[daemon];
+    if (process === undefined) return;
+    this.world.tell(`the disk of the ${daemon} is full`);
+    process.diskIsFull = true;
+    this.later(500, 8000, () => {
+      process.diskIsFull = false;
+    });
+  }
+
+  fillCoordinatorDisk(): void {
+    const { coordinator } = this.world;
+    this.world.tell('the disk of the coordinator is full');
+    coordinator.diskIsFull = true;
+    this.later(500, 8000, () => {
+      coordinator.diskIsFull = false;
+    });
+  }
+
+  fillHostDisk(): void {
+    const { disk, name } = this.host();
+    this.world.tell(`the disk of ${name} is full`);
+    disk.isFull = true;
+    this.later(500, 8000, () => {
+      disk.isFull = false;
+    });
+  }
+
   troubleProviders(): void {
     const { provider } = this.world.gateway;
     provider.trouble = nextFloat(this.rng);
@@ -232,14 +264,17 @@ export class Nemesis {
     world.gateway.provider.trouble = 0;
     for (const daemon of [world.evaluator, world.gateway]) {
       daemon.process?.goOn(nextFloat(this.rng) < 0.5);
+      if (daemon.process !== undefined) daemon.process.diskIsFull = false;
       daemon.start();
     }
     world.coordinator.crashAt = undefined;
+    world.coordinator.diskIsFull = false;
     world.coordinator.process?.goOn(nextFloat(this.rng) < 0.5);
     world.coordinator.start();
     for (const host of world.hosts) {
       host.process?.goOn(nextFloat(this.rng) < 0.5);
-      this.start_(host);
+      host.disk.isFull = false;
+      void host.start();
       this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
     }
     for (const run of world.history.runIds) this.post({ kind: 'runResumed', runId: runId(run) });
@@ -253,10 +288,6 @@ export class Nemesis {
       this.world.tell(`${what} goes on`);
       process.goOn(nextFloat(this.rng) < 0.5);
     });
-  }
-
-  private start_(host: SimHost): void {
-    host.start().catch((error: unknown) => this.world.fail(`${host.name} does not start: ${String(error)}`));
   }
 
   private post(event: Parameters<NonNullable<World['coordinator']['actor']>['post']>[0]): void {

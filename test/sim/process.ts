@@ -10,6 +10,7 @@ export class SimProcess {
   alive: boolean = true;
   stopped: boolean = false;
   wallOffsetMs = 0;
+  diskIsFull: boolean = false;
   readonly clock: Clock;
   readonly startedMs: number;
   /** Those who wait for an answer: when it is killed they are told that none will come. */

@@ -1,9 +1,10 @@
 // gRPC clients over the simulated network: every message goes through its real encoding, which fills in what a sender left out.
 
+import { silentLogger } from '../../shared/log.ts';
 import type { Identity } from '../../shared/pki/identity.ts';
 import type { RpcClient, StreamOptions } from '../../shared/rpc/client.ts';
 import { type ServiceName, serviceDefinition } from '../../shared/rpc/definitions.ts';
-import type { CallContext, Handlers } from '../../shared/rpc/handlers.ts';
+import { type CallContext, type Handlers, toFault } from '../../shared/rpc/handlers.ts';
 import type { Call, Network } from './network.ts';
 
 /** Carries a call out at the other end. */
@@ -51,6 +52,11 @@ export function handledBy<Name extends ServiceName>(handlers: Handlers<Name>, id
   return async (method, request) => {
     const handler = byName[method];
     if (handler === undefined) throw new Error(`there is no ${method}`);
-    return await handler(request, { identity, signal, method });
+    const context = { identity, signal, method };
+    try {
+      return await handler(request, context);
+    } catch (error) {
+      throw toFault(error, context, silentLogger);
+    }
   };
 }

@@ -17,18 +17,27 @@ export async function startAttempt(
 ): Promise<void> {
   const { actor, fleet, gateway, leaseTtlMs, log } = options;
   const { runId, attemptId, epoch, host, slotId } = command;
+  let asked: 'gateway' | 'host' = 'gateway';
   const start = async (): Promise<void> => {
+    asked = 'gateway';
     const told = brief(actor.state, attemptId);
     if (told === undefined) return;
     const { dollars: runDollars, outputTokens: runOutputTokens } = told.runBudget;
     const accountLimits = { outputTokens: told.limits.tokens, runDollars, runOutputTokens };
     // A refit asks no model, so it needs no account.
     const token = told.operator === 'refit' ? '' : await gateway.openAttempt(command, host, accountLimits, signal);
+    asked = 'host';
     await fleet.startAttempt({ runId, attemptId, epoch, host, slotId, leaseTtlMs, token, brief: told }, signal);
   };
   const span = { kind: 'client', parent: attemptSpan(command), attributes: { 'doubleblind.host': host } } as const;
   const traced = (): Promise<void> => inSpan('start attempt', span, start);
-  const started = await persist(options, command, signal, () => limiter.run(traced), judgeStart);
+  const started = await persist(
+    options,
+    command,
+    signal,
+    () => limiter.run(traced),
+    (error) => judgeStart(error, asked),
+  );
   if (started.kind === 'done') await actor.report({ kind: 'attemptStarted', runId, attemptId, epoch, host });
   if (started.kind !== 'refused') return;
   const budget = spentRunBudget(started.error);
@@ -38,9 +47,10 @@ export async function startAttempt(
   await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message });
 }
 
-/** A host that drains or has no room is there, but others should have the attempt. */
-function judgeStart(error: unknown): Judgement {
+/** A host that drains, has no room or no disk is there, but others should have the attempt; there is no other gateway. */
+function judgeStart(error: unknown, asked: 'gateway' | 'host'): Judgement {
   if (!(error instanceof RpcFault)) return judgeByCode(error);
   if (error.reason === 'draining' || error.reason === 'budgetSpent') return 'final';
+  if (error.reason === 'diskFull' && asked === 'host') return 'unforeseen';
   return error.code === 'resourceExhausted' ? 'unforeseen' : judgeByCode(error);
 }
