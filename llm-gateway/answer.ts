@@ -28,6 +28,7 @@ import {
 import { decideRetry, type RetryLimits } from './core/retry.ts';
 import { type Offer, route } from './core/route.ts';
 import { type Mended, mendCalls } from './core/tool-call-repair.ts';
+import type { LeftOpen } from './left-open.ts';
 import type { TurnMeter } from './metrics.ts';
 import type { SpentSoFar } from './running-totals.ts';
 import { createLimiter, type Limiter } from './upstream/limiter.ts';
@@ -76,6 +77,7 @@ export interface Line {
   readonly meter: TurnMeter;
   readonly offers: readonly Offer[];
   readonly lanes: ReadonlyMap<string, Lane>;
+  readonly leftOpen: LeftOpen;
   /** Told when a turn does not fit a budget any more. */
   readonly onSpent: (account: Account, exhausted: Exhausted) => void;
 }
@@ -102,8 +104,8 @@ export async function answerTurn(
       reason: 'unknownModel',
     });
   }
-  // What a turn of this id left open when the disk was full; nobody else is under way with it.
-  line.book.cut(account, order.requestId);
+  // Nobody else is under way with this id.
+  line.leftOpen.begin(account, order.requestId);
   const errand: Errand = { account, requestId: order.requestId, digest, lost: nothingLost };
   const failures: UpstreamFailure[] = [];
   let tooLongFor = 0;
@@ -121,7 +123,7 @@ export async function answerTurn(
       // Anything else is a stop, a spent budget or a bug. What is open in the book counts as cut off: after a stop, which may
       // have closed the book, from the next start on; else at once, or turns would wait for what it had reserved.
       if (!(error instanceof UpstreamFailure)) {
-        if (!signal.aborted) line.book.cut(account, order.requestId);
+        if (!signal.aborted) line.leftOpen.cutOff(account, order.requestId);
         throw error;
       }
       failures.push(error);
@@ -263,6 +265,7 @@ async function reserveRoom(
   signal: AbortSignal,
 ): Promise<Reservation> {
   for (;;) {
+    line.leftOpen.settle();
     // It may have been closed since the turn was admitted, and what it cost been told: nothing is asked for after that.
     if (line.book.account(account.attemptId, account.epoch)?.closed !== false) throw closedFault(account);
     const reserved = room(line, account, request, offer);

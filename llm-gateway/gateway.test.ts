@@ -132,6 +132,28 @@ test('nothing is asked for once the account is closed, not even what a turn unde
   expect(book.totals('attempt')).toMatchObject({ turns: 0, inputTokens: 7, outputTokens: 3 });
 });
 
+test('what a full disk left open of a turn is cut off as soon as it can be, and nobody waits for it', async () => {
+  const whole = openBook(':memory:');
+  let isFull = false;
+  const cut: typeof whole.cut = (...given) => {
+    if (isFull) throw new Error('database or disk is full');
+    whole.cut(...given);
+  };
+  const settle: typeof whole.settle = (...given) => {
+    isFull = given[1] === 'r1';
+    if (isFull) throw new Error('database or disk is full');
+    whole.settle(...given);
+  };
+  const upstream = scripted('a', [turn('one'), turn('two')], { dollarsPerMillion: 100 });
+  const gateway = gatewayOn({ ...whole, cut, settle }, upstream);
+  const token = gateway.openAttempt({ ...account, runDollars: 0.42 });
+  await expect(gateway.complete(order(token, 'r1'), 'host-1', signal)).rejects.toThrow('disk is full');
+  isFull = false;
+  // What was reserved for the first leaves no room for the second: it is refused, and does not wait.
+  await expect(gateway.complete(order(token, 'r2'), 'host-1', signal)).rejects.toMatchObject({ reason: 'budgetSpent' });
+  expect(whole.spentByRun('run')).toMatchObject({ openDollars: 0, dollars: expect.closeTo(0.41, 2) });
+});
+
 test('turns are refused when the budget is used up, and the refusal says which', async () => {
   const gateway = gatewayOn(openBook(':memory:'), scripted('a', [turn('one', 300)]));
   const token = gateway.openAttempt({ ...account, outputTokens: 600 });

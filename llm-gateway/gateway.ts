@@ -32,6 +32,7 @@ import type { BreakerLimits } from './core/breaker.ts';
 import type { BudgetScope, Exhausted } from './core/budget.ts';
 import type { RetryLimits } from './core/retry.ts';
 import type { Offer } from './core/route.ts';
+import { createLeftOpen } from './left-open.ts';
 import { silentMeter, type TurnMeter } from './metrics.ts';
 import { requestDigest } from './upstream/request-digest.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -86,7 +87,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const onSpent: Line['onSpent'] = (account, exhausted) => {
     if (exhausted.scope !== 'attempt') spentBudgets.set(spentKey(exhausted.scope, account), exhausted);
   };
-  const line: Line = { ...options, meter: options.meter ?? silentMeter, offers, lanes, onSpent };
+  const leftOpen = createLeftOpen(options.book, options.log);
+  const line: Line = { ...options, meter: options.meter ?? silentMeter, offers, lanes, leftOpen, onSpent };
   return {
     openAttempt(order) {
       for (const scope of ['run', 'host'] as const) {

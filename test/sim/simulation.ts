@@ -11,7 +11,7 @@ const periods = 3;
 /** Deeper than the longest chain of promises behind one message. */
 const hops = 20;
 /** How long after the last fault the runs may take to end; some attempts wait for a minute after setbacks. */
-const patienceMs = 600_000;
+const patienceMs = 280_000;
 
 export interface Outcome {
   readonly seed: number;
