@@ -15,7 +15,7 @@ import { openVault, type Vault } from '../../evaluator-node/vault/vault.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
 import { findBrokenRecord } from '../../shared/store/hash-chain.ts';
 import { ofLiving } from './database-disk.ts';
-import { scoreQueries, simTask } from './evaluator-task.ts';
+import { scoreQueries, simTasks } from './evaluator-task.ts';
 import { SimProcess } from './process.ts';
 import { type Handle, handledBy, simClient } from './rpc.ts';
 import type { Sabotage } from './sabotage.ts';
@@ -40,7 +40,7 @@ export class SimEvaluator {
   constructor(world: EvaluatorSetting) {
     this.world = world;
     this.vault = openVault(world.evaluatorDirectory, { book: ':memory:' });
-    this.vault.addVersion(simTask);
+    for (const task of Object.values(simTasks)) this.vault.addVersion(task);
   }
 
   start(): void {
@@ -141,14 +141,19 @@ export class SimEvaluator {
   }
 
   private judge(process: SimProcess, vault: Vault): Judge {
+    const pause = (): Promise<void> => this.pause(process);
     const judge = createJudge({ vault, grader: noGrader, buildRefitBundle: () => Promise.reject(notSimulated()) });
     return {
       ...judge,
-      choose: async (...asked) => {
-        await this.pause(process);
+      async choose(...asked) {
+        await pause();
         const choice = await judge.choose(...asked);
-        await this.pause(process);
+        await pause();
         return choice;
+      },
+      async refitBundle(version) {
+        await pause();
+        return Buffer.from(`all rows of ${version}`);
       },
     };
   }

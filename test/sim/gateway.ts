@@ -138,9 +138,9 @@ export class SimGateway {
       from: { node, process },
       to: { node: 'gateway', process: () => this.process },
       network: this.world.network,
-      handle: async (method, request) => {
+      handle: (method, request) => {
         if (this.handlers === undefined) throw new Error('not there');
-        return await handledBy(this.handlers, identity)(method, request);
+        return handledBy(this.handlers, identity)(method, request);
       },
     };
   }

@@ -15,6 +15,8 @@ type Phase = 'planned' | 'leased' | 'evaluating' | 'done';
 
 interface Known {
   readonly runId: string;
+  /** The name of what it hands in (products.ts). */
+  readonly handsIn: 'submission' | 'refit';
   phase: Phase;
   epoch: number;
   lane: string;
@@ -29,6 +31,7 @@ interface Known {
 }
 
 const fresh: Omit<Known, 'runId'> = {
+  handsIn: 'submission',
   phase: 'planned',
   epoch: 0,
   lane: '',
@@ -62,6 +65,7 @@ export class History {
   lost = 0;
   forks = 0;
   kills = 0;
+  refits = 0;
   /** Every run, and whether it goes on. */
   private readonly runs = new Map<string, 'open' | 'ended'>();
   /** Reports of an older epoch that reached a coordinator; none of them may be taken. */
@@ -130,12 +134,19 @@ export class History {
       case 'runCreated':
         this.create(event);
         return;
+      case 'runExtended':
+        this.dollars.set(event.runId, event.budgets.dollars);
+        return;
       case 'runKilled':
         this.kill(event);
         return;
       case 'attemptPlanned':
         if (this.attempts.has(event.attemptId)) this.options.fail(`${event.attemptId} was planned twice`);
-        this.attempts.set(event.attemptId, { ...fresh, runId: event.runId });
+        this.attempts.set(event.attemptId, {
+          ...fresh,
+          runId: event.runId,
+          handsIn: event.operator === 'refit' ? 'refit' : 'submission',
+        });
         return;
       case 'attemptLeased':
         this.lease(event);
@@ -155,6 +166,12 @@ export class History {
         return;
       case 'candidateRefused':
         this.refuse(event);
+        return;
+      case 'candidateRefitted':
+        this.expect(event, 'evaluating', (known) => {
+          known.phase = 'done';
+          this.refits += 1;
+        });
         return;
       case 'runSealed':
         this.seal(event);
@@ -203,7 +220,7 @@ export class History {
   private refuse(event: Extract<StampedEvent, { kind: 'candidateRefused' }>): void {
     this.expect(event, 'evaluating', (known) => {
       known.phase = 'done';
-      const isBad = event.failureReason === 'badSubmission' && isBroken('submission', event.attemptId, event.epoch);
+      const isBad = event.failureReason === 'badSubmission' && isBroken(known.handsIn, event.attemptId, event.epoch);
       if (!isBad) this.options.fail(`the submission of ${event.attemptId} was refused: ${event.message}`);
     });
   }
@@ -236,7 +253,7 @@ export class History {
   private end(event: Extract<StampedEvent, { kind: 'attemptEnded' }>): void {
     this.expect(event, 'leased', (known) => {
       const { submission } = event.artifacts;
-      if (submission !== undefined && submission !== submissionOf('submission', event.attemptId, event.epoch).digest) {
+      if (submission !== undefined && submission !== submissionOf(known.handsIn, event.attemptId, event.epoch).digest) {
         this.options.fail(`a stale result of ${event.attemptId} was accepted`);
       }
       known.submission = submission;

@@ -13,6 +13,7 @@ import type { Setting } from './setting.ts';
 
 const version = 'sim';
 const unitRestartMs = 2000;
+const drainPatienceMs = 5000;
 
 export class SimHost {
   readonly name: Node;
@@ -109,6 +110,21 @@ export class SimHost {
     return { ...(await handler({ ...request, confirmed: [] }, {} as CallContext)), receiptsTaken: false };
   }
 
+  /** SIGTERM, as an upgrade sends it: nothing new, a while for what is about to end; the rest stays for the next daemon. */
+  async upgrade(): Promise<void> {
+    const { agent, process } = this;
+    if (agent === undefined || process === undefined) return;
+    agent.drain();
+    await agent.settle(drainPatienceMs);
+    if (!process.alive) return;
+    this.agent = undefined;
+    this.handlers = undefined;
+    await agent.stop();
+    if (!process.alive) return;
+    this.kill();
+    this.startAgain();
+  }
+
   /** What cannot write its book down ends, and its unit starts it again until there is room. */
   private end(process: SimProcess, error: unknown): void {
     const { world, name, disk } = this;
@@ -116,7 +132,11 @@ export class SimHost {
     if (!disk.isFull) world.fail(`the agent of ${name} died: ${String(error)}`);
     world.log(name).warn({ error }, 'the agent ends');
     this.kill();
-    world.timeline.after(unitRestartMs, () => {
+    this.startAgain();
+  }
+
+  private startAgain(): void {
+    this.world.timeline.after(unitRestartMs, () => {
       if (this.powered) void this.start();
     });
   }

@@ -37,6 +37,7 @@ async function simulateIn(
     scored: 0,
     forks: 0,
     kills: 0,
+    refits: 0,
     staleReports: 0,
     looks: 0,
     turns: 0,
@@ -53,7 +54,7 @@ async function simulateIn(
   const faults = [...strikes.values()].reduce((sum, times) => sum + times, 0);
   const text =
     `seeds ${first}–${first + count - 1}: ${(sums.virtualMs / 3_600_000).toFixed(1)} virtual hours, ${sums.steps} steps, ` +
-    `${faults} faults, ${sums.leases} leases of which ${sums.lost} were lost, ${sums.scored} candidates scored, ${sums.forks} forks, ${sums.kills} kills, ` +
+    `${faults} faults, ${sums.leases} leases of which ${sums.lost} were lost, ${sums.scored} candidates scored, ${sums.refits} refitted, ${sums.forks} forks, ${sums.kills} kills, ` +
     `${sums.turns} turns of models, ${sums.looks} scores told during the work, ${sums.staleReports} stale reports and none taken, ${failures.length} problems`;
   return { failures, strikes, staleReports: sums.staleReports, lost: sums.lost, text };
 }

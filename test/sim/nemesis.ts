@@ -12,6 +12,8 @@ const dayMs = 86_400_000;
 /** Whom hosts talk to. */
 const others = ['coordinator', 'nats', 'gateway'] as const;
 
+const noQuotas = { parallelAttempts: 0, owners: {} };
+
 type Fault = (nemesis: Nemesis) => void;
 
 /** Every fault by its name. */
@@ -19,6 +21,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   coordinatorKilled: (nemesis) => nemesis.killCoordinator(),
   coordinatorStopped: (nemesis) => nemesis.stopCoordinator(),
   agentKilled: (nemesis) => nemesis.killAgent(),
+  agentUpgraded: (nemesis) => nemesis.upgradeAgent(),
   hostLost: (nemesis) => nemesis.loseHost(),
   agentStopped: (nemesis) => nemesis.stopAgent(),
   busSilent: (nemesis) => nemesis.silenceBus(),
@@ -39,6 +42,9 @@ export const faults: Readonly<Record<string, Fault>> = {
   cordon: (nemesis) => nemesis.cordon(),
   drain: (nemesis) => nemesis.drain(),
   pause: (nemesis) => nemesis.pause(),
+  steer: (nemesis) => nemesis.steer(),
+  extend: (nemesis) => nemesis.extend(),
+  quota: (nemesis) => nemesis.setQuota(),
   cancelRun: (nemesis) => nemesis.cancelRun(),
   killRun: (nemesis) => nemesis.killRun(),
 };
@@ -95,6 +101,12 @@ export class Nemesis {
     this.world.tell(`the agent of ${host.name} is killed`);
     host.kill();
     this.later(300, 15_000, () => void host.start());
+  }
+
+  upgradeAgent(): void {
+    const host = this.host();
+    this.world.tell(`the agent of ${host.name} is upgraded`);
+    host.upgrade().catch((error: unknown) => this.world.fail(`${host.name} does not stop: ${String(error)}`));
   }
 
   loseHost(): void {
@@ -235,6 +247,27 @@ export class Nemesis {
     this.later(1000, 20_000, () => this.post({ kind: 'runResumed', runId: run }));
   }
 
+  steer(): void {
+    const run = this.run();
+    if (run !== undefined) this.post({ kind: 'runSteered', runId: run, guidance: 'try something else' });
+  }
+
+  /** A run that goes on gets more to spend. */
+  extend(): void {
+    const run = this.run();
+    const options = run === undefined ? undefined : this.world.coordinator.actor?.state.runs.get(run)?.options;
+    if (run === undefined || options === undefined) return;
+    const { candidates, dollars, wallSeconds, tokens, slotHours } = options;
+    const budgets = { wallSeconds, tokens, slotHours, candidates: candidates + 2, dollars: 1.5 * dollars };
+    this.world.tell(`${run} is extended`);
+    this.post({ kind: 'runExtended', runId: run, budgets });
+  }
+
+  setQuota(): void {
+    this.post({ kind: 'quotasSet', quotas: { parallelAttempts: 1 + nextInt(this.rng, 3), owners: {} } });
+    this.later(1000, 20_000, () => this.post({ kind: 'quotasSet', quotas: noQuotas }));
+  }
+
   cancelRun(): void {
     const run = this.run();
     if (run === undefined) return;
@@ -278,6 +311,7 @@ export class Nemesis {
       this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
     }
     for (const run of world.history.runIds) this.post({ kind: 'runResumed', runId: runId(run) });
+    this.post({ kind: 'quotasSet', quotas: noQuotas });
   }
 
   private stop(process: SimProcess | undefined, what: string, mostMs: number): void {

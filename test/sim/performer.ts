@@ -7,7 +7,7 @@ import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
 import type { SandboxIdentity } from '../../gpu-agent/sandbox/sandbox.ts';
 import { delay } from '../../shared/clock.ts';
-import { type AttemptId, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
+import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { SimProcess } from './process.ts';
@@ -77,6 +77,7 @@ class SimPerformer implements Performer {
     switch (command.kind) {
       case 'prepare':
         await this.sleep(100, signal);
+        if (this.isRefit) return { kind: 'solutionTaken', digest: this.winner(), bytes: 1 };
         this.create('explore');
         return { kind: 'begun', messages: [{ role: 'user', content: JSON.stringify(this.conversation()) }] };
       case 'callModel':
@@ -156,7 +157,17 @@ class SimPerformer implements Performer {
     return productOf(kind, this.options.order.attemptId, this.options.order.epoch);
   }
 
-  private submission(name = 'submission'): Product {
+  private get isRefit(): boolean {
+    return this.options.order.operator === 'refit';
+  }
+
+  private winner(): Digest {
+    const [winner] = this.options.order.parents;
+    if (winner === undefined) throw new Error('a refit without a winner');
+    return winner.solutionDigest;
+  }
+
+  private submission(name = this.isRefit ? 'refit' : 'submission'): Product {
     return submissionOf(name, this.options.order.attemptId, this.options.order.epoch);
   }
 

@@ -4,7 +4,7 @@
 import type { Digest } from '../../shared/core/ids.ts';
 import { nextFloat, seedRng } from '../../shared/core/rng.ts';
 import { sha256 } from '../../shared/store/digest.ts';
-import { rowIds } from './evaluator-task.ts';
+import { officialIds, rowIds } from './evaluator-task.ts';
 
 /** One in so many submissions lacks a row. */
 const brokenEvery = 16;
@@ -19,10 +19,10 @@ export function productOf(kind: string, attemptId: string, epoch: number): Produ
   return { digest: sha256(`${kind} of ${attemptId} in epoch ${epoch}`) };
 }
 
-/** What the attempt hands in, or has a look at under a name of its own. */
+/** What the attempt hands in (`submission`), or has a look at under a name of its own; a `refit` predicts the official test rows alone. */
 export function submissionOf(name: string, attemptId: string, epoch: number): Product {
   const rng = seedRng(`${name} of ${attemptId} in epoch ${epoch}`);
-  const rows = rowIds.map((id) => `${id},${nextFloat(rng)}\n`);
+  const rows = (name === 'refit' ? officialIds : rowIds).map((id) => `${id},${nextFloat(rng)}\n`);
   const bytes = Buffer.from(`id,value\n${(isBroken(name, attemptId, epoch) ? rows.slice(1) : rows).join('')}`);
   return { digest: sha256(bytes), bytes };
 }

@@ -10,7 +10,7 @@ import { nextFloat, nextInt, type Rng, seedRng } from '../../shared/core/rng.ts'
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { SimCoordinator } from './coordinator.ts';
 import type { SimEvaluator } from './evaluator.ts';
-import { scoreQueries, simTask } from './evaluator-task.ts';
+import { scoreQueries, simTasks } from './evaluator-task.ts';
 import type { History } from './history.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -24,8 +24,14 @@ const askAgainMs = 2000;
 /** A run that was killed before it had a score gives nothing to begin with. */
 const mostAsks = 60;
 
-const { name, metric, lowerIsBetter } = simTask.description;
-const simulated: Task = { ...task, name, metric, lowerIsBetter, version: simTask.version };
+/** In every fifth world the winner is refitted. */
+const refitEvery = 5;
+
+function taskOf(seed: number): Task {
+  const { version, description } = seed % refitEvery === 0 ? simTasks.refitted : simTasks.plain;
+  const { name, metric, lowerIsBetter, refit } = description;
+  return { ...task, name, metric, lowerIsBetter, refit, version };
+}
 
 /** Of a fork: everything else is as in its origin, and a seed of its own keeps the world the same at every replay. */
 const forkOptions = {
@@ -78,7 +84,7 @@ export class Researchers {
     const options = { ...defaultOptions, limits, seed: this.seed, candidates, wallSeconds: 0 };
     const looks = this.seed % looksEvery === 0 ? { scoreQueries } : {};
     const money = this.seed % dollarsEvery === 0 ? { dollars: fewDollars } : {};
-    const about = { runId: id, requestId: id, task: simulated, options: { ...options, ...looks, ...money } };
+    const about = { runId: id, requestId: id, task: taskOf(this.seed), options: { ...options, ...looks, ...money } };
     const event = { kind: 'runCreated', ...about } as const;
     coordinator.actor?.post(event).catch(() => undefined);
     timeline.after(coordinator.process === undefined ? 500 : askAgainMs, () => this.ask(number, candidates));

@@ -7,8 +7,8 @@ import { type ServiceName, serviceDefinition } from '../../shared/rpc/definition
 import { type CallContext, type Handlers, toFault } from '../../shared/rpc/handlers.ts';
 import type { Call, Network } from './network.ts';
 
-/** Carries a call out at the other end. */
-export type Handle = (method: string, request: unknown) => Promise<object>;
+/** Carries a call out at the other end: its answer, or the messages of a streamed one. */
+export type Handle = (method: string, request: unknown) => Promise<object> | AsyncIterable<object>;
 
 export interface SimClientOptions<Name extends ServiceName> extends Pick<Call<unknown>, 'from' | 'to'> {
   readonly service: Name;
@@ -19,23 +19,32 @@ export interface SimClientOptions<Name extends ServiceName> extends Pick<Call<un
 /** Longer than a simulated world lasts. */
 const noDeadlineMs = 1e9;
 
-/** Calls of one answer; what streams an answer is not simulated. */
+/** A stream comes and goes as a whole. */
 export function simClient<Name extends ServiceName>(options: SimClientOptions<Name>): RpcClient<Name> {
   const { service, from, to, network, handle } = options;
   const methods = Object.entries(serviceDefinition(service)).map(([method, wire]) => {
-    const call = async (input: unknown, { deadlineMs = noDeadlineMs, signal }: StreamOptions = {}) => {
-      if (wire.responseStream) throw new Error(`${service} ${method} is not simulated`);
+    const answers = async (input: unknown, { deadlineMs = noDeadlineMs, signal }: StreamOptions) => {
       const sent: Buffer[] = [];
-      if (wire.requestStream) {
-        for await (const message of input as AsyncIterable<unknown>) sent.push(wire.requestSerialize(message));
-      } else sent.push(wire.requestSerialize(input));
-      const work = async (): Promise<Buffer> => {
+      for await (const message of wire.requestStream ? (input as AsyncIterable<unknown>) : [input]) {
+        sent.push(wire.requestSerialize(message));
+      }
+      const work = async (): Promise<Buffer[]> => {
         const received = sent.map((bytes) => wire.requestDeserialize(bytes) as unknown);
-        return wire.responseSerialize(await handle(method, wire.requestStream ? oneByOne(received) : received[0]));
+        const answer = handle(method, wire.requestStream ? oneByOne(received) : received[0]);
+        const told: Buffer[] = [];
+        for await (const message of wire.responseStream ? (answer as AsyncIterable<object>) : [answer]) {
+          told.push(wire.responseSerialize(message));
+        }
+        return told;
       };
-      return wire.responseDeserialize(await network.call({ from, to, deadlineMs, signal, work })) as unknown;
+      const told = await network.call({ from, to, deadlineMs, signal, work });
+      return told.map((bytes) => wire.responseDeserialize(bytes) as unknown);
     };
-    return [method, call] as const;
+    const call = async (input: unknown, given: StreamOptions = {}) => (await answers(input, given))[0];
+    async function* stream(input: unknown, given: StreamOptions = {}): AsyncGenerator<unknown> {
+      yield* await answers(input, given);
+    }
+    return [method, wire.responseStream ? stream : call] as const;
   });
   return { ...Object.fromEntries(methods), close: () => undefined } as unknown as RpcClient<Name>;
 }
@@ -44,19 +53,21 @@ async function* oneByOne(messages: readonly unknown[]): AsyncGenerator<unknown> 
   for (const message of messages) yield await Promise.resolve(message);
 }
 
+type Handler = (request: unknown, context: CallContext) => Promise<object> | AsyncIterable<object>;
+
 /** What real handlers do for that caller. */
 export function handledBy<Name extends ServiceName>(handlers: Handlers<Name>, identity: Identity): Handle {
-  const byName = handlers as unknown as Record<string, (request: unknown, context: CallContext) => Promise<object>>;
+  const byName = handlers as unknown as Record<string, Handler>;
   // Whoever goes away is noticed by the network alone: no handler ends its work for that, and none is told.
   const { signal } = new AbortController();
-  return async (method, request) => {
+  return (method, request) => {
     const handler = byName[method];
     if (handler === undefined) throw new Error(`there is no ${method}`);
     const context = { identity, signal, method };
-    try {
-      return await handler(request, context);
-    } catch (error) {
+    const answer = handler(request, context);
+    if (Symbol.asyncIterator in answer) return answer;
+    return answer.catch((error: unknown) => {
       throw toFault(error, context, silentLogger);
-    }
+    });
   };
 }

@@ -25,6 +25,7 @@ export interface Outcome {
   readonly scored: number;
   readonly forks: number;
   readonly kills: number;
+  readonly refits: number;
   readonly staleReports: number;
   /** Turns that providers were asked for. */
   readonly turns: number;
@@ -88,6 +89,7 @@ async function live(
       scored: world.history.scored().size,
       forks: world.history.forks,
       kills: world.history.kills,
+      refits: world.history.refits,
       staleReports: world.history.staleReports,
       turns: world.gateway.provider.turns,
       looks: [...world.evaluator.looks.values()].reduce((sum, { size }) => sum + size, 0),

@@ -8,6 +8,7 @@ import type { Model } from '../../gpu-agent/model/model.ts';
 import { type Digest, type HostName, hostName } from '../../shared/core/ids.ts';
 import { nextInt, type Rng, seedRng } from '../../shared/core/rng.ts';
 import { type Logger, silentLogger } from '../../shared/log.ts';
+import { sha256 } from '../../shared/store/digest.ts';
 import { packFiles } from '../../shared/store/tree.ts';
 import { SimBus } from './bus.ts';
 import { SimCoordinator } from './coordinator.ts';
@@ -162,7 +163,15 @@ export class World {
   readonly artifacts: ExecutorOptions['artifacts'] = {
     size: (digest) => Promise.resolve(this.stored.get(digest)?.length),
     stream: (digest) => [this.stored.get(digest)] as unknown as AsyncIterable<Buffer>,
-    put: () => Promise.reject(new Error('not simulated')),
+    put: async (source) => {
+      const kept: Uint8Array[] = [];
+      for await (const chunk of source as AsyncIterable<Uint8Array>) kept.push(chunk);
+      const bytes = Buffer.concat(kept);
+      const digest = sha256(bytes);
+      const alreadyStored = this.stored.has(digest);
+      this.stored.set(digest, bytes);
+      return { digest, sizeBytes: bytes.length, alreadyStored };
+    },
   };
 
   store(from: { readonly node: Node; readonly process: SimProcess }, product: Product): Promise<void> {
@@ -199,8 +208,9 @@ export class World {
   /** A lease is out on one host: no other host may work under an older one that it was given or that was renewed. */
   private checkAlone(attemptId: string, epoch: number, leasedTo: string): void {
     this.tell(`${attemptId} is leased to ${leasedTo} under epoch ${epoch}`);
-    for (const { name, process, containers } of this.hosts) {
-      if (process === undefined || process.stopped) continue;
+    for (const { name, process, agent, containers } of this.hosts) {
+      // What a daemon that has gone left running cannot report anything, like one that is stopped.
+      if (agent === undefined || process === undefined || process.stopped) continue;
       for (const container of containers.values()) {
         const isOlder = container.attemptId === attemptId && container.epoch < epoch && container.running;
         // What was adopted after a restart runs on until a renewal or a refusal tells more.
