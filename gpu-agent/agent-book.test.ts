@@ -137,7 +137,7 @@ test('what runs on a slot goes on where nothing is known of it, and ends where i
   const agent = await hostThatFails(ended, { openPerformer: () => waiting }, undefined, slots);
   const order = { ...sampleOrder(sha256('a bundle')), answerIsStart: true };
   agent.start(order);
-  signs = { health: 'unusable', healthReason: 'the driver does not answer', unknown: true };
+  signs = { health: 'unusable', healthReason: 'the driver does not answer', runsOn: true };
   agent.slotsChanged();
   expect(() => agent.start({ ...order, attemptId: attemptId('attempt-2') })).toThrow(/unusable: the driver does not/);
   await new Promise((resolve) => setTimeout(resolve, 20));

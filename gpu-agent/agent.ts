@@ -187,8 +187,8 @@ export class Agent {
 
   /** The health of a slot has changed: what runs on one that is known to be unusable cannot be trusted. */
   slotsChanged(): void {
-    for (const { slotId, health, healthReason, unknown = false } of this.#options.slots()) {
-      if (health !== 'unusable' || unknown) continue;
+    for (const { slotId, health, healthReason, runsOn = false } of this.#options.slots()) {
+      if (health !== 'unusable' || runsOn) continue;
       for (const attempt of this.#attempts.values()) {
         if (attempt.order.slotId === slotId) attempt.stop('infrastructure', `Slot ${slotId}: ${healthReason}`);
       }

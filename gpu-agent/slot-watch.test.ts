@@ -4,6 +4,8 @@ import { silentLogger } from '../shared/log.ts';
 import { createFakeGpus } from './gpu/fake-gpus.ts';
 import { watchSlots } from './slot-watch.ts';
 
+const none = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set());
+
 /** A clock whose next timer fires when told. */
 function tickingClock(): Clock & { tick(): void } {
   let next: (() => void) | undefined;
@@ -24,9 +26,21 @@ function tickingClock(): Clock & { tick(): void } {
 
 test('a host without GPUs offers CPU slots, one with GPUs offers those', async () => {
   const clock = tickingClock();
-  const none = await watchSlots({ gpus: createFakeGpus(0), cpuCount: 2, clock, log: silentLogger });
-  expect(none.slots().map((slot) => slot.slotId)).toEqual(['cpu-0', 'cpu-1']);
-  const some = await watchSlots({ gpus: createFakeGpus(1), cpuCount: 2, clock, log: silentLogger });
+  const empty = await watchSlots({
+    gpus: createFakeGpus(0),
+    cpuCount: 2,
+    clock,
+    heldContainers: none,
+    log: silentLogger,
+  });
+  expect(empty.slots().map((slot) => slot.slotId)).toEqual(['cpu-0', 'cpu-1']);
+  const some = await watchSlots({
+    gpus: createFakeGpus(1),
+    cpuCount: 2,
+    clock,
+    heldContainers: none,
+    log: silentLogger,
+  });
   expect(some.slots()).toMatchObject([{ kind: 'gpu', deviceName: 'Fake GPU', health: 'healthy' }]);
   some.stop();
 });
@@ -34,7 +48,7 @@ test('a host without GPUs offers CPU slots, one with GPUs offers those', async (
 test('a lost GPU is unusable for good, a driver that does not answer once is a warning', async () => {
   const clock = tickingClock();
   const gpus = createFakeGpus(2);
-  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
   const changes = vi.fn();
   watch.onChange(changes);
   const health = (): string[] => watch.slots().map((slot) => slot.health);
@@ -55,14 +69,14 @@ test('a lost GPU is unusable for good, a driver that does not answer once is a w
 test('where the driver does not answer again nothing new begins, what runs goes on, and all is well when it answers', async () => {
   const clock = tickingClock();
   const gpus = createFakeGpus(1);
-  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
   const slot = () => watch.slots()[0];
   gpus.fail('Driver/library version mismatch');
   clock.tick();
   await vi.waitFor(() => expect(slot()?.health).toBe('warning'));
   await vi.waitFor(() => {
     clock.tick();
-    expect(slot()).toMatchObject({ health: 'unusable', unknown: true });
+    expect(slot()).toMatchObject({ health: 'unusable', runsOn: true });
   });
   expect(slot()?.healthReason).toContain('version mismatch; nothing new begins until it answers');
   gpus.fail(undefined);
@@ -70,7 +84,7 @@ test('where the driver does not answer again nothing new begins, what runs goes 
     clock.tick();
     expect(slot()).toMatchObject({ health: 'healthy', healthReason: '' });
   });
-  expect(slot()).not.toHaveProperty('unknown');
+  expect(slot()).not.toHaveProperty('runsOn');
   watch.stop();
 });
 
@@ -85,7 +99,7 @@ test('a GPU of which the kernel tells a failure is unusable at once and for good
       return { stop: stopped };
     },
   };
-  const watch = await watchSlots({ gpus, faults, cpuCount: 0, clock, log: silentLogger });
+  const watch = await watchSlots({ gpus, faults, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
   const changes = vi.fn();
   watch.onChange(changes);
   const bus = (await gpus.list())[1]?.bus ?? '';
@@ -123,14 +137,15 @@ test('memory that was left before the daemon started is no measure of an idle de
       return { cancel: () => undefined };
     },
   };
-  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
   const [slot] = watch.slots();
   if (slot === undefined) throw new Error('no slot');
   const checks = [watch.idle(slot.slotId, true), watch.idle(slot.slotId, false)];
   // The second waits for the first, whose measure it would spoil.
   expect(await Promise.allSettled(checks)).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
   expect(watch.slots()[0]?.healthReason).toContain('30.0 GiB of its memory are in use');
-  await expect(watch.idle(slot.slotId, false)).resolves.toBeUndefined();
+  // Nothing begins there either way, until a look finds it free.
+  await expect(watch.idle(slot.slotId, false)).rejects.toThrow('30.0 GiB of its memory');
   watch.stop();
 });
 
@@ -152,7 +167,7 @@ test('a device that still holds memory when nothing runs on it is quarantined un
     },
   };
   const gpus = createFakeGpus(2);
-  const watch = await watchSlots({ gpus, cpuCount: 0, clock, log: silentLogger });
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
   const changes = vi.fn();
   watch.onChange(changes);
   const [first, second] = watch.slots().map((slot) => slot.slotId);
@@ -169,5 +184,47 @@ test('a device that still holds memory when nothing runs on it is quarantined un
   probe();
   await vi.waitFor(() => expect(watch.slots()[0]?.health).toBe('healthy'));
   expect(changes).toHaveBeenCalledTimes(2);
+  watch.stop();
+});
+
+test('beside an attempt at work, only memory of processes counts that are in no container of such an attempt', async () => {
+  let nowMs = 0;
+  let probe = (): void => undefined;
+  const clock: Clock = {
+    monotonicMs: () => nowMs,
+    now: () => new Date(0),
+    after(ms, fn) {
+      if (ms >= 4000) probe = fn;
+      else {
+        nowMs += ms;
+        queueMicrotask(fn);
+      }
+      return { cancel: () => undefined };
+    },
+  };
+  const gpus = createFakeGpus(1);
+  const container = 'c'.repeat(64);
+  const containers = new Map([
+    [1, container],
+    [2, 'd'.repeat(64)],
+  ]);
+  const options = { gpus, cpuCount: 0, clock, log: silentLogger, containerOf: (pid: number) => containers.get(pid) };
+  const watch = await watchSlots({ ...options, heldContainers: () => Promise.resolve(new Set([container])) });
+  const [slot] = watch.slots();
+  if (slot === undefined) throw new Error('no slot');
+  const uuid = slot.slotId;
+  const used = (pid: number, gibibytes: number) => ({ uuid, pid, usedMemoryBytes: gibibytes * 2 ** 30 });
+  gpus.set(uuid, { usedMemoryBytes: 20 * 2 ** 30 });
+  gpus.run([used(1, 20)]);
+  await watch.idle(uuid, false);
+  // What has ended and still holds memory, and what was never ours.
+  gpus.run([used(1, 20), used(2, 3), used(3, 2)]);
+  await expect(watch.idle(uuid, false)).rejects.toThrow('5.0 GiB of its memory are in use by nothing that is at work');
+  expect(watch.slots()).toMatchObject([{ health: 'unusable', runsOn: true }]);
+  gpus.run([used(1, 20)]);
+  probe();
+  await vi.waitFor(() => expect(watch.slots()[0]?.health).toBe('healthy'));
+  gpus.fail('the driver does not tell');
+  await watch.idle(uuid, false);
   watch.stop();
 });

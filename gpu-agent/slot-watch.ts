@@ -1,17 +1,19 @@
 // Which slots this host has, and how they are.
 //
 // Owns: one slot for each GPU or MIG instance found at the start, or CPU slots where there is none; their health since.
-// Leaves to gpu/: asking the driver; to agent.ts: what becomes of attempts on a slot that is unusable.
+// Leaves to gpu/: asking the driver; to gpu-memory.ts: what of a device's memory was left there; to agent.ts: what becomes of attempts
+// on a slot that is unusable.
 // Invariants: 1. the set of slots never changes while the daemon runs; 2. a device that is no longer listed is unusable,
 // for good, and so is one of which the kernel's log tells a failure; 3. a driver that does not answer makes a slot a warning, and where it does not answer again nothing new begins there
-// until it does: unknown is not gone, so what runs there goes on; 4. a device that still holds memory when nothing runs on it
-// gets nothing new until it does not, also where it was so when the daemon started.
+// until it does: unknown is not gone, so what runs there goes on; 4. a device that holds memory that was left there gets nothing new until
+// it does not, also where it was so when the daemon started; what runs there goes on.
 
 import { type Clock, delay } from '../shared/clock.ts';
 import { type SlotId, slotId } from '../shared/core/ids.ts';
 import { type Logger, messageChain } from '../shared/log.ts';
 import type { GpuDevice, GpuFaults, Gpus } from './gpu/gpus.ts';
 import { failureOf, type Xid } from './gpu/xid.ts';
+import { createGpuMemory, type GpuMemory, type Left } from './gpu-memory.ts';
 import { cpuSlots, type HostSlot } from './slots.ts';
 
 /** A lost GPU is to be quarantined within 5 s. */
@@ -19,19 +21,15 @@ const probeEveryMs = 4000;
 /** The driver frees what a killed process had within a second or two. */
 const idlePatienceMs = 10_000;
 const idlePollMs = 500;
-/** What the driver itself takes comes and goes by some hundred megabytes. */
-const idleToleranceBytes = 512 * 2 ** 20;
-/** What a driver and a screen hold at the most; what is there beyond it at the start was left there. */
-const mostIdleBytes = 2 * 2 ** 30;
 
 export interface SlotWatch {
   slots(): readonly HostSlot[];
   /** Calls `fn` whenever the health of any slot has changed. */
   onChange(fn: () => void): void;
   /**
-   * To be asked before something begins on a slot. Where nothing runs there it resolves when the device holds no more memory than when it
-   * was idle before; rejects where that does not come, and then the slot is unusable until it does. Where something does it only waits for
-   * such a look that is under way, in which the memory of what begins now would pass for what was left.
+   * To be asked before something begins on a slot. Resolves when nothing of the device's memory was left there by what has ended; rejects where
+   * that does not come, and then nothing begins on the slot until it does. `isAlone` says that nothing runs there, so that all of its memory
+   * counts; else only what belongs to no attempt at work here does. One look at a time: the memory of what begins now would pass for what was left.
    */
   idle(id: SlotId, isAlone: boolean): Promise<void>;
   stop(): void;
@@ -41,6 +39,10 @@ export interface SlotWatchOptions {
   /** Absent on a host that is known to have none. */
   readonly gpus?: Gpus;
   readonly faults?: GpuFaults;
+  /** Containers of the attempts that are at work on this host. */
+  readonly heldContainers: () => Promise<ReadonlySet<string>>;
+  /** Of tests: which container a process is in. */
+  readonly containerOf?: (pid: number) => string | undefined;
   /** Slots of a host without GPUs. */
   readonly cpuCount: number;
   readonly clock: Clock;
@@ -65,7 +67,9 @@ class DeviceWatch implements SlotWatch {
   private readonly options: SlotWatchOptions & { readonly gpus: Gpus };
   private current: readonly WatchedSlot[];
   private readonly buses: ReadonlyMap<SlotId, string>;
-  private readonly memory: IdleMemory = newIdleMemory();
+  private readonly memory: GpuMemory;
+  /** Slots that held what was left there when something was to begin, and whether all of their memory counted. */
+  private readonly held = new Map<SlotId, { readonly isAlone: boolean }>();
   private readonly looksForIdle = new Map<SlotId, Promise<void>>();
   /** Looks in a row at which the driver did not answer. */
   private unanswered = 0;
@@ -77,6 +81,7 @@ class DeviceWatch implements SlotWatch {
   constructor(options: SlotWatchOptions & { readonly gpus: Gpus }, devices: readonly GpuDevice[]) {
     this.options = options;
     this.current = devices.map(slotOf);
+    this.memory = createGpuMemory(options);
     for (const device of devices) this.memory.see(device);
     this.buses = new Map(devices.flatMap(({ uuid, bus }) => (bus === undefined ? [] : [[slotId(uuid), bus] as const])));
     this.listening = options.faults?.listen((xid) => this.hear(xid));
@@ -91,12 +96,11 @@ class DeviceWatch implements SlotWatch {
     this.changed = fn;
   }
 
-  idle(id: SlotId, isAlone: boolean): Promise<void> {
-    const underWay = this.looksForIdle.get(id);
-    if (underWay !== undefined || !isAlone) return underWay ?? Promise.resolve();
-    const look = this.becomeIdle(id).finally(() => this.looksForIdle.delete(id));
+  async idle(id: SlotId, isAlone: boolean): Promise<void> {
+    for (let look = this.looksForIdle.get(id); look !== undefined; look = this.looksForIdle.get(id)) await look;
+    const look = this.becomeIdle(id, isAlone).finally(() => this.looksForIdle.delete(id));
     this.looksForIdle.set(id, look);
-    return look;
+    return await look;
   }
 
   stop(): void {
@@ -115,11 +119,35 @@ class DeviceWatch implements SlotWatch {
     try {
       const devices = await this.options.gpus.list();
       this.unanswered = 0;
-      this.take(seen(devices, this.current, this.memory));
+      const left = await this.leftOnHeld(devices);
+      this.take(this.current.map((slot) => this.seen(slot, devices, left.get(slot.slotId))));
     } catch (error) {
       this.unanswered += 1;
       this.take(this.current.map((slot) => unseen(slot, messageChain(error), this.unanswered > 1)));
     }
+  }
+
+  /** Of slots that are held; those on which nothing is left any more are no longer. */
+  private async leftOnHeld(devices: readonly GpuDevice[]): Promise<ReadonlyMap<SlotId, Left>> {
+    const still = new Map<SlotId, Left>();
+    for (const [id, { isAlone }] of this.held) {
+      const device = devices.find(({ uuid }) => slotId(uuid) === id);
+      const left = device && (await this.memory.left(device, isAlone));
+      if (left === undefined) continue;
+      if (left.isLittle) this.held.delete(id);
+      else still.set(id, left);
+    }
+    return still;
+  }
+
+  /** Nothing begins on a slot that is held, so where nothing else runs there, what it uses is what was left. */
+  private seen(slot: WatchedSlot, devices: readonly GpuDevice[], left: Left | undefined): WatchedSlot {
+    if (slot.trouble === 'failed') return slot;
+    const device = devices.find(({ uuid }) => uuid === slot.device);
+    if (device === undefined) return failed(slot, fellOff);
+    if (left !== undefined) return withLeft(slotOf(device), left);
+    this.memory.see(device);
+    return slotOf(device);
   }
 
   private hear({ bus, code }: Xid): void {
@@ -134,7 +162,7 @@ class DeviceWatch implements SlotWatch {
     if (this.stopping.signal.aborted) return;
     const before = this.current;
     const differing = next.filter(
-      ({ health, unknown }, index) => health !== before[index]?.health || unknown !== before[index]?.unknown,
+      ({ health, runsOn }, index) => health !== before[index]?.health || runsOn !== before[index]?.runsOn,
     );
     this.current = next;
     for (const { slotId: id, health, healthReason } of differing) {
@@ -143,83 +171,52 @@ class DeviceWatch implements SlotWatch {
     if (differing.length > 0) this.changed();
   }
 
-  private async becomeIdle(id: SlotId): Promise<void> {
-    const { clock, gpus } = this.options;
+  private async becomeIdle(id: SlotId, isAlone: boolean): Promise<void> {
+    const { clock } = this.options;
     const untilMs = clock.monotonicMs() + idlePatienceMs;
-    for (;;) {
-      const device = (await gpus.list().catch(() => [])).find(({ uuid }) => slotId(uuid) === id);
+    while (!this.held.has(id)) {
+      const left = await this.leftOn(id, isAlone);
       // A driver that does not answer tells nothing of its memory: the looks see to that.
-      if (device === undefined && !this.memory.held.has(id)) return;
-      if (device !== undefined && this.memory.isIdle(device)) return;
-      if (device !== undefined && (clock.monotonicMs() >= untilMs || this.stopping.signal.aborted)) {
-        this.memory.held.add(id);
-        this.take(this.current.map((slot) => (slot.slotId === id ? withMemory(slot, device, this.memory) : slot)));
-      }
-      if (this.memory.held.has(id)) break;
-      await delay(clock, idlePollMs, this.stopping.signal);
+      if (left === undefined || left.isLittle) return;
+      if (clock.monotonicMs() >= untilMs || this.stopping.signal.aborted) {
+        this.held.set(id, { isAlone });
+        this.take(this.current.map((slot) => (slot.slotId === id ? withLeft(slot, left) : slot)));
+      } else await delay(clock, idlePollMs, this.stopping.signal);
     }
     throw new Error(this.current.find((slot) => slot.slotId === id)?.healthReason || `slot ${id} is not idle`);
+  }
+
+  private async leftOn(id: SlotId, isAlone: boolean): Promise<Left | undefined> {
+    const devices = await this.options.gpus.list().catch(() => []);
+    const device = devices.find(({ uuid }) => slotId(uuid) === id);
+    return device && (await this.memory.left(device, isAlone));
   }
 }
 
 interface WatchedSlot extends HostSlot {
-  /** True where it is unusable until the daemon starts again. */
-  readonly failed?: boolean;
+  /** `failed`: unusable until the daemon starts again. `silent`: its driver has not answered twice. */
+  readonly trouble?: 'failed' | 'silent';
 }
 
-interface IdleMemory {
-  /** Devices that still held memory when something was to begin there. */
-  readonly held: Set<SlotId>;
-  see(device: GpuDevice): void;
-  isIdle(device: GpuDevice): boolean;
-}
-
-/** Knows the least that each device was seen to use, and believes that no more than a little is usual. */
-function newIdleMemory(): IdleMemory {
-  const least = new Map<string, number>();
-  return {
-    held: new Set(),
-    see({ uuid, usedMemoryBytes: used }) {
-      if (used !== undefined) least.set(uuid, Math.min(used, least.get(uuid) ?? mostIdleBytes));
-    },
-    isIdle: ({ uuid, usedMemoryBytes: used }) =>
-      used === undefined || used <= (least.get(uuid) ?? mostIdleBytes) + idleToleranceBytes,
-  };
-}
-
-function seen(devices: readonly GpuDevice[], before: readonly WatchedSlot[], memory: IdleMemory): WatchedSlot[] {
-  return before.map((slot) => {
-    const device = devices.find((candidate) => candidate.uuid === slot.device);
-    if (slot.failed === true) return slot;
-    return device === undefined ? failed(slot, fellOff) : withMemory(slotOf(device), device, memory);
-  });
-}
-
-/** Nothing begins on a slot that is held, so what it uses is what was left there. */
-function withMemory(slot: HostSlot, device: GpuDevice, memory: IdleMemory): HostSlot {
-  memory.see(device);
-  if (!memory.held.has(slot.slotId)) return slot;
-  if (memory.isIdle(device)) {
-    memory.held.delete(slot.slotId);
-    return slot;
-  }
-  const gibibytes = ((device.usedMemoryBytes ?? 0) / 2 ** 30).toFixed(1);
-  const healthReason = `${gibibytes} GiB of its memory are in use though nothing runs here; find the process with nvidia-smi and end it`;
-  return slot.health === 'unusable' ? slot : { ...slot, health: 'unusable', healthReason };
+function withLeft(slot: WatchedSlot, { bytes, whose }: Left): WatchedSlot {
+  if (slot.health === 'unusable') return slot;
+  const healthReason = `${(bytes / 2 ** 30).toFixed(1)} GiB of its memory are in use ${whose}; find the process with nvidia-smi and end it`;
+  return { ...slot, health: 'unusable', healthReason, runsOn: true };
 }
 
 /** For good: only a reset mends it, and a daemon that starts after that knows nothing of it. */
-function failed({ unknown: _, ...slot }: WatchedSlot, healthReason: string): WatchedSlot {
-  return { ...slot, health: 'unusable', healthReason, failed: true };
+function failed({ runsOn: _, ...slot }: WatchedSlot, healthReason: string): WatchedSlot {
+  return { ...slot, health: 'unusable', healthReason, trouble: 'failed' };
 }
 
 const fellOff = 'the device has fallen off the bus; reset it or reboot the host, then restart the agent';
 
 /** One that is known to be unusable stays so. */
 function unseen(slot: WatchedSlot, why: string, again: boolean): WatchedSlot {
-  if (slot.health === 'unusable' && slot.unknown !== true) return slot;
+  if (slot.health === 'unusable' && slot.trouble !== 'silent') return slot;
   if (!again) return { ...slot, health: 'warning', healthReason: why };
-  return { ...slot, health: 'unusable', healthReason: `${why}; nothing new begins until it answers`, unknown: true };
+  const healthReason = `${why}; nothing new begins until it answers`;
+  return { ...slot, health: 'unusable', healthReason, runsOn: true, trouble: 'silent' };
 }
 
 function slotOf(device: GpuDevice): HostSlot {

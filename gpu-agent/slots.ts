@@ -14,8 +14,8 @@ export interface HostSlot {
   readonly health: SlotHealth;
   /** Why it is not healthy; empty otherwise. */
   readonly healthReason: string;
-  /** True where it is unusable because nothing can be learnt of it: nothing begins there, and what runs there goes on. */
-  readonly unknown?: boolean;
+  /** True where it is unusable only for what would begin there: what runs there goes on. */
+  readonly runsOn?: boolean;
   /** GPU or MIG UUID to pass through; absent on a CPU slot. */
   readonly device?: string;
 }

@@ -36,6 +36,7 @@ import { agentService } from './rpc/agent-service.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 import { coordinatorScores } from './scores/scores.ts';
 import { type SlotWatch, watchSlots } from './slot-watch.ts';
+import type { AttemptName } from './slots.ts';
 
 /** Calls that run may end by themselves for so long. */
 const stopGraceMs = 2000;
@@ -72,7 +73,8 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       it.close(),
     );
     const ports = await openPorts(host, config, dependencies, stack);
-    const watch = stack.adopt(await openSlots(config, dependencies), (it) => it.stop());
+    const held = (): ReadonlySet<string> => heldBy(agent);
+    const watch = stack.adopt(await openSlots(config, dependencies, held), (it) => it.stop());
     const certificate = stack.adopt(watchOwnCertificate(tls, dependencies.clock), (it) => it.stop());
     const observer = createAgentMetrics();
     const agent = await startAgent({
@@ -123,9 +125,27 @@ function warnOfRuntime(components: readonly RuntimeComponent[], strict: boolean,
   );
 }
 
-async function openSlots(config: GpuAgentConfig, { gpus, faults, clock, log }: StartDependencies): Promise<SlotWatch> {
+/** `held` names the attempts at work on this host, as `heldBy` does. */
+async function openSlots(
+  config: GpuAgentConfig,
+  { gpus, faults, engine, clock, log }: StartDependencies,
+  held: () => ReadonlySet<string>,
+): Promise<SlotWatch> {
   const cpuCount = config.slots.cpu === 'auto' ? availableParallelism() : config.slots.cpu;
-  return await watchSlots({ cpuCount, clock, log, ...(gpus && { gpus }), ...(faults && { faults }) });
+  const heldContainers = async (): Promise<ReadonlySet<string>> => {
+    const containers = await engine.list();
+    const names = held();
+    return new Set(containers.filter((one) => names.has(nameOf(one))).map(({ containerId }) => containerId));
+  };
+  return await watchSlots({ cpuCount, clock, log, heldContainers, ...(gpus && { gpus }), ...(faults && { faults }) });
+}
+
+function heldBy(agent: Agent): ReadonlySet<string> {
+  return new Set(agent.describe().slots.flatMap(({ attempts }) => attempts.map(nameOf)));
+}
+
+function nameOf({ attemptId, epoch }: AttemptName): string {
+  return `${attemptId} ${epoch}`;
 }
 
 /** Takes nothing more, lets what is about to end do so, and leaves the rest with its sandboxes to the next daemon. */

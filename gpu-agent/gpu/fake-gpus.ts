@@ -1,12 +1,14 @@
 // GPUs that are only said to be there: for tests and the simulated host.
 
-import { type GpuDevice, GpuProbeError, type Gpus } from './gpus.ts';
+import { type GpuDevice, GpuProbeError, type GpuProcess, type Gpus } from './gpus.ts';
 import { busOf } from './xid.ts';
 
 /** What a test can do to the fake host's GPUs. */
 export interface FakeGpus extends Gpus {
   /** Changes one device; unknown UUIDs are a mistake of the test. */
   set(uuid: string, changes: Partial<GpuDevice>): void;
+  /** What holds memory from now on. */
+  run(processes: readonly GpuProcess[]): void;
   /** Lets a device fall off the bus. */
   lose(uuid: string): void;
   /** Lets every question fail until called with undefined. */
@@ -17,6 +19,7 @@ export interface FakeGpus extends Gpus {
 export function createFakeGpus(count: number): FakeGpus {
   const devices = new Map<string, GpuDevice>();
   let failure: string | undefined;
+  let processes: readonly GpuProcess[] = [];
   for (let index = 0; index < count; index += 1) {
     const uuid = `GPU-fa4e0000-0000-4000-8000-${String(index).padStart(12, '0')}`;
     devices.set(uuid, {
@@ -40,6 +43,11 @@ export function createFakeGpus(count: number): FakeGpus {
   return {
     list: () =>
       failure === undefined ? Promise.resolve([...devices.values()]) : Promise.reject(new GpuProbeError(failure)),
+    processes: () =>
+      failure === undefined ? Promise.resolve([...processes]) : Promise.reject(new GpuProbeError(failure)),
+    run: (given) => {
+      processes = given;
+    },
     set: (uuid, changes) => {
       devices.set(uuid, { ...known(uuid), ...changes });
     },

@@ -30,9 +30,18 @@ export interface GpuDevice {
   readonly healthReason: string;
 }
 
+/** A process that holds memory of a whole GPU. */
+export interface GpuProcess {
+  readonly uuid: string;
+  readonly pid: number;
+  readonly usedMemoryBytes: number;
+}
+
 export interface Gpus {
   /** Throws GpuProbeError. */
   list(): Promise<GpuDevice[]>;
+  /** Processes that hold memory, as far as the driver tells: not of MIG instances. Throws GpuProbeError. */
+  processes(): Promise<GpuProcess[]>;
 }
 
 /** Failures as the driver writes them down when they happen. */

@@ -1,7 +1,7 @@
 // Reads what nvidia-smi prints. Pure, and ready for anything: [N/A], ERR!, complaints between the lines, a name with a
 // comma, a line cut short.
 
-import type { GpuDevice, GpuHealth } from './gpus.ts';
+import type { GpuDevice, GpuHealth, GpuProcess } from './gpus.ts';
 import { busOf } from './xid.ts';
 
 /** In the order in which `parseDevices` expects them. The name is last but one field of free text, so it may hold commas. */
@@ -16,6 +16,19 @@ export const queriedFields = [
   'mig.mode.current',
   'name',
 ] as const;
+
+/** In the order in which `parseProcesses` expects them. */
+export const queriedProcessFields = ['gpu_uuid', 'pid', 'used_gpu_memory'] as const;
+
+/** Reads the answer to `--query-compute-apps=<queriedProcessFields> --format=csv,noheader,nounits`; what has no figure is left out. */
+export function parseProcesses(text: string): GpuProcess[] {
+  return text.split(/\r?\n/).flatMap((line) => {
+    const [uuid = '', pid = '', used = ''] = line.split(',').map((field) => field.trim());
+    const mebibytes = number(used);
+    if (!gpuUuid.test(uuid) || !/^\d{1,10}$/.test(pid) || mebibytes === undefined) return [];
+    return [{ uuid, pid: Number(pid), usedMemoryBytes: mebibytes * mebibyte }];
+  });
+}
 
 /** A MIG instance as `nvidia-smi -L` lists it. */
 export interface MigInstance {

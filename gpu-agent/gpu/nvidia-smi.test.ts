@@ -10,6 +10,7 @@ import { GpuProbeError } from './gpus.ts';
 import { type KernelGpu, readKernelGpus } from './kernel-gpus.ts';
 import { createNvidiaSmiGpus } from './nvidia-smi.ts';
 import { parseDevices, parseMigInstances, usableDevices } from './nvidia-smi-output.ts';
+import { containerOfProcess } from './process-container.ts';
 
 const fixture = (name: string): string => readFileSync(join(import.meta.dirname, 'fixtures', name), 'utf8');
 const first = 'GPU-fcf41002-68b6-5900-d7d1-74026173bb44';
@@ -154,6 +155,33 @@ test('the kernel tells of GPUs by their bus; one without a UUID, and a host with
   const found = readKernelGpus(kernelDirectory());
   expect(found.map(({ bus }) => bus)).toEqual(['0000:65:00', '0000:ca:00']);
   expect(readKernelGpus('/nonexistent')).toEqual([]);
+});
+
+test('processes are told with their memory; what has no figure is left out, and no answer is unknown', async () => {
+  const lines = [`${first}, 4711, 20480`, `${first}, 4712, [N/A]`, '[Insufficient Permissions]', ''];
+  const told = createNvidiaSmiGpus({
+    program: program(
+      `case "$1" in --query-compute-apps=gpu_uuid,pid,used_gpu_memory) printf '${lines.join('\\n')}';; esac`,
+    ),
+  });
+  expect(await told.processes()).toEqual([{ uuid: first, pid: 4711, usedMemoryBytes: 20 * 2 ** 30 }]);
+  await expect(createNvidiaSmiGpus({ program: program('echo no; exit 9') }).processes()).rejects.toThrow(GpuProbeError);
+});
+
+test('a process is found in its container by its control group, of either version', () => {
+  const id = 'a1'.repeat(32);
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-proc-'));
+  const groups = [
+    ['1', `0::/system.slice/docker-${id}.scope\n`],
+    ['2', `12:memory:/docker/${id}\n11:cpu:/docker/${id}\n`],
+    ['3', '0::/user.slice/user-1000.slice/session-2.scope\n'],
+  ] as const;
+  for (const [pid, text] of groups) {
+    mkdirSync(join(directory, pid));
+    writeFileSync(join(directory, pid, 'cgroup'), text);
+  }
+  const found = [1, 2, 3, 4].map((pid) => containerOfProcess(pid, directory));
+  expect(found).toEqual([id, id, undefined, undefined]);
 });
 
 test('who asks while another one is being answered gets the same answer', async () => {

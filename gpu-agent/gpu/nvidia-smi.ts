@@ -10,7 +10,9 @@ import {
   type ParsedDevices,
   parseDevices,
   parseMigInstances,
+  parseProcesses,
   queriedFields,
+  queriedProcessFields,
   usableDevices,
 } from './nvidia-smi-output.ts';
 
@@ -65,6 +67,14 @@ export function createNvidiaSmiGpus(options: NvidiaSmiOptions = {}): Gpus {
         asking = undefined;
       });
       return asking;
+    },
+    async processes() {
+      const words = [`--query-compute-apps=${queriedProcessFields.join(',')}`, '--format=csv,noheader,nounits'];
+      const answer = await ask(words);
+      if (answer?.status === 0) return parseProcesses(answer.output);
+      throw new GpuProbeError(
+        `nvidia-smi does not list the processes: ${saidBy(answer).slice(0, 200) || `status ${answer?.status}`}; run it by hand`,
+      );
     },
   };
 

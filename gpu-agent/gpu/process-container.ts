@@ -1,0 +1,16 @@
+// Which container a process of this host is in, by its control group: `/system.slice/docker-ID.scope`, `/docker/ID` or, of cgroup v1,
+// a line for each controller. An id is 64 hex digits, the innermost comes last.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Undefined where it is in none, or has ended. */
+export function containerOfProcess(pid: number, procDirectory = '/proc'): string | undefined {
+  try {
+    return readFileSync(join(procDirectory, String(pid), 'cgroup'), 'utf8')
+      .match(/\b[0-9a-f]{64}\b/g)
+      ?.at(-1);
+  } catch {
+    return undefined;
+  }
+}
