@@ -1,8 +1,12 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { Clock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
+import { openFailedGpus } from './gpu/failed-gpus.ts';
 import { createFakeGpus } from './gpu/fake-gpus.ts';
-import { watchSlots } from './slot-watch.ts';
+import { type SlotWatch, watchSlots } from './slot-watch.ts';
 
 const none = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set());
 
@@ -227,4 +231,32 @@ test('beside an attempt at work, only memory of processes counts that are in no 
   gpus.fail('the driver does not tell');
   await watch.idle(uuid, false);
   watch.stop();
+});
+
+test('what has failed is remembered where the daemon ends by itself, until it is stopped or the host reboots', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-failed-'));
+  const [path, bootIdPath] = [join(directory, 'failed-gpus.json'), join(directory, 'boot_id')];
+  writeFileSync(bootIdPath, 'first\n');
+  const clock = tickingClock();
+  const gpus = createFakeGpus(2);
+  const open = () => {
+    const failures = openFailedGpus(path, bootIdPath);
+    return watchSlots({ gpus, failures, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
+  };
+  const health = (watch: SlotWatch): string[] => watch.slots().map((slot) => slot.health);
+  const [, device] = await gpus.list();
+  const first = await open();
+  gpus.lose(device?.uuid ?? '');
+  clock.tick();
+  await vi.waitFor(() => expect(health(first)).toEqual(['healthy', 'unusable']));
+  gpus.bring(device);
+  // It was killed: nobody has stopped it.
+  expect(health(await open())).toEqual(['healthy', 'unusable']);
+  writeFileSync(bootIdPath, 'second\n');
+  expect(health(await open())).toEqual(['healthy', 'healthy']);
+  writeFileSync(bootIdPath, 'first\n');
+  const second = await open();
+  expect(second.slots()[1]?.healthReason).toContain('fallen off the bus');
+  second.stop();
+  expect(health(await open())).toEqual(['healthy', 'healthy']);
 });

@@ -11,6 +11,7 @@
 import { type Clock, delay } from '../shared/clock.ts';
 import { type SlotId, slotId } from '../shared/core/ids.ts';
 import { type Logger, messageChain } from '../shared/log.ts';
+import type { FailedGpus } from './gpu/failed-gpus.ts';
 import type { GpuDevice, GpuFaults, Gpus } from './gpu/gpus.ts';
 import { failureOf, type Xid } from './gpu/xid.ts';
 import { createGpuMemory, type GpuMemory, type Left } from './gpu-memory.ts';
@@ -39,6 +40,8 @@ export interface SlotWatchOptions {
   /** Absent on a host that is known to have none. */
   readonly gpus?: Gpus;
   readonly faults?: GpuFaults;
+  /** Those that had failed when the last daemon ended without being stopped. */
+  readonly failures?: FailedGpus;
   /** Containers of the attempts that are at work on this host. */
   readonly heldContainers: () => Promise<ReadonlySet<string>>;
   /** Of tests: which container a process is in. */
@@ -80,7 +83,11 @@ class DeviceWatch implements SlotWatch {
 
   constructor(options: SlotWatchOptions & { readonly gpus: Gpus }, devices: readonly GpuDevice[]) {
     this.options = options;
-    this.current = devices.map(slotOf);
+    const before = options.failures?.known;
+    this.current = devices.map((device) => {
+      const why = before?.get(device.uuid);
+      return why === undefined ? slotOf(device) : failed(slotOf(device), why);
+    });
     this.memory = createGpuMemory(options);
     for (const device of devices) this.memory.see(device);
     this.buses = new Map(devices.flatMap(({ uuid, bus }) => (bus === undefined ? [] : [[slotId(uuid), bus] as const])));
@@ -107,6 +114,7 @@ class DeviceWatch implements SlotWatch {
     this.stopping.abort();
     this.timer.cancel();
     this.listening?.stop();
+    this.options.failures?.forget();
   }
 
   private probe(): void {
@@ -165,7 +173,8 @@ class DeviceWatch implements SlotWatch {
       ({ health, runsOn }, index) => health !== before[index]?.health || runsOn !== before[index]?.runsOn,
     );
     this.current = next;
-    for (const { slotId: id, health, healthReason } of differing) {
+    for (const { slotId: id, health, healthReason, trouble } of differing) {
+      if (trouble === 'failed') this.options.failures?.add(id, healthReason);
       this.options.log.warn({ slotId: id, health, healthReason }, 'the health of a slot has changed');
     }
     if (differing.length > 0) this.changed();
@@ -204,7 +213,7 @@ function withLeft(slot: WatchedSlot, { bytes, whose }: Left): WatchedSlot {
   return { ...slot, health: 'unusable', healthReason, runsOn: true };
 }
 
-/** For good: only a reset mends it, and a daemon that starts after that knows nothing of it. */
+/** For good: only a reset mends it, after which the daemon is to be restarted. */
 function failed({ runsOn: _, ...slot }: WatchedSlot, healthReason: string): WatchedSlot {
   return { ...slot, health: 'unusable', healthReason, trouble: 'failed' };
 }

@@ -23,6 +23,7 @@ import { createArtifactClient } from './artifacts/artifact-client.ts';
 import { openBundles } from './artifacts/bundles.ts';
 import { coordinatorArtifacts } from './artifacts/coordinator-artifacts.ts';
 import type { GpuAgentConfig } from './config.ts';
+import { openFailedGpus } from './gpu/failed-gpus.ts';
 import type { GpuFaults, Gpus } from './gpu/gpus.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { createGatewayModel } from './model/gateway-model.ts';
@@ -137,7 +138,9 @@ async function openSlots(
     const names = held();
     return new Set(containers.filter((one) => names.has(nameOf(one))).map(({ containerId }) => containerId));
   };
-  return await watchSlots({ cpuCount, clock, log, heldContainers, ...(gpus && { gpus }), ...(faults && { faults }) });
+  const failures = openFailedGpus(join(config.stateDirectory, 'failed-gpus.json'));
+  const found = { ...(gpus && { gpus }), ...(faults && { faults }) };
+  return await watchSlots({ cpuCount, clock, log, heldContainers, failures, ...found });
 }
 
 function heldBy(agent: Agent): ReadonlySet<string> {

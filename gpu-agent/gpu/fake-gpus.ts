@@ -11,6 +11,8 @@ export interface FakeGpus extends Gpus {
   run(processes: readonly GpuProcess[]): void;
   /** Lets a device fall off the bus. */
   lose(uuid: string): void;
+  /** It is there again. */
+  bring(device: GpuDevice | undefined): void;
   /** Lets every question fail until called with undefined. */
   fail(message: string | undefined): void;
 }
@@ -54,6 +56,9 @@ export function createFakeGpus(count: number): FakeGpus {
     lose: (uuid) => {
       known(uuid);
       devices.delete(uuid);
+    },
+    bring: (device) => {
+      if (device !== undefined) devices.set(device.uuid, device);
     },
     fail: (message) => {
       failure = message;
