@@ -193,6 +193,7 @@ export class Agent {
         if (attempt.order.slotId === slotId) attempt.stop('infrastructure', `Slot ${slotId}: ${healthReason}`);
       }
     }
+    this.#beat();
   }
 
   /** Takes no new attempts from now on. */
@@ -371,7 +372,7 @@ export class Agent {
     return { ...slot, capacity: this.#options.trajectoriesPerSlot, attempts };
   }
 
-  /** Also when nothing has changed: silence means that the host is gone. */
+  /** At once, or when its time has come: silence means that the host is gone. */
   #beat(): void {
     if (this.#mode === 'stopped') return;
     this.#publishHeartbeat();

@@ -153,7 +153,7 @@ export interface AttemptEnded extends OfAttempt {
   readonly drained?: Drained;
 }
 
-/** Its host was being emptied, which says nothing about the attempt; absent in the journals of versions that counted it as a try. */
+/** Its host was being emptied, or could not begin it, which says nothing about the attempt; absent in the journals of versions that counted it as a try. */
 type Drained = true | undefined;
 
 export type AttemptEvent =

@@ -14,7 +14,7 @@
 
 import type { Heartbeat } from '../../shared/bus/messages.ts';
 import { type Clock, nextBeatMs } from '../../shared/clock.ts';
-import type { HostName } from '../../shared/core/ids.ts';
+import type { HostName, SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, seedRng } from '../../shared/core/rng.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RpcClient } from '../../shared/rpc/client.ts';
@@ -28,6 +28,7 @@ import { KnownDaemon } from './known-daemon.ts';
 import { descriptionOfHeartbeat, type StartOrder, toStartRequest } from './messages.ts';
 import { Patience } from './patience.ts';
 import { Receipts } from './receipts.ts';
+import { describedByRefusal } from './refusal.ts';
 
 /** The agent as the coordinator calls it. */
 export type AgentClient = RpcClient<'doubleblind.agent.v1.AgentService'>;
@@ -202,7 +203,7 @@ class LiveHostActor implements HostActor {
     try {
       await this.agent.startAttempt(toStartRequest(order), { deadlineMs, signal });
     } catch (error) {
-      if (error instanceof RpcFault && error.reason === 'draining') this.noteDraining();
+      this.noteRefusal(error, order.slotId);
       throw error;
     }
     this.acknowledged.add(order);
@@ -352,12 +353,12 @@ class LiveHostActor implements HostActor {
     this.acknowledged.forgetEnded();
   }
 
-  /** Its next heartbeat will say so too; until then nothing more must be sent there. */
-  private noteDraining(): void {
-    const { name, state } = this.options;
-    const host = state.hosts.get(name);
-    if (host === undefined) return;
-    this.tell({ kind: 'hostChanged', host: name, description: { ...host.description, draining: true } });
+  private noteRefusal(error: unknown, slotId: SlotId): void {
+    const host = this.options.state.hosts.get(this.options.name);
+    const description = host && describedByRefusal(host.description, error, slotId);
+    if (description === undefined) return;
+    this.described = ''; // So that its next heartbeat is told whatever it says.
+    this.tell({ kind: 'hostChanged', host: this.options.name, description });
   }
 
   private weigh(error: unknown): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../shared/log.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { Command } from '../core/command.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, end, joinHost, newMachine } from '../core/machine.test-support.ts';
@@ -77,4 +78,32 @@ test('a run whose scores are used up plans nothing more and is sealed, whatever 
   end(machine, attemptOf(machine, 2), 'crash');
   expect(machine.state.attempts.size).toBe(2);
   expect(machine.state.runs.get(attempt.runId)).toMatchObject({ phase: 'sealing', endReason: 'score-queries' });
+});
+
+test.each([
+  ['a slot that has failed', 'unusableSlot', 0],
+  ['a host that drains', 'draining', 0],
+  ['a host without room', 'slotFull', 1],
+])('a start that is refused by %s counts as a try only where the attempt was to blame', async (_, reason, tries) => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine);
+  const attempt = attemptOf(machine, 1);
+  const command = machine.commands.find((one) => one.kind === 'startAttempt');
+  if (command === undefined) throw new Error('nothing to start');
+  const reported: Event[] = [];
+  const options = {
+    actor: { state: machine.state, report: async (event: Event) => await Promise.resolve(reported.push(event) > 0) },
+    fleet: { startAttempt: () => Promise.reject(new RpcFault('failedPrecondition', 'no', { reason })) },
+    gateway: { openAttempt: () => Promise.resolve('token') },
+    clock: { monotonicMs: () => 0, now: () => new Date(0), after: (__: number, fn: () => void) => later(fn) },
+    ...{ evaluator: {}, artifacts: {}, leaseTtlMs: 10_000, log: silentLogger, random: () => 0 },
+  } as unknown as ExecutorOptions;
+  await newExecutors(options).startAttempt(command, new AbortController().signal);
+  const [lost] = reported;
+  expect(lost).toMatchObject({ kind: 'attemptLost', message: 'it could not be started on alpha: no' });
+  const before = attempt.tries;
+  if (lost !== undefined) machine.take(lost);
+  // It was leased once for this try, and is leased again at once.
+  expect(attempt.tries - before).toBe(tries);
 });

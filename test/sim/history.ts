@@ -4,7 +4,7 @@
 // 1. Epochs only grow. 2. A report is taken only from the newest lease, once, and with the products of that epoch.
 // 3. A candidate is scored once, with the number in the evaluator's vault. 4. A slot never has more leases than lanes.
 // 5. A fork begins with scored candidates of its origin and their numbers. 6. Nothing of a killed run is taken any more.
-// 7. Only what is broken is refused. 8. A run is won by whom the evaluator's verdict names.
+// 7. Nothing is leased to a slot that the journal calls unusable. 8. Only what is broken is refused. 9. A run is won by whom the evaluator's verdict names.
 
 import type { StampedEvent } from '../../coordinator/core/event.ts';
 import type { ResultEvent } from '../../shared/bus/messages.ts';
@@ -73,6 +73,7 @@ export class History {
   private epoch = 0;
   private sequence = 0;
   private readonly dollars = new Map<string, number>();
+  private readonly health = new Map<string, string>();
   private readonly lanes = new Map<string, number>();
   private readonly options: HistoryOptions;
 
@@ -147,6 +148,10 @@ export class History {
           runId: event.runId,
           handsIn: event.operator === 'refit' ? 'refit' : 'submission',
         });
+        return;
+      case 'hostJoined':
+      case 'hostChanged':
+        for (const { slotId, health } of event.description.slots) this.health.set(`${event.host}/${slotId}`, health);
         return;
       case 'attemptLeased':
         this.lease(event);
@@ -243,6 +248,7 @@ export class History {
     this.epoch = epoch;
     this.leases += 1;
     const lane = `${host}/${slotId}`;
+    if (this.health.get(lane) === 'unusable') this.options.fail(`slot ${lane} is unusable and gets ${attemptId}`);
     const load = (this.lanes.get(lane) ?? 0) + 1;
     this.lanes.set(lane, load);
     if (load > this.options.capacityOf(host)) this.options.fail(`slot ${lane} carries ${load} leases`);

@@ -2,7 +2,7 @@
 
 import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
 import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
-import { cpuSlots } from '../../gpu-agent/slots.ts';
+import { cpuSlots, type HostSlot } from '../../gpu-agent/slots.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
 import type { CallContext } from '../../shared/rpc/handlers.ts';
 import { HostDisk } from './host-disk.ts';
@@ -24,6 +24,7 @@ export class SimHost {
   readonly slots: number;
   readonly capacity: number;
   powered: boolean = true;
+  private firstIsUsable: boolean = true;
   process: SimProcess | undefined;
   agent: Agent | undefined;
   handlers: ReturnType<typeof agentHandlers> | undefined;
@@ -59,6 +60,7 @@ export class SimHost {
     this.boots += 1;
     const from = { node: name, process };
     const slots = cpuSlots(this.slots);
+    this.firstIsUsable = true;
     const surroundings: Surroundings = {
       ...{ process, containers, rng: world.rng },
       model: world.model(name, process),
@@ -85,7 +87,7 @@ export class SimHost {
       version,
       imageDigest: version,
       largestSandbox: { cpus: 64, memoryBytes: 2 ** 38 },
-      slots: () => slots,
+      slots: () => (this.firstIsUsable ? slots : slots.map((slot, index) => (index === 0 ? unusable(slot) : slot))),
       trajectoriesPerSlot: this.capacity,
       contextCharacters: 100_000,
       random: () => nextFloat(world.rng),
@@ -108,6 +110,12 @@ export class SimHost {
     if (handler === undefined) throw new Error(`the agent has no ${method}`);
     if (method !== 'renewLeases' || !this.isOfBefore) return await handler(request, {} as CallContext);
     return { ...(await handler({ ...request, confirmed: [] }, {} as CallContext)), receiptsTaken: false };
+  }
+
+  /** The device of the first slot fails, or has been reset. */
+  setFirstSlot(isUsable: boolean): void {
+    this.firstIsUsable = isUsable;
+    this.agent?.slotsChanged();
   }
 
   /** SIGTERM, as an upgrade sends it: nothing new, a while for what is about to end; the rest stays for the next daemon. */
@@ -156,4 +164,8 @@ export class SimHost {
     this.disk.losePower();
     for (const container of this.containers.values()) container.running = false;
   }
+}
+
+function unusable(slot: HostSlot): HostSlot {
+  return { ...slot, health: 'unusable', healthReason: 'it has fallen off the bus' };
 }

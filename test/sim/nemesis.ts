@@ -22,6 +22,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   coordinatorStopped: (nemesis) => nemesis.stopCoordinator(),
   agentKilled: (nemesis) => nemesis.killAgent(),
   agentUpgraded: (nemesis) => nemesis.upgradeAgent(),
+  slotFailed: (nemesis) => nemesis.failSlot(),
   hostLost: (nemesis) => nemesis.loseHost(),
   agentStopped: (nemesis) => nemesis.stopAgent(),
   busSilent: (nemesis) => nemesis.silenceBus(),
@@ -107,6 +108,13 @@ export class Nemesis {
     const host = this.host();
     this.world.tell(`the agent of ${host.name} is upgraded`);
     host.upgrade().catch((error: unknown) => this.world.fail(`${host.name} does not stop: ${String(error)}`));
+  }
+
+  failSlot(): void {
+    const host = this.host();
+    this.world.tell(`the first slot of ${host.name} fails`);
+    host.setFirstSlot(false);
+    this.later(1000, 20_000, () => host.setFirstSlot(true));
   }
 
   loseHost(): void {
@@ -307,6 +315,7 @@ export class Nemesis {
     for (const host of world.hosts) {
       host.process?.goOn(nextFloat(this.rng) < 0.5);
       host.disk.isFull = false;
+      host.setFirstSlot(true);
       void host.start();
       this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
     }

@@ -5,6 +5,7 @@ import { RpcFault } from '../../../shared/rpc/fault.ts';
 import { attemptSpan } from '../../../shared/tracing/context.ts';
 import { inSpan } from '../../../shared/tracing/tracer.ts';
 import { brief } from '../../core/brief.ts';
+import { isHostsOwn } from '../../fleet/refusal.ts';
 import { spentRunBudget } from '../../rpc/gateway.ts';
 import { type Judgement, judgeByCode } from '../retry.ts';
 import { type CommandOf, type ExecutorOptions, persist } from './persist.ts';
@@ -44,13 +45,14 @@ export async function startAttempt(
   if (budget !== undefined) await actor.report({ kind: 'runBudgetSpent', runId, budget });
   log.warn({ error: started.error, attemptId, host, slotId }, 'an attempt could not be started and goes elsewhere');
   const message = `it could not be started on ${host}: ${started.error.message}`;
-  await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message });
+  const noTry = isHostsOwn(started.error) ? { drained: true as const } : {};
+  await actor.report({ kind: 'attemptLost', runId, attemptId, epoch, host, message, ...noTry });
 }
 
 /** A host that drains, has no room or no disk is there, but others should have the attempt; there is no other gateway. */
 function judgeStart(error: unknown, asked: 'gateway' | 'host'): Judgement {
   if (!(error instanceof RpcFault)) return judgeByCode(error);
-  if (error.reason === 'draining' || error.reason === 'budgetSpent') return 'final';
+  if (isHostsOwn(error) || error.reason === 'budgetSpent') return 'final';
   if (error.reason === 'diskFull' && asked === 'host') return 'unforeseen';
   return error.code === 'resourceExhausted' ? 'unforeseen' : judgeByCode(error);
 }
