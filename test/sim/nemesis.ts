@@ -28,6 +28,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   busSilent: (nemesis) => nemesis.silenceBus(),
   busWiped: (nemesis) => nemesis.wipeBus(),
   partition: (nemesis) => nemesis.part(),
+  daemonsParted: (nemesis) => nemesis.partDaemons(),
   badNetwork: (nemesis) => nemesis.worsenNetwork(),
   evaluatorKilled: (nemesis) => nemesis.killEvaluator(),
   evaluatorStopped: (nemesis) => nemesis.stopEvaluator(),
@@ -148,6 +149,17 @@ export class Nemesis {
     const { network } = this.world;
     if (way !== 2) for (const other of others) network.cut(other, name);
     if (way !== 1) for (const other of others) network.cut(name, other);
+    this.later(1000, 25_000, () => network.cuts.clear());
+  }
+
+  /** Between the coordinator and the evaluator or the gateway. */
+  partDaemons(): void {
+    const { network } = this.world;
+    const other = nextFloat(this.rng) < 0.5 ? 'evaluator' : 'gateway';
+    const way = nextInt(this.rng, 3);
+    this.world.tell(`the network from ${['and to', 'only to', 'only from'][way]} the ${other} is cut`);
+    if (way !== 2) network.cut('coordinator', other);
+    if (way !== 1) network.cut(other, 'coordinator');
     this.later(1000, 25_000, () => network.cuts.clear());
   }
 
