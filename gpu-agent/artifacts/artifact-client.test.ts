@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -61,6 +61,18 @@ test('bytes that are not what their digest says reach nobody', async () => {
   };
   const artifacts = await client(forged, 1000, 100);
   await expect(artifacts.get(sha256('real'))).rejects.toThrow('hash');
+});
+
+test('a cached file that has changed on the disk reaches nobody: the artifact is fetched again', async () => {
+  const remote = new MemoryArtifacts();
+  const digest = remote.add(Buffer.from('one'));
+  const artifacts = await client(remote);
+  await artifacts.get(digest);
+  const path = join(directory, 'cache', digest.slice(0, 2), digest);
+  writeFileSync(path, 'two');
+  const both = await Promise.all([artifacts.get(digest), artifacts.get(digest)]);
+  expect(both.map(String)).toEqual(['one', 'one']);
+  expect(readFileSync(path, 'utf8')).toBe('one');
 });
 
 test('the cache keeps its bound, and the least recently used goes first', async () => {

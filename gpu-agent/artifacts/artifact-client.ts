@@ -3,14 +3,14 @@
 // Owns: the cache and its bound; that bytes are what their digest says; trying again.
 // Leaves to shared/store: writing files that are whole or not there.
 // Invariants: 1. nobody gets bytes that do not hash to the digest asked for; 2. the cache holds at most `maxBytes` after
-// each addition, the least recently used going first; 3. one digest is fetched once at a time, whoever asks.
+// each addition, the least recently used going first; 3. one digest is read or fetched once at a time, whoever asks.
 
 import type { Clock } from '../../shared/clock.ts';
 import type { Digest } from '../../shared/core/ids.ts';
 import type { Logger } from '../../shared/log.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import { type ArtifactDirectory, DigestMismatch } from '../../shared/store/artifacts.ts';
-import { sha256 } from '../../shared/store/digest.ts';
+import { sha256, sha256InTurns } from '../../shared/store/digest.ts';
 import { retrying } from '../retry.ts';
 
 /** The coordinator's ArtifactService as this host needs it; failures are RpcFaults. */
@@ -47,15 +47,21 @@ export async function createArtifactClient(options: ArtifactClientOptions): Prom
   const fetching = new Map<Digest, Promise<Buffer>>();
 
   async function get(digest: Digest): Promise<Buffer> {
-    if (await cache.has(digest)) {
-      recency.touch(digest);
-      return await cache.get(digest);
-    }
     const running = fetching.get(digest);
     if (running !== undefined) return await running;
-    const started = fetchIntoCache(digest).finally(() => fetching.delete(digest));
+    const started = bytesOf(digest).finally(() => fetching.delete(digest));
     fetching.set(digest, started);
     return await started;
+  }
+
+  async function bytesOf(digest: Digest): Promise<Buffer> {
+    if (!(await cache.has(digest))) return await fetchIntoCache(digest);
+    recency.touch(digest);
+    const bytes = await cache.get(digest);
+    if ((await sha256InTurns(bytes)) === digest) return bytes;
+    log.warn({ digest, path: cache.pathOf(digest) }, 'a cached artifact is not what was stored: it is fetched again');
+    await cache.remove(digest);
+    return await fetchIntoCache(digest);
   }
 
   async function fetchIntoCache(digest: Digest): Promise<Buffer> {
