@@ -283,7 +283,31 @@ test.each([
 );
 
 test.each([
-  ['a refused connection', (response) => void response.destroy()],
+  ['that hangs up', (response) => void response.destroy()],
+  ['whose proxy gives up (504)', (response) => json(response, { error: {} }, 504)],
+  ['whose proxy gives up (524)', (response) => json(response, { error: {} }, 524)],
+] satisfies [string, Answer][])(
+  'an endpoint %s may have read and written all: that costs what was reserved',
+  async (_, end) => {
+    const upstream = await endpoint(end);
+    await expect(upstream.complete(request, signal)).rejects.toMatchObject({ billed: { outputTokens: 77 } });
+  },
+);
+
+test('an endpoint where nobody listens costs nothing', async () => {
+  // A port on which nothing listens any more.
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  const upstream = await endpoint(() => undefined, { baseUrl: `http://127.0.0.1:${port}/v1` });
+  await expect(upstream.complete(request, signal)).rejects.toMatchObject({
+    kind: 'connection',
+    billed: { inputTokens: 0, outputTokens: 0 },
+  });
+});
+
+test.each([
   ['an error', (response) => json(response, { error: 'model is loading' })],
   ['a page', (response) => void start(response, '<html>').end()],
   ['an overload', (response) => json(response, { error: { message: 'busy' } }, 503)],

@@ -261,13 +261,15 @@ function toFailure(error: unknown, { name, key, stalled, late }: Unanswered): Up
   }
   const said = withoutKey(error instanceof Error ? error.message : String(error), key).slice(0, 500);
   // The cause is left out on purpose: the package's errors carry headers and bodies.
-  const fail = (kind: UpstreamFailureKind, what: string, retryAfterMs = 0): UpstreamFailure =>
-    new UpstreamFailure(kind, `upstream ${name} ${what}`, { retryAfterMs });
+  const fail = (kind: UpstreamFailureKind, what: string, retryAfterMs = 0, billed = nothingBilled): UpstreamFailure =>
+    new UpstreamFailure(kind, `upstream ${name} ${what}`, { retryAfterMs, billed });
   if (error instanceof OpenAI.APIConnectionTimeoutError) {
     return new UpstreamFailure('timeout', `upstream ${name} did not answer in time`, { billed: late });
   }
-  if (error instanceof OpenAI.APIConnectionError)
-    return fail('connection', `could not be reached or hung up: ${causeOf(error)}`);
+  if (error instanceof OpenAI.APIConnectionError) {
+    const billed = hasHungUp(error) ? late : nothingBilled;
+    return fail('connection', `could not be reached or hung up: ${causeOf(error)}`, 0, billed);
+  }
   if (!(error instanceof OpenAI.APIError) || typeof error.status !== 'number') {
     return fail('malformed', `sent something that is not a completion: ${said}`);
   }
@@ -287,9 +289,22 @@ function toFailure(error: unknown, { name, key, stalled, late }: Unanswered): Up
     case 429:
       return fail(isQuota(error) ? 'unauthorised' : 'rateLimited', `limits the rate (${error.status}): ${said}`, wait);
     default:
-      if (error.status >= 500) return fail('overloaded', `failed (${error.status}): ${said}`, wait);
+      if (error.status >= 500) {
+        const billed = proxyTimeouts.has(error.status) ? late : nothingBilled;
+        return fail('overloaded', `failed (${error.status}): ${said}`, wait, billed);
+      }
       return fail(isTooLong(said) ? 'contextTooLong' : 'refused', `refused the request (${error.status}): ${said}`);
   }
+}
+
+/** A proxy says that the endpoint behind it took too long; that may have read all, and write on. 524 is Cloudflare's. */
+const proxyTimeouts: ReadonlySet<number> = new Set([504, 524]);
+
+/** True where the connection was there and ended: the request may have been read by then, as where the time is up. */
+function hasHungUp(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code) || hasHungUp(error.cause);
 }
 
 /** A quota that is used up answers 429 too, and waiting does not help. */
