@@ -5,13 +5,30 @@ import { cpSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync, writeFile
 import { join } from 'node:path';
 import { waitFor } from '../support/wait-for.ts';
 import type { DaemonProcess } from './daemon-process.ts';
+import type { Fleet } from './fleet.ts';
 import { patience, type Row, serves, spread } from './row.ts';
+import type { WatchedRun } from './watched-run.ts';
 
 const mebibyte = 2 ** 20;
 /** What a daemon may still write before its disk is full. */
 const roomBytes = 24 * mebibyte;
 
+/** Long enough for every try that is not made again after a few. */
+const fullMs = 12_000;
+
 export const fullDisks: readonly Row[] = [
+  {
+    fault: 'evaluator: its disk is full, then freed',
+    times: 3,
+    inEveryTest: false,
+    run: (fleet, work, times) => fillOften(fleet, work, { daemon: fleet.evaluator, times }),
+  },
+  {
+    fault: 'gateway: its disk is full, then freed',
+    times: 3,
+    inEveryTest: false,
+    run: (fleet, work, times) => fillOften(fleet, work, { daemon: fleet.gateway, times }),
+  },
   {
     fault: 'coordinator: its disk is full, then freed',
     times: 3,
@@ -95,6 +112,48 @@ export const fullDisks: readonly Row[] = [
     },
   },
 ];
+
+/** Whoever asks a daemon whose disk is full asks again until there is room, and no candidate has failed for it. */
+async function fillOften(
+  fleet: Fleet,
+  work: WatchedRun,
+  { daemon, times }: { readonly daemon: DaemonProcess; readonly times: number },
+): Promise<string> {
+  const resumed: number[] = [];
+  for (let count = 0; count < times; count += 1) {
+    await daemon.kill();
+    const disk = smallDisk(join(fleet.directory, daemon.name));
+    try {
+      daemon.start();
+      await work.more(1);
+      const before = await failedByDaemons(fleet, work);
+      disk.fill();
+      const untilMs = performance.now() + fullMs;
+      await waitFor('the time to be over', () => performance.now() > untilMs, patience);
+      disk.free();
+      const sinceMs = performance.now();
+      await work.more(1);
+      resumed.push(performance.now() - sinceMs);
+      await work.more(2);
+      const failed = (await failedByDaemons(fleet, work)) - before;
+      if (failed > 0) throw new Error(`${failed} candidates failed for a full disk`);
+      await daemon.kill();
+    } finally {
+      disk.remove();
+    }
+    daemon.start();
+    await work.more(1);
+  }
+  return `full for ${fullMs / 1000} s, ${times} times: no candidate failed for it; freed, a result was scored after ${spread(resumed)}`;
+}
+
+/** Candidates that failed for no fault of their own. */
+async function failedByDaemons({ operator }: Fleet, { runId }: WatchedRun): Promise<number> {
+  const candidates = await operator.listCandidates(runId);
+  return candidates.filter(({ failureReason }) => daemonFailures.has(failureReason ?? '')).length;
+}
+
+const daemonFailures: ReadonlySet<string> = new Set(['infrastructure', 'modelUnavailable']);
 
 async function ended(daemon: DaemonProcess): Promise<void> {
   await waitFor(`${daemon.name} to end`, () => !daemon.runs(), patience);
