@@ -5,7 +5,7 @@ import { attemptId } from '../shared/core/ids.ts';
 import { silentLogger } from '../shared/log.ts';
 import { sha256 } from '../shared/store/digest.ts';
 import { type Agent, startAgent } from './agent.ts';
-import type { AgentPorts } from './agent-options.ts';
+import type { AgentOptions, AgentPorts } from './agent-options.ts';
 import type { AttemptOrder } from './attempt-order.ts';
 import { openHostBook, type Unnumbered } from './outbox/host-book.ts';
 import type { Performer } from './performer.ts';
@@ -30,14 +30,15 @@ function startOf({ runId, attemptId: id, epoch, slotId }: AttemptOrder): Unnumbe
 
 async function hostThatFails(
   ended: string[],
-  { book = openHostBook(':memory:'), openPerformer = () => performer }: Partial<AgentPorts> = {},
+  { book = openHostBook(':memory:'), openPerformer = () => performer, engine = emptyEngine }: Partial<AgentPorts> = {},
   trouble = () => '',
   slots: () => readonly HostSlot[] = () => cpuSlots(1),
+  more: Partial<AgentOptions> = {},
 ): Promise<Agent> {
   return await startAgent({
     ports: {
       ...{ host: 'host-1', bootId: 'boot', book, clock: systemClock, log: silentLogger, openPerformer },
-      engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve() },
+      engine,
     },
     bus: {
       publishHeartbeat: () => undefined,
@@ -50,8 +51,11 @@ async function hostThatFails(
     slots,
     trouble,
     random: () => 0.5,
+    ...more,
   });
 }
+
+const emptyEngine: AgentPorts['engine'] = { list: () => Promise.resolve([]), remove: () => Promise.resolve() };
 
 test('a host forgets an attempt when 200 later ones have ended, so that weeks of them cost it no more than a day', async () => {
   const ended: string[] = [];
@@ -145,5 +149,63 @@ test('what runs on a slot goes on where nothing is known of it, and ends where i
   signs = { health: 'unusable', healthReason: 'the device has fallen off the bus' };
   agent.slotsChanged();
   await vi.waitFor(() => expect(ended).toEqual(['attempt-1']), { interval: 1 });
+  await agent.stop();
+});
+
+/** A book in which an attempt was at work when its daemon was killed, and the engine with its sandbox. */
+async function leftAtWork(order: AttemptOrder): Promise<Pick<AgentPorts, 'book' | 'engine' | 'openPerformer'>> {
+  const book = openHostBook(':memory:');
+  const waiting: Performer = {
+    ...performer,
+    perform: (command, signal) =>
+      command.kind === 'callModel'
+        ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+        : performer.perform(command, signal),
+  };
+  const begun: Performer = {
+    ...waiting,
+    perform: (command, signal) =>
+      command.kind === 'prepare'
+        ? Promise.resolve({ kind: 'begun', messages: [], elapsedSeconds: 0 })
+        : waiting.perform(command, signal),
+  };
+  const openPerformer = (): Performer => begun;
+  const { runId, attemptId: id, epoch, slotId } = order;
+  const sandbox = { runId, attemptId: id, epoch, slotId, containerId: 'c', purpose: 'explore', running: true } as const;
+  const engine = { list: () => Promise.resolve([sandbox]), remove: () => Promise.resolve() };
+  const first = await hostThatFails([], { book, openPerformer, engine });
+  first.start(order);
+  await vi.waitFor(() => expect(book.entries(order.attemptId, 0)).toHaveLength(2));
+  await first.stop();
+  return { book, engine, openPerformer };
+}
+
+test('what an earlier daemon left at work on a slot that has failed since ends as soon as it is taken up', async () => {
+  const order = { ...sampleOrder(sha256('a bundle')), answerIsStart: true };
+  const left = await leftAtWork(order);
+  const ended: string[] = [];
+  const failed = { health: 'unusable', healthReason: 'Xid 79' } as const;
+  const agent = await hostThatFails(ended, left, undefined, () => cpuSlots(1).map((slot) => ({ ...slot, ...failed })));
+  agent.slotsChanged();
+  agent.renew([order], 10_000);
+  await vi.waitFor(() => expect(ended).toEqual([order.attemptId]), { interval: 1 });
+  await agent.stop();
+});
+
+test('a start beside what an earlier daemon left at work is not alone on its slot, and one that is stopped waits no longer', async () => {
+  const order = { ...sampleOrder(sha256('a bundle')), answerIsStart: true };
+  const left = await leftAtWork(order);
+  const asked: boolean[] = [];
+  const idle = (_: string, isAlone: boolean): Promise<void> => {
+    asked.push(isAlone);
+    return new Promise(() => undefined);
+  };
+  const ended: string[] = [];
+  const agent = await hostThatFails(ended, left, undefined, undefined, { idle, trajectoriesPerSlot: 2 });
+  const second = { ...order, attemptId: attemptId('attempt-2') };
+  agent.start(second);
+  await vi.waitFor(() => expect(asked).toEqual([false]));
+  agent.cancel(second, 'enough');
+  await vi.waitFor(() => expect(ended).toEqual(['attempt-2']), { interval: 1 });
   await agent.stop();
 });

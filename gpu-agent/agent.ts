@@ -187,11 +187,8 @@ export class Agent {
 
   /** The health of a slot has changed: what runs on one that is known to be unusable cannot be trusted. */
   slotsChanged(): void {
-    for (const { slotId, health, healthReason, runsOn = false } of this.#options.slots()) {
-      if (health !== 'unusable' || runsOn) continue;
-      for (const attempt of this.#attempts.values()) {
-        if (attempt.order.slotId === slotId) attempt.stop('infrastructure', `Slot ${slotId}: ${healthReason}`);
-      }
+    for (const slot of this.#options.slots()) {
+      for (const attempt of this.#attempts.values()) stopOnUnusable(attempt, slot);
     }
     this.#beat();
   }
@@ -295,7 +292,8 @@ export class Agent {
     const renewedAtMs = ports.clock.monotonicMs();
     this.#leases = grant(this.#leases, { attemptId, epoch, ttlMs: order.leaseTtlMs, renewedAtMs });
     const slot = this.#options.slots().find((candidate) => candidate.slotId === slotId);
-    const isAlone = ![...this.#attempts.values()].some((other) => other.isOnSlot() && other.order.slotId === slotId);
+    const others = [...[...this.#attempts.values()].filter((other) => other.isOnSlot()), ...this.#dormant.values()];
+    const isAlone = !others.some((other) => other.order.slotId === slotId && other.order.attemptId !== attemptId);
     const { idle } = this.#options;
     const attempt = startAttempt({
       order,
@@ -314,6 +312,8 @@ export class Agent {
       },
     });
     this.#attempts.set(attemptId, attempt);
+    // Of an earlier daemon, for whose slot nothing will change any more.
+    if (slot !== undefined) stopOnUnusable(attempt, slot);
     attempt.done.then(
       () => this.#forget(attempt),
       (error: unknown) => this.#failed.reject(error),
@@ -390,4 +390,10 @@ export class Agent {
       ports.log.debug({ error }, 'a heartbeat was not published'),
     );
   }
+}
+
+/** Ends an attempt on a slot on which nothing that is computed can be trusted. */
+function stopOnUnusable(attempt: Attempt, { slotId, health, healthReason, runsOn = false }: HostSlot): void {
+  if (attempt.order.slotId !== slotId || health !== 'unusable' || runsOn) return;
+  attempt.stop('infrastructure', `Slot ${slotId}: ${healthReason}`);
 }

@@ -37,9 +37,10 @@ export function createGpuMemory(options: GpuMemoryOptions): GpuMemory {
   const { gpus, heldContainers, containerOf = containerOfProcess } = options;
   const least = new Map<string, number>();
   const atRest = (uuid: string): number => least.get(uuid) ?? mostBytesAtRest;
+  // What cannot be known counts as a neighbour's: better a little too full than a healthy device out of work.
   const isStranger = (held: ReadonlySet<string>, { pid }: GpuProcess): boolean => {
     const container = containerOf(pid);
-    return container === undefined || !held.has(container);
+    return container !== undefined && !held.has(container);
   };
   return {
     see({ uuid, usedMemoryBytes: used }) {

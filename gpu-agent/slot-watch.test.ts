@@ -6,6 +6,7 @@ import type { Clock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
 import { openFailedGpus } from './gpu/failed-gpus.ts';
 import { createFakeGpus } from './gpu/fake-gpus.ts';
+import type { GpuDevice } from './gpu/gpus.ts';
 import { type SlotWatch, watchSlots } from './slot-watch.ts';
 
 const none = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set());
@@ -211,6 +212,7 @@ test('beside an attempt at work, only memory of processes counts that are in no 
   const containers = new Map([
     [1, container],
     [2, 'd'.repeat(64)],
+    [3, 'none'],
   ]);
   const options = { gpus, cpuCount: 0, clock, log: silentLogger, containerOf: (pid: number) => containers.get(pid) };
   const watch = await watchSlots({ ...options, heldContainers: () => Promise.resolve(new Set([container])) });
@@ -219,7 +221,8 @@ test('beside an attempt at work, only memory of processes counts that are in no 
   const uuid = slot.slotId;
   const used = (pid: number, gibibytes: number) => ({ uuid, pid, usedMemoryBytes: gibibytes * 2 ** 30 });
   gpus.set(uuid, { usedMemoryBytes: 20 * 2 ** 30 });
-  gpus.run([used(1, 20)]);
+  // The fourth is one that may not be looked at.
+  gpus.run([used(1, 20), used(4, 20)]);
   await watch.idle(uuid, false);
   // What has ended and still holds memory, and what was never ours.
   gpus.run([used(1, 20), used(2, 3), used(3, 2)]);
@@ -257,6 +260,44 @@ test('what has failed is remembered where the daemon ends by itself, until it is
   writeFileSync(bootIdPath, 'first\n');
   const second = await open();
   expect(second.slots()[1]?.healthReason).toContain('fallen off the bus');
+  // It has failed itself: nobody asked for that.
   second.stop();
+  expect(health(await open())).toEqual(['healthy', 'unusable']);
+  second.forgetFailures();
   expect(health(await open())).toEqual(['healthy', 'healthy']);
+});
+
+test('a slot that is held stays so while nothing can be learnt of its memory', async () => {
+  let probe = (): void => undefined;
+  let nowMs = 0;
+  const clock: Clock = {
+    monotonicMs: () => nowMs,
+    now: () => new Date(0),
+    after(ms, fn) {
+      if (ms >= 4000) probe = fn;
+      else {
+        nowMs += ms;
+        queueMicrotask(fn);
+      }
+      return { cancel: () => undefined };
+    },
+  };
+  const gpus = createFakeGpus(1);
+  const watch = await watchSlots({ gpus, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
+  const id = watch.slots()[0]?.slotId;
+  if (id === undefined) throw new Error('no slot');
+  gpus.set(id, { usedMemoryBytes: 9 * 2 ** 30 });
+  await expect(watch.idle(id, true)).rejects.toThrow('9.0 GiB');
+  const { usedMemoryBytes: _, ...figureless } = (await gpus.list())[0] as GpuDevice;
+  gpus.bring(figureless);
+  const list = vi.spyOn(gpus, 'list');
+  probe();
+  await vi.waitFor(() => expect(list).toHaveBeenCalled());
+  expect(watch.slots()).toMatchObject([{ health: 'unusable', healthReason: expect.stringContaining('9.0 GiB') }]);
+  gpus.bring({ ...figureless, usedMemoryBytes: 0 });
+  await vi.waitFor(() => {
+    probe();
+    expect(watch.slots()[0]?.health).toBe('healthy');
+  });
+  watch.stop();
 });

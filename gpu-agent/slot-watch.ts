@@ -33,6 +33,8 @@ export interface SlotWatch {
    * counts; else only what belongs to no attempt at work here does. One look at a time: the memory of what begins now would pass for what was left.
    */
   idle(id: SlotId, isAlone: boolean): Promise<void>;
+  /** What has failed counts as mended for the next daemon: somebody has stopped this one. */
+  forgetFailures(): void;
   stop(): void;
 }
 
@@ -62,6 +64,7 @@ export async function watchSlots(options: SlotWatchOptions): Promise<SlotWatch> 
     slots: () => fixed,
     onChange: () => undefined,
     idle: () => Promise.resolve(),
+    forgetFailures: () => undefined,
     stop: () => undefined,
   };
 }
@@ -71,8 +74,8 @@ class DeviceWatch implements SlotWatch {
   private current: readonly WatchedSlot[];
   private readonly buses: ReadonlyMap<SlotId, string>;
   private readonly memory: GpuMemory;
-  /** Slots that held what was left there when something was to begin, and whether all of their memory counted. */
-  private readonly held = new Map<SlotId, { readonly isAlone: boolean }>();
+  /** Slots that held what was left there when something was to begin: what that is, as last seen, and whether all of their memory counted. */
+  private readonly held = new Map<SlotId, { readonly isAlone: boolean; readonly left: Left }>();
   private readonly looksForIdle = new Map<SlotId, Promise<void>>();
   /** Looks in a row at which the driver did not answer. */
   private unanswered = 0;
@@ -110,11 +113,14 @@ class DeviceWatch implements SlotWatch {
     return await look;
   }
 
+  forgetFailures(): void {
+    this.options.failures?.forget();
+  }
+
   stop(): void {
     this.stopping.abort();
     this.timer.cancel();
     this.listening?.stop();
-    this.options.failures?.forget();
   }
 
   private probe(): void {
@@ -127,33 +133,34 @@ class DeviceWatch implements SlotWatch {
     try {
       const devices = await this.options.gpus.list();
       this.unanswered = 0;
-      const left = await this.leftOnHeld(devices);
-      this.take(this.current.map((slot) => this.seen(slot, devices, left.get(slot.slotId))));
+      // First: whose memory is in use the engine has to tell, which may hang.
+      this.take(this.current.map((slot) => this.seen(slot, devices)));
+      if (this.held.size === 0) return;
+      await this.measureHeld(devices);
+      this.take(this.current.map((slot) => this.seen(slot, devices)));
     } catch (error) {
       this.unanswered += 1;
       this.take(this.current.map((slot) => unseen(slot, messageChain(error), this.unanswered > 1)));
     }
   }
 
-  /** Of slots that are held; those on which nothing is left any more are no longer. */
-  private async leftOnHeld(devices: readonly GpuDevice[]): Promise<ReadonlyMap<SlotId, Left>> {
-    const still = new Map<SlotId, Left>();
+  /** Measures what is left on slots that are held; those on which nothing is any more are no longer. Without an answer all stays as it was. */
+  private async measureHeld(devices: readonly GpuDevice[]): Promise<void> {
     for (const [id, { isAlone }] of this.held) {
       const device = devices.find(({ uuid }) => slotId(uuid) === id);
       const left = device && (await this.memory.left(device, isAlone));
-      if (left === undefined) continue;
-      if (left.isLittle) this.held.delete(id);
-      else still.set(id, left);
+      if (left?.isLittle === true) this.held.delete(id);
+      else if (left !== undefined) this.held.set(id, { isAlone, left });
     }
-    return still;
   }
 
   /** Nothing begins on a slot that is held, so where nothing else runs there, what it uses is what was left. */
-  private seen(slot: WatchedSlot, devices: readonly GpuDevice[], left: Left | undefined): WatchedSlot {
+  private seen(slot: WatchedSlot, devices: readonly GpuDevice[]): WatchedSlot {
     if (slot.trouble === 'failed') return slot;
     const device = devices.find(({ uuid }) => uuid === slot.device);
     if (device === undefined) return failed(slot, fellOff);
-    if (left !== undefined) return withLeft(slotOf(device), left);
+    const held = this.held.get(slot.slotId);
+    if (held !== undefined) return withLeft(slotOf(device), held.left);
     this.memory.see(device);
     return slotOf(device);
   }
@@ -169,9 +176,10 @@ class DeviceWatch implements SlotWatch {
   private take(next: readonly WatchedSlot[]): void {
     if (this.stopping.signal.aborted) return;
     const before = this.current;
-    const differing = next.filter(
-      ({ health, runsOn }, index) => health !== before[index]?.health || runsOn !== before[index]?.runsOn,
-    );
+    const differing = next.filter(({ health, runsOn, trouble }, index) => {
+      const earlier = before[index];
+      return health !== earlier?.health || runsOn !== earlier.runsOn || trouble !== earlier.trouble;
+    });
     this.current = next;
     for (const { slotId: id, health, healthReason, trouble } of differing) {
       if (trouble === 'failed') this.options.failures?.add(id, healthReason);
@@ -188,7 +196,7 @@ class DeviceWatch implements SlotWatch {
       // A driver that does not answer tells nothing of its memory: the looks see to that.
       if (left === undefined || left.isLittle) return;
       if (clock.monotonicMs() >= untilMs || this.stopping.signal.aborted) {
-        this.held.set(id, { isAlone });
+        this.held.set(id, { isAlone, left });
         this.take(this.current.map((slot) => (slot.slotId === id ? withLeft(slot, left) : slot)));
       } else await delay(clock, idlePollMs, this.stopping.signal);
     }

@@ -27,6 +27,7 @@ import { openFailedGpus } from './gpu/failed-gpus.ts';
 import type { GpuFaults, Gpus } from './gpu/gpus.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { createGatewayModel } from './model/gateway-model.ts';
+import { watchFullDisk } from './outbox/full-disk.ts';
 import { openHostBook } from './outbox/host-book.ts';
 import { watchOwnCertificate } from './own-certificate.ts';
 import { openPackages } from './packages/open-packages.ts';
@@ -73,7 +74,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     const bus = stack.adopt(await connectBus({ ...config.nats, tls, name: `gpu-agent ${host}`, log }), (it) =>
       it.close(),
     );
-    const ports = await openPorts(host, config, dependencies, stack);
+    const { ports, trouble: diskTrouble } = await openPorts(host, config, dependencies, stack);
     const held = (): ReadonlySet<string> => heldBy(agent);
     const watch = stack.adopt(await openSlots(config, dependencies, held), (it) => it.stop());
     const certificate = stack.adopt(watchOwnCertificate(tls, dependencies.clock), (it) => it.stop());
@@ -86,7 +87,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       largestSandbox: largest,
       slots: () => watch.slots(),
       idle: (id, isAlone) => watch.idle(id, isAlone),
-      trouble: certificate.trouble,
+      trouble: () => certificate.trouble() || diskTrouble(),
       trajectoriesPerSlot: config.slots.trajectoriesPerSlot,
       contextCharacters: config.model.contextCharacters,
       random: Math.random,
@@ -109,7 +110,11 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     const address = config.advertise === '' ? server.address : config.advertise;
     agent.announce(address);
     log.info({ host, address, engineVersion, imageDigest, slots: agent.describe().slots.length }, 'the host serves');
-    return { address: server.address, done: agent.done, stop: () => stopInOrder(agent, stack, config, log) };
+    return {
+      address: server.address,
+      done: agent.done,
+      stop: (isAsked) => stopInOrder({ agent, stack, watch: isAsked === true ? watch : undefined }, config, log),
+    };
   } catch (error) {
     await stack.disposeAsync();
     throw error;
@@ -151,13 +156,20 @@ function nameOf({ attemptId, epoch }: AttemptName): string {
   return `${attemptId} ${epoch}`;
 }
 
+interface Stopped {
+  readonly agent: Agent;
+  readonly stack: AsyncDisposableStack;
+  /** Absent where nobody asked for the stop: then the next daemon is to know which GPUs have failed. */
+  readonly watch: SlotWatch | undefined;
+}
+
 /** Takes nothing more, lets what is about to end do so, and leaves the rest with its sandboxes to the next daemon. */
 async function stopInOrder(
-  agent: Agent,
-  stack: AsyncDisposableStack,
+  { agent, stack, watch }: Stopped,
   { stopPatienceMs }: GpuAgentConfig,
   log: Logger,
 ): Promise<void> {
+  watch?.forgetFailures();
   agent.drain();
   if (!(await agent.settle(stopPatienceMs))) {
     const attempts = agent.describe().slots.reduce((sum, slot) => sum + slot.attempts.length, 0);
@@ -172,11 +184,12 @@ async function openPorts(
   config: GpuAgentConfig,
   { log, clock, engine }: StartDependencies,
   stack: AsyncDisposableStack,
-): Promise<AgentPorts> {
+): Promise<{ readonly ports: AgentPorts; readonly trouble: () => string }> {
   const { tls, stateDirectory } = config;
   const stopping = new AbortController();
   stack.defer(() => stopping.abort(new Error('the daemon stops')));
-  const book = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
+  const file = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
+  const { book, trouble } = watchFullDisk(file, clock);
   const stagingDirectory = join(stateDirectory, 'staging');
   // The daemon before may have been killed with an end that is not on disk yet.
   await book.flush();
@@ -212,7 +225,7 @@ async function openPorts(
     random: Math.random,
     signal: stopping.signal,
   });
-  return {
+  const ports: AgentPorts = {
     host,
     bootId: randomBytes(8).toString('hex'),
     book,
@@ -237,6 +250,7 @@ async function openPorts(
       environment: config.sandbox.environment,
     }),
   };
+  return { ports, trouble };
 }
 
 /** The gateway and the bus know a host by its certificate, so it can have no other name. */

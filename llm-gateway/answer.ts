@@ -246,7 +246,15 @@ async function askOnce(
 ): Promise<Turn> {
   const reservation = await reserveRoom(line, offer, errand, request, signal);
   const capped = reservation.capped ? { ...request, maxOutputTokens: reservation.outputTokens } : request;
-  return await lane.limiter.run(() => lane.upstream.complete(capped, signal), {
+  const ask = (): Promise<Turn> => {
+    // It may have waited for long.
+    if (!isOpen(line, errand.account)) {
+      line.book.fail(errand.account, errand.requestId, nothingLost, line.clock.now());
+      throw closedFault(errand.account);
+    }
+    return lane.upstream.complete(capped, signal);
+  };
+  return await lane.limiter.run(ask, {
     signal,
     tokens: estimateTokens(charactersOf(request)) + reservation.outputTokens,
     tokensOf: (turn) => turn.inputTokens + turn.outputTokens,
@@ -267,7 +275,7 @@ async function reserveRoom(
   for (;;) {
     line.leftOpen.settle();
     // It may have been closed since the turn was admitted, and what it cost been told: nothing is asked for after that.
-    if (line.book.account(account.attemptId, account.epoch)?.closed !== false) throw closedFault(account);
+    if (!isOpen(line, account)) throw closedFault(account);
     const reserved = room(line, account, request, offer);
     if (reserved.ok) {
       const reservation = reserved.value;
@@ -282,6 +290,10 @@ async function reserveRoom(
     await delay(line.clock, settleWaitMs, signal);
     signal.throwIfAborted();
   }
+}
+
+function isOpen({ book }: Line, { attemptId, epoch }: Account): boolean {
+  return book.account(attemptId, epoch)?.closed === false;
 }
 
 /** Frees what was reserved and counts what is to be paid all the same. */

@@ -1,7 +1,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { systemClock } from '../shared/clock.ts';
 import { silentLogger } from '../shared/log.ts';
 import type { CompletionOrder } from './answer.ts';
@@ -125,11 +125,28 @@ test('nothing is asked for once the account is closed, not even what a turn unde
   const gateway = gatewayOn(book, upstream);
   const token = gateway.openAttempt(account);
   const answer = gateway.complete(order(token, 'r1'), 'host-1', signal);
+  await vi.waitFor(() => expect(upstream.asked).toHaveLength(1));
   gateway.closeAttempt(account);
   reject(new UpstreamFailure('overloaded', 'busy', { billed: { inputTokens: 7, outputTokens: 3 } }));
   await expect(answer).rejects.toMatchObject({ code: 'failedPrecondition', reason: 'accountClosed' });
   expect(upstream.asked).toHaveLength(1);
   expect(book.totals('attempt')).toMatchObject({ turns: 0, inputTokens: 7, outputTokens: 3 });
+});
+
+test('a turn that waits for its provider is not asked for once its account is closed, and costs nothing', async () => {
+  const book = openBook(':memory:');
+  const { promise, resolve } = Promise.withResolvers<Turn>();
+  const upstream = { ...scripted('a', [promise, turn('late')]), concurrency: 1 };
+  const gateway = gatewayOn(book, upstream);
+  const first = gateway.complete(order(gateway.openAttempt(account), 'r1'), 'host-1', signal);
+  const other = { ...account, attemptId: 'other' };
+  const second = gateway.complete(order(gateway.openAttempt(other), 'r1'), 'host-1', signal);
+  gateway.closeAttempt(other);
+  resolve(turn('one'));
+  await first;
+  await expect(second).rejects.toMatchObject({ reason: 'accountClosed' });
+  expect(upstream.asked).toHaveLength(1);
+  expect(book.totals('other')).toMatchObject({ dollars: 0, outputTokens: 0 });
 });
 
 test('what a full disk left open of a turn is cut off as soon as it can be, and nobody waits for it', async () => {
@@ -170,9 +187,11 @@ test('a turn that a crash cut off keeps its reservation as cost and may be asked
   const path = bookPath();
   const never = new Promise<Turn>(() => undefined);
   const crashed = openBook(path);
-  const gateway = gatewayOn(crashed, scripted('a', [never], { dollarsPerMillion: 100 }));
+  const silent = scripted('a', [never], { dollarsPerMillion: 100 });
+  const gateway = gatewayOn(crashed, silent);
   const token = gateway.openAttempt({ ...account, dollars: 5 });
   void gateway.complete(order(token, 'r1'), 'host-1', signal);
+  await vi.waitFor(() => expect(silent.asked).toHaveLength(1));
   crashed.stop();
   const reopened = openBook(path);
   const lost = reopened.spent('attempt').dollars;

@@ -3,6 +3,8 @@ import { systemClock } from '../../shared/clock.ts';
 import { hostName, runId } from '../../shared/core/ids.ts';
 import { handClock } from '../../shared/hand-clock.test-support.ts';
 import { createLogger, type Logger, silentLogger } from '../../shared/log.ts';
+import { RpcFault } from '../../shared/rpc/fault.ts';
+import { brief } from '../core/brief.ts';
 import type { Event } from '../core/event.ts';
 import { attemptOf, createRun, joinHost, newMachine } from '../core/machine.test-support.ts';
 import { type AgentClient, startHostActor } from './host-actor.ts';
@@ -92,6 +94,55 @@ test('a host that describes itself anew with each heartbeat is journaled once in
   host.stop();
   clock.advance(3000);
   expect(told()).toEqual(['1', '29', '31']);
+});
+
+test('a slot that refused a start is unusable from then on, until its host says again that it is well', async () => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine);
+  const attempt = attemptOf(machine, 1);
+  const posted: Event[] = [];
+  const clock = handClock();
+  const refused = new RpcFault('failedPrecondition', 'it has failed', { reason: 'unusableSlot' });
+  const agent = {
+    describeHost: () => Promise.resolve({ host: 'alpha', bootId: 'boot' }),
+    renewLeases: () => Promise.resolve({ unknown: [], bootId: 'boot' }),
+    startAttempt: () => Promise.reject(refused),
+    close: () => undefined,
+  };
+  const host = startHostActor({
+    ...{ name: hostName('alpha'), address: '127.0.0.1:1', state: machine.state },
+    report: (event) => {
+      posted.push(event);
+      return Promise.resolve(true);
+    },
+    connect: () => agent as unknown as AgentClient,
+    ...{ leaseTtlMs: 10_000, clock, log: silentLogger },
+  });
+  const [slot] = machine.state.hosts.get(hostName('alpha'))?.description.slots ?? [];
+  const hear = () =>
+    host.hear({
+      ...{ v: 1, host: 'alpha', bootId: 'boot', seq: 1, address: '127.0.0.1:1', version: '1', draining: false },
+      ...{ slots: [{ ...slot, capacity: 1, attempts: [] }] as never, outboxEvents: 0 },
+    });
+  const healths = () =>
+    posted.flatMap((event) =>
+      event.kind === 'hostChanged' ? event.description.slots.map(({ health }) => health) : [],
+    );
+  hear();
+  await vi.waitFor(() => expect(healths()).toEqual(['healthy']));
+  const { runId: run, id, epoch, slotId } = attempt;
+  const order = { runId: run, attemptId: id, epoch, host: hostName('alpha'), slotId, leaseTtlMs: 10_000, token: '' };
+  const start = host.startAttempt(
+    { ...order, brief: brief(machine.state, id) } as StartOrder,
+    new AbortController().signal,
+  );
+  await expect(start).rejects.toBe(refused);
+  expect(healths()).toEqual(['healthy', 'unusable']);
+  clock.advance(3000);
+  hear();
+  expect(healths()).toEqual(['healthy', 'unusable', 'healthy']);
+  host.stop();
 });
 
 interface Asked {

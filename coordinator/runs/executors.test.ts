@@ -107,3 +107,30 @@ test.each([
   // It was leased once for this try, and is leased again at once.
   expect(attempt.tries - before).toBe(tries);
 });
+
+test.each([
+  ['its host’s disk is full goes elsewhere', 'host', 'attemptLost'],
+  ['the gateway’s disk is full waits for it', 'gateway', 'attemptStarted'],
+] as const)('a start for which %s', async (_, whose, expected) => {
+  const machine = newMachine();
+  joinHost(machine, 'alpha', 1);
+  createRun(machine);
+  const command = machine.commands.find((one) => one.kind === 'startAttempt');
+  if (command === undefined) throw new Error('nothing to start');
+  let refusals = 8;
+  const full = () => {
+    refusals -= 1;
+    if (refusals > 0) return Promise.reject(new RpcFault('internal', 'full', { reason: 'diskFull' }));
+    return Promise.resolve('token');
+  };
+  const reported: Event[] = [];
+  const options = {
+    actor: { state: machine.state, report: async (event: Event) => await Promise.resolve(reported.push(event) > 0) },
+    fleet: { startAttempt: whose === 'host' ? full : () => Promise.resolve() },
+    gateway: { openAttempt: whose === 'gateway' ? full : () => Promise.resolve('token') },
+    clock: { monotonicMs: () => 0, now: () => new Date(0), after: (__: number, fn: () => void) => later(fn) },
+    ...{ evaluator: {}, artifacts: {}, leaseTtlMs: 10_000, log: silentLogger, random: () => 0 },
+  } as unknown as ExecutorOptions;
+  await newExecutors(options).startAttempt(command, new AbortController().signal);
+  expect(reported.map(({ kind }) => kind)).toEqual([expected]);
+});

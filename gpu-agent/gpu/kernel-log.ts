@@ -82,6 +82,7 @@ function startReader(program: string, words: readonly string[], { onLine, onEnd 
   child.stderr?.on('data', (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(0, 500);
   });
-  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', onLine);
+  const { stdout } = child as Partial<ChildProcess>;
+  if (stdout) createInterface({ input: stdout }).on('line', onLine);
   return child;
 }

@@ -181,7 +181,7 @@ test('a process is found in its container by its control group, of either versio
     writeFileSync(join(directory, pid, 'cgroup'), text);
   }
   const found = [1, 2, 3, 4].map((pid) => containerOfProcess(pid, directory));
-  expect(found).toEqual([id, id, undefined, undefined]);
+  expect(found).toEqual([id, id, 'none', undefined]);
 });
 
 test('who asks while another one is being answered gets the same answer', async () => {

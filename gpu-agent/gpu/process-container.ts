@@ -4,12 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Undefined where it is in none, or has ended. */
+/** Its id; `none` where the process is in no container; undefined where that cannot be known: it has ended, or may not be looked at. */
 export function containerOfProcess(pid: number, procDirectory = '/proc'): string | undefined {
   try {
-    return readFileSync(join(procDirectory, String(pid), 'cgroup'), 'utf8')
-      .match(/\b[0-9a-f]{64}\b/g)
-      ?.at(-1);
+    const groups = readFileSync(join(procDirectory, String(pid), 'cgroup'), 'utf8');
+    return groups.match(/\b[0-9a-f]{64}\b/g)?.at(-1) ?? 'none';
   } catch {
     return undefined;
   }

@@ -12,7 +12,8 @@ import { lockState, StateDirectoryTaken } from './state-lock.ts';
 
 /** Something that runs until it is stopped. */
 export interface Running {
-  stop(): Promise<void>;
+  /** `isAsked` where somebody wants it to stop; otherwise it has ended or failed. */
+  stop(isAsked?: boolean): Promise<void>;
   /** Settles when it ends by itself; a rejection is a bug or a lost resource. */
   readonly done?: Promise<void>;
 }
@@ -74,7 +75,7 @@ export async function runDaemon<Config extends ProcessConfig>(options: DaemonOpt
   else log.info(reason, `${options.name} stops`);
   const { name, stopTimeoutMs: limit } = options;
   const stopTimeoutMs = typeof limit === 'number' ? limit : limit(config);
-  const clean = await stopInTime(running, { name, stopTimeoutMs }, log);
+  const clean = await stopInTime(running, { name, stopTimeoutMs, isAsked: reason.why === 'signal' }, log);
   await tracing?.stop();
   return exit(clean && reason.why !== 'failed' ? 0 : 1);
 }
@@ -117,13 +118,13 @@ function listenForEnd(end: (ending: Ending) => void): void {
 
 async function stopInTime(
   running: Running,
-  { name, stopTimeoutMs }: { name: string; stopTimeoutMs: number },
+  { name, stopTimeoutMs, isAsked }: { name: string; stopTimeoutMs: number; isAsked: boolean },
   log: Logger,
 ) {
   const { promise: late, resolve } = Promise.withResolvers<'late'>();
   const timer = setTimeout(() => resolve('late'), stopTimeoutMs);
   try {
-    if ((await Promise.race([running.stop(), late])) !== 'late') return true;
+    if ((await Promise.race([running.stop(isAsked), late])) !== 'late') return true;
     log.error({ stopTimeoutMs }, `${name} did not stop in time`);
   } catch (error) {
     log.error({ error }, `${name} failed while stopping`);

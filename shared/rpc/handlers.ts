@@ -12,6 +12,7 @@ import type {
   UntypedHandleCall,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { isDiskFull } from '../disk-full.ts';
 import type { Logger } from '../log.ts';
 import { type Identity, identityOfAlternativeNames } from '../pki/identity.ts';
 import { fromTraceparent, traceHeader } from '../tracing/context.ts';
@@ -243,16 +244,6 @@ export function toFault(error: unknown, { signal, method, identity }: CallContex
   if (isDiskFull(error)) return diskFullFault(error, method, log);
   log.error({ error, method, caller: identity }, 'a call failed');
   return new RpcFault('internal', 'an internal error; the log of the daemon says more', { metadata: { method } });
-}
-
-/** Also where a library of ours says it of something that it could not write. */
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    ('code' in error && error.code === 'ENOSPC') ||
-    isDiskFull(error.cause) ||
-    /database or disk is full/.test(error.message)
-  );
 }
 
 /** A full disk fails every call of a whole fleet, and the log that says so may lie on it. */

@@ -4,7 +4,7 @@
 import { gatewayOver } from '../../coordinator/rpc/gateway.ts';
 import { createGatewayModel } from '../../gpu-agent/model/gateway-model.ts';
 import type { Model } from '../../gpu-agent/model/model.ts';
-import { type Book, bookOver, migrations, type Totals } from '../../llm-gateway/book.ts';
+import { type Account, type Book, bookOver, migrations, type Totals } from '../../llm-gateway/book.ts';
 import { createGateway } from '../../llm-gateway/gateway.ts';
 import { llmHandlers } from '../../llm-gateway/rpc/llm-service.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
@@ -38,6 +38,7 @@ export class SimGateway {
   private readonly disk: DatabaseDisk;
   private readonly world: GatewaySetting;
   private book: Book | undefined;
+  private readonly answered = new Set<string>();
   private handlers: ReturnType<typeof llmHandlers> | undefined;
 
   constructor(world: GatewaySetting) {
@@ -54,7 +55,7 @@ export class SimGateway {
     this.process = process;
     const none = { dollars: 0, outputTokens: 0 };
     const { sabotage } = world;
-    const book = sabotage.bookOf(bookOver(sabotage.beforeStart(this.disk.openDatabase(process))));
+    const book = this.watched(sabotage.bookOf(bookOver(sabotage.beforeStart(this.disk.openDatabase(process)))));
     this.book = book;
     const gateway = createGateway({
       book,
@@ -123,6 +124,22 @@ export class SimGateway {
 
   close(): void {
     this.disk.close();
+  }
+
+  /** A turn that was answered is never asked for again. */
+  private watched(book: Book): Book {
+    const keyOf = ({ attemptId, epoch }: Account, requestId: string): string => `${attemptId} ${epoch} ${requestId}`;
+    return {
+      ...book,
+      begin: (account, call, at) => {
+        if (this.answered.has(keyOf(account, call.requestId))) this.world.fail(`${call.requestId} is asked for again`);
+        book.begin(account, call, at);
+      },
+      settle: (account, requestId, ...told) => {
+        book.settle(account, requestId, ...told);
+        this.answered.add(keyOf(account, requestId));
+      },
+    };
   }
 
   /** Whatever fails, is repeated or asked for at once: no run costs more than it may. */

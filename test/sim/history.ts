@@ -46,6 +46,9 @@ const fresh: Omit<Known, 'runId'> = {
 /** An attempt that ended by one of them waits for another lease. */
 const hostFailures: ReadonlySet<FailureReason> = new Set(['infrastructure', 'leaseLost', 'cancelled']);
 
+/** More than the lanes of any host here, whose starts may all be on their way when it fails. */
+const mostRefusals = 5;
+
 export interface HistoryOptions {
   /** Lanes of a slot of this host. */
   readonly capacityOf: (host: string) => number;
@@ -73,6 +76,7 @@ export class History {
   private epoch = 0;
   private sequence = 0;
   private readonly dollars = new Map<string, number>();
+  private readonly refusals = new Map<string, number>();
   private readonly health = new Map<string, string>();
   private readonly lanes = new Map<string, number>();
   private readonly options: HistoryOptions;
@@ -152,6 +156,7 @@ export class History {
       case 'hostJoined':
       case 'hostChanged':
         for (const { slotId, health } of event.description.slots) this.health.set(`${event.host}/${slotId}`, health);
+        this.refusals.delete(event.host);
         return;
       case 'attemptLeased':
         this.lease(event);
@@ -161,6 +166,7 @@ export class History {
         return;
       case 'attemptLost':
         this.lost += 1;
+        if (event.drained === true) this.refuseStart(event);
         this.expect(event, 'leased', (known) => this.free(known, 'planned'));
         return;
       case 'attemptEnded':
@@ -220,6 +226,15 @@ export class History {
       const inVault = this.options.vaultScore(known.runId, event.attemptId, known.submission ?? '');
       if (inVault !== known.score) this.options.fail(`${event.attemptId} has another score than the vault`);
     });
+  }
+
+  /** What a refusal says of a host is known from then on, so few are met before it is described anew. */
+  private refuseStart({ host, message }: Extract<StampedEvent, { kind: 'attemptLost' }>): void {
+    if (!message.startsWith('it could not be started')) return;
+    const refusals = (this.refusals.get(host) ?? 0) + 1;
+    this.refusals.set(host, refusals);
+    if (refusals > mostRefusals)
+      this.options.fail(`${host} refused ${refusals} starts in a row for what was known of it`);
   }
 
   private refuse(event: Extract<StampedEvent, { kind: 'candidateRefused' }>): void {

@@ -1,14 +1,15 @@
 // A simulated host: the real agent with its real book on a disk of its own, over containers that are entries of a table.
 
 import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
+import { watchFullDisk } from '../../gpu-agent/outbox/full-disk.ts';
 import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
 import { cpuSlots, type HostSlot } from '../../gpu-agent/slots.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
-import type { CallContext } from '../../shared/rpc/handlers.ts';
 import { HostDisk } from './host-disk.ts';
 import type { Node } from './network.ts';
 import { type Container, type Surroundings, simPerformer } from './performer.ts';
 import { SimProcess } from './process.ts';
+import { handledBy } from './rpc.ts';
 import type { Setting } from './setting.ts';
 
 const version = 'sim';
@@ -67,11 +68,13 @@ export class SimHost {
       store: (product) => world.store(from, product),
       score: (request) => world.score(from, request),
     };
+    const { book, trouble } = watchFullDisk(disk.openBook(process.clock), process.clock);
     const agent = await startAgent({
+      trouble,
       ports: {
         host: name,
         bootId: `boot-${this.boots}`,
-        book: disk.openBook(process.clock),
+        book,
         engine: {
           list: () => Promise.resolve([...containers.values()].map((container) => ({ ...container }))),
           remove: (id) => Promise.resolve(void containers.delete(id)),
@@ -102,14 +105,11 @@ export class SimHost {
 
   /** Calls a method of its service. */
   async call(method: string, request: object): Promise<object> {
-    const handlers = this.handlers as unknown as Record<
-      string,
-      (request: object, context: CallContext) => Promise<object>
-    >;
-    const handler = handlers[method];
-    if (handler === undefined) throw new Error(`the agent has no ${method}`);
-    if (method !== 'renewLeases' || !this.isOfBefore) return await handler(request, {} as CallContext);
-    return { ...(await handler({ ...request, confirmed: [] }, {} as CallContext)), receiptsTaken: false };
+    if (this.handlers === undefined) throw new Error('not there');
+    const handle = handledBy(this.handlers, { role: 'coordinator', name: 'coordinator' });
+    if (method !== 'renewLeases' || !this.isOfBefore) return await (handle(method, request) as Promise<object>);
+    const answer = await (handle(method, { ...request, confirmed: [] }) as Promise<object>);
+    return { ...answer, receiptsTaken: false };
   }
 
   /** The device of the first slot fails, or has been reset. */
