@@ -124,7 +124,9 @@ async function fillOften(
     await daemon.kill();
     const disk = smallDisk(join(fleet.directory, daemon.name));
     try {
+      const starts = startsOf(daemon);
       daemon.start();
+      await waitFor(`the ${daemon.name} to serve`, () => startsOf(daemon) > starts, patience);
       await work.more(1);
       const before = await failedByDaemons(fleet, work);
       disk.fill();
@@ -145,6 +147,11 @@ async function fillOften(
     await work.more(1);
   }
   return `full for ${fullMs / 1000} s, ${times} times: no candidate failed for it; freed, a result was scored after ${spread(resumed)}`;
+}
+
+/** How often it has come so far as to serve. */
+function startsOf(daemon: DaemonProcess): number {
+  return daemon.log().split(' is ready').length;
 }
 
 /** Candidates that failed for no fault of their own. */
