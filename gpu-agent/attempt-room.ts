@@ -62,7 +62,16 @@ export class AttemptRoom {
   }
 
   async adopt(containerId: string): Promise<void> {
-    this.#exploring = await this.#options.engine.adopt(containerId);
+    const { engine } = this.#options;
+    try {
+      this.#exploring = await engine.adopt(containerId);
+    } catch (error) {
+      // Nobody else knows of it any more, and it would go on.
+      await engine.remove(containerId).catch(() => undefined);
+      throw error;
+    }
+    // It was stopped meanwhile, when there was nothing to remove yet.
+    if (this.#closed.signal.aborted) await this.#exploring.remove();
   }
 
   /** A new sandbox for the clean-slate run; the trajectory's own one is removed first. */
@@ -89,7 +98,11 @@ export class AttemptRoom {
 
   /** Where the attempt's products lie until the coordinator has them. */
   staging(): Promise<ArtifactDirectory> {
-    this.#staging ??= openArtifactDirectory(this.#stagingPath);
+    this.#staging ??= openArtifactDirectory(this.#stagingPath).catch((error: unknown) => {
+      // A disk that is full now may not be when it is needed again.
+      this.#staging = undefined;
+      throw error;
+    });
     return this.#staging;
   }
 

@@ -336,7 +336,6 @@ async function takeSubmission(
 
 async function storeArtifacts(known: StoredArtifacts, work: Work, signal: AbortSignal): Promise<TrajectoryEvent> {
   const { room, artifacts, time } = work;
-  const staging = await room.staging();
   const stored: Record<string, string> = {};
   const orLeaveOut = async <Value>(kind: string, act: () => Promise<Value>): Promise<Value | undefined> => {
     try {
@@ -355,7 +354,7 @@ async function storeArtifacts(known: StoredArtifacts, work: Work, signal: AbortS
   for (const kind of ['solution', 'submission', 'log'] as const) {
     const digest = known[kind];
     if (digest === undefined) continue;
-    const bytes = await orLeaveOut(kind, () => staging.get(knownDigest(digest)));
+    const bytes = await orLeaveOut(kind, async () => await (await room.staging()).get(knownDigest(digest)));
     if (bytes === undefined) continue;
     if (bytes.length <= smallBytes) small.push([kind, bytes]);
     else await put(kind, bytes);

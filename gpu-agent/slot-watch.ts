@@ -76,6 +76,9 @@ class DeviceWatch implements SlotWatch {
   private readonly memory: GpuMemory;
   /** Slots that held what was left there when something was to begin: what that is, as last seen, and whether all of their memory counted. */
   private readonly held = new Map<SlotId, { readonly isAlone: boolean; readonly left: Left }>();
+  /** As they were listed last. */
+  private devices: readonly GpuDevice[];
+  private measuring: Promise<void> | undefined;
   private readonly looksForIdle = new Map<SlotId, Promise<void>>();
   /** Looks in a row at which the driver did not answer. */
   private unanswered = 0;
@@ -92,6 +95,7 @@ class DeviceWatch implements SlotWatch {
       return why === undefined ? slotOf(device) : failed(slotOf(device), why);
     });
     this.memory = createGpuMemory(options);
+    this.devices = devices;
     for (const device of devices) this.memory.see(device);
     this.buses = new Map(devices.flatMap(({ uuid, bus }) => (bus === undefined ? [] : [[slotId(uuid), bus] as const])));
     this.listening = options.faults?.listen((xid) => this.hear(xid));
@@ -133,15 +137,20 @@ class DeviceWatch implements SlotWatch {
     try {
       const devices = await this.options.gpus.list();
       this.unanswered = 0;
-      // First: whose memory is in use the engine has to tell, which may hang.
       this.take(this.current.map((slot) => this.seen(slot, devices)));
-      if (this.held.size === 0) return;
-      await this.measureHeld(devices);
-      this.take(this.current.map((slot) => this.seen(slot, devices)));
+      this.devices = devices;
+      // Beside the looks: whose memory is in use the engine has to tell, which may hang.
+      if (this.held.size > 0) this.measuring ??= this.measureHeld(devices).finally(() => this.measured());
     } catch (error) {
       this.unanswered += 1;
       this.take(this.current.map((slot) => unseen(slot, messageChain(error), this.unanswered > 1)));
     }
+  }
+
+  private measured(): void {
+    this.measuring = undefined;
+    // What the driver says now is said by the looks.
+    if (this.unanswered === 0) this.take(this.current.map((slot) => this.seen(slot, this.devices)));
   }
 
   /** Measures what is left on slots that are held; those on which nothing is any more are no longer. Without an answer all stays as it was. */

@@ -27,11 +27,11 @@ import { openFailedGpus } from './gpu/failed-gpus.ts';
 import type { GpuFaults, Gpus } from './gpu/gpus.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { createGatewayModel } from './model/gateway-model.ts';
-import { watchFullDisk } from './outbox/full-disk.ts';
+import { roomIn, watchFullDisk } from './outbox/full-disk.ts';
 import { openHostBook } from './outbox/host-book.ts';
 import { watchOwnCertificate } from './own-certificate.ts';
 import { openPackages } from './packages/open-packages.ts';
-import { openPerformers } from './performer.ts';
+import { type OpenPerformer, openPerformers, type Performer } from './performer.ts';
 import { loadPrompts } from './prompts/prompts.ts';
 import { bundlesInUse, sweepStaging } from './recovery.ts';
 import { agentService } from './rpc/agent-service.ts';
@@ -189,7 +189,8 @@ async function openPorts(
   const stopping = new AbortController();
   stack.defer(() => stopping.abort(new Error('the daemon stops')));
   const file = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
-  const { book, trouble } = watchFullDisk(file, clock);
+  const disk = watchFullDisk({ book: file, clock, tryWrite: roomIn(stateDirectory) });
+  const { book } = disk;
   const stagingDirectory = join(stateDirectory, 'staging');
   // The daemon before may have been killed with an end that is not on disk yet.
   await book.flush();
@@ -208,12 +209,9 @@ async function openPorts(
     expectRole: 'coordinator',
   });
   stack.defer(() => store.close());
-  const attempts = createRpcClient({
-    service: 'doubleblind.coordinator.v1.AttemptService',
-    address: config.coordinator.address,
-    tls,
-    expectRole: 'coordinator',
-  });
+  const { address } = config.coordinator;
+  const service = 'doubleblind.coordinator.v1.AttemptService';
+  const attempts = createRpcClient({ service, address, tls, expectRole: 'coordinator' });
   stack.defer(() => attempts.close());
   const artifacts = await createArtifactClient({
     remote: coordinatorArtifacts(store),
@@ -232,25 +230,28 @@ async function openPorts(
     engine,
     clock,
     log,
-    openPerformer: openPerformers({
-      engine,
-      clock,
-      packages: await openPackages(config, { clock, log }, stack),
-      model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
-      artifacts,
-      scores: coordinatorScores({ client: attempts, clock, log, random: Math.random }),
-      bundles: await openBundles({
-        directory: join(stateDirectory, 'bundles'),
+    openPerformer: noting(
+      disk.note,
+      openPerformers({
+        engine,
+        clock,
+        packages: await openPackages(config, { clock, log }, stack),
+        model: createGatewayModel({ gateway, clock, log, random: Math.random, patienceMs: config.model.patienceMs }),
         artifacts,
-        maxBytes: config.cache.maxBundleBytes,
-        inUse: () => bundlesInUse(book),
+        scores: coordinatorScores({ client: attempts, clock, log, random: Math.random }),
+        bundles: await openBundles({
+          directory: join(stateDirectory, 'bundles'),
+          artifacts,
+          maxBytes: config.cache.maxBundleBytes,
+          inUse: () => bundlesInUse(book),
+        }),
+        prompts: loadPrompts(config.prompts.directory),
+        stagingDirectory,
+        environment: config.sandbox.environment,
       }),
-      prompts: loadPrompts(config.prompts.directory),
-      stagingDirectory,
-      environment: config.sandbox.environment,
-    }),
+    ),
   };
-  return { ports, trouble };
+  return { ports, trouble: disk.trouble };
 }
 
 /** The gateway and the bus know a host by its certificate, so it can have no other name. */
@@ -266,4 +267,20 @@ async function hostOf(config: GpuAgentConfig): Promise<string> {
     `the configured host is ${config.host}, but ${config.tls.certificate} names ${identity.name}: ` +
       'set host to that name, or issue a certificate for this one',
   );
+}
+
+/** Tells of every command that the host could not carry out. */
+function noting(note: (error: unknown) => void, open: OpenPerformer): OpenPerformer {
+  return (options) => {
+    const performer = open(options);
+    const perform: Performer['perform'] = async (command, signal) => {
+      try {
+        return await performer.perform(command, signal);
+      } catch (error) {
+        note(error);
+        throw error;
+      }
+    };
+    return { ...performer, perform };
+  };
 }

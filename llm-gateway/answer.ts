@@ -258,6 +258,7 @@ async function askOnce(
     signal,
     tokens: estimateTokens(charactersOf(request)) + reservation.outputTokens,
     tokensOf: (turn) => turn.inputTokens + turn.outputTokens,
+    isWanted: () => isOpen(line, errand.account),
   });
 }
 

@@ -3,29 +3,44 @@ import { handClock } from '../../shared/hand-clock.test-support.ts';
 import { watchFullDisk } from './full-disk.ts';
 import { openHostBook } from './host-book.ts';
 
-test('a book that cannot be written is a trouble of its host until a write works, or a while has gone by', () => {
+function watched() {
   const clock = handClock();
   const whole = openHostBook(':memory:');
-  let failure: Error | undefined;
+  const disk: { failure: Error | undefined; isFull: boolean } = { failure: undefined, isFull: false };
   const confirm: typeof whole.confirm = (sequences) => {
-    if (failure !== undefined) throw failure;
+    if (disk.failure !== undefined) throw disk.failure;
     return whole.confirm(sequences);
   };
-  const { book, trouble } = watchFullDisk({ ...whole, confirm }, clock);
-  expect(trouble()).toBe('');
-  failure = new Error('a bug');
+  const tryWrite = (): void => {
+    if (disk.isFull) throw new Error('ENOSPC');
+  };
+  return { ...watchFullDisk({ book: { ...whole, confirm }, clock, tryWrite }), clock, disk };
+}
+
+test('a book that cannot be written is a trouble of its host until so much can be written as an attempt needs', () => {
+  const { book, trouble, clock, disk } = watched();
+  disk.failure = new Error('a bug');
   expect(() => book.confirm([1])).toThrow('a bug');
   expect(trouble()).toBe('');
-  failure = new Error('cannot write', { cause: new Error('database or disk is full') });
+  disk.failure = new Error('cannot write', { cause: new Error('database or disk is full') });
+  disk.isFull = true;
   expect(() => book.confirm([1])).toThrow('cannot write');
   expect(trouble()).toContain('the disk of this host is full');
+  disk.failure = undefined;
+  book.confirm([1]);
+  clock.advance(31_000);
+  expect(trouble()).not.toBe('');
+  disk.isFull = false;
   clock.advance(29_000);
   expect(trouble()).not.toBe('');
   clock.advance(2000);
   expect(trouble()).toBe('');
-  expect(() => book.confirm([1])).toThrow('cannot write');
-  failure = undefined;
-  book.confirm([1]);
+});
+
+test('what else fails for want of room counts as well', () => {
+  const { note, trouble } = watched();
+  note(new Error('no such file'));
   expect(trouble()).toBe('');
-  book.close();
+  note(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+  expect(trouble()).toContain('full');
 });

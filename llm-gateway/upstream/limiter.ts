@@ -24,6 +24,8 @@ export interface Limiter {
       readonly signal: AbortSignal;
       readonly tokens: number;
       readonly tokensOf: (value: Value) => number;
+      /** Asked when its turn has come: what is not wanted any more begins at once, as what refuses itself, and counts for no rate. */
+      readonly isWanted: () => boolean;
     },
   ): Promise<Value>;
 }
@@ -39,6 +41,7 @@ interface Started {
 
 interface Waiting {
   readonly tokens: number;
+  readonly isWanted: () => boolean;
   start(started: Started): void;
 }
 
@@ -55,19 +58,20 @@ export function createLimiter(options: LimiterOptions): Limiter {
     for (let first = queue[0]; first !== undefined && running < concurrency; first = queue[0]) {
       const nowMs = clock.monotonicMs();
       window = window.filter((started) => started.atMs > nowMs - minuteMs);
-      if (!fits(window, first.tokens, options)) {
+      const isWanted = first.isWanted();
+      if (isWanted && !fits(window, first.tokens, options)) {
         timer = clock.after((window[0]?.atMs ?? nowMs) + minuteMs - nowMs + 1, next);
         return;
       }
       const started = { atMs: nowMs, tokens: first.tokens };
       running += 1;
-      if (options.requestsPerMinute > 0 || options.tokensPerMinute > 0) window.push(started);
+      if (isWanted && (options.requestsPerMinute > 0 || options.tokensPerMinute > 0)) window.push(started);
       queue.shift();
       first.start(started);
     }
   };
 
-  const enter = (tokens: number, signal: AbortSignal): Promise<Started> =>
+  const enter = (tokens: number, isWanted: () => boolean, signal: AbortSignal): Promise<Started> =>
     new Promise((resolve, reject) => {
       if (queue.length >= longestQueue) {
         reject(new UpstreamFailure('overloaded', `${longestQueue} turns already wait for the upstream ${name}`));
@@ -80,6 +84,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
       };
       const waiting: Waiting = {
         tokens,
+        isWanted,
         start(started) {
           signal.removeEventListener('abort', leave);
           resolve(started);
@@ -95,8 +100,8 @@ export function createLimiter(options: LimiterOptions): Limiter {
     });
 
   return {
-    async run(call, { signal, tokens, tokensOf }) {
-      const started = await enter(tokens, signal);
+    async run(call, { signal, tokens, tokensOf, isWanted }) {
+      const started = await enter(tokens, isWanted, signal);
       try {
         const value = await call();
         started.tokens = tokensOf(value);

@@ -33,6 +33,7 @@ export class SimEvaluator {
   process: SimProcess | undefined;
   /** Files that were scored for attempts at work, over all of their leases. */
   readonly looks = new Map<string, Set<string>>();
+  private readonly told = new Map<string, number>();
   private readonly vault: Vault;
   private readonly world: EvaluatorSetting;
   private handle: Handle | undefined;
@@ -172,6 +173,7 @@ export class SimEvaluator {
           database.run('DELETE FROM evaluations WHERE candidate_id = ?', candidateId);
         }
         const answer = await evaluator.evaluate(submission, chunks);
+        if (answer.outcome.kind === 'score') this.noteScore(`${candidateId} ${digest}`, answer.outcome.value);
         if (exploratory && answer.outcome.kind === 'score') this.noteLook(candidateId, digest);
         return answer;
       },
@@ -180,6 +182,13 @@ export class SimEvaluator {
         return evaluator.seal(request);
       },
     };
+  }
+
+  /** The same file of a candidate has the same score, for ever. */
+  private noteScore(key: string, value: number): void {
+    const told = this.told.get(key) ?? value;
+    this.told.set(key, told);
+    if (told !== value) this.world.fail(`${key.split(' ')[0]} has another score than the vault gave before`);
   }
 
   private noteLook(attemptId: string, digest: string): void {

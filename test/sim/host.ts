@@ -68,7 +68,11 @@ export class SimHost {
       store: (product) => world.store(from, product),
       score: (request) => world.score(from, request),
     };
-    const { book, trouble } = watchFullDisk(disk.openBook(process.clock), process.clock);
+    const tryWrite = (): void => {
+      if (disk.isFull) throw new Error('database or disk is full');
+    };
+    const { clock } = process;
+    const { book, trouble } = watchFullDisk({ book: disk.openBook(clock), clock, tryWrite });
     const agent = await startAgent({
       trouble,
       ports: {
