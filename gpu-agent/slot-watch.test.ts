@@ -29,6 +29,25 @@ function tickingClock(): Clock & { tick(): void } {
   };
 }
 
+/** Every short wait is over at once, and takes its time; looks at the devices come when they are told to. */
+function hurriedClock(): Clock & { probe(): void } {
+  let nowMs = 0;
+  let next = (): void => undefined;
+  return {
+    monotonicMs: () => nowMs,
+    now: () => new Date(0),
+    after(ms, fn) {
+      if (ms >= 4000) next = fn;
+      else {
+        nowMs += ms;
+        queueMicrotask(fn);
+      }
+      return { cancel: () => undefined };
+    },
+    probe: () => next(),
+  };
+}
+
 test('a host without GPUs offers CPU slots, one with GPUs offers those', async () => {
   const clock = tickingClock();
   const empty = await watchSlots({
@@ -193,20 +212,7 @@ test('a device that still holds memory when nothing runs on it is quarantined un
 });
 
 test('beside an attempt at work, only memory of processes counts that are in no container of such an attempt', async () => {
-  let nowMs = 0;
-  let probe = (): void => undefined;
-  const clock: Clock = {
-    monotonicMs: () => nowMs,
-    now: () => new Date(0),
-    after(ms, fn) {
-      if (ms >= 4000) probe = fn;
-      else {
-        nowMs += ms;
-        queueMicrotask(fn);
-      }
-      return { cancel: () => undefined };
-    },
-  };
+  const clock = hurriedClock();
   const gpus = createFakeGpus(1);
   const container = 'c'.repeat(64);
   const containers = new Map([
@@ -229,7 +235,7 @@ test('beside an attempt at work, only memory of processes counts that are in no 
   await expect(watch.idle(uuid, false)).rejects.toThrow('5.0 GiB of its memory are in use by nothing that is at work');
   expect(watch.slots()).toMatchObject([{ health: 'unusable', runsOn: true }]);
   gpus.run([used(1, 20)]);
-  probe();
+  clock.probe();
   await vi.waitFor(() => expect(watch.slots()[0]?.health).toBe('healthy'));
   gpus.fail('the driver does not tell');
   await watch.idle(uuid, false);
@@ -268,20 +274,7 @@ test('what has failed is remembered where the daemon ends by itself, until it is
 });
 
 test('a slot that is held stays so while nothing can be learnt of its memory', async () => {
-  let probe = (): void => undefined;
-  let nowMs = 0;
-  const clock: Clock = {
-    monotonicMs: () => nowMs,
-    now: () => new Date(0),
-    after(ms, fn) {
-      if (ms >= 4000) probe = fn;
-      else {
-        nowMs += ms;
-        queueMicrotask(fn);
-      }
-      return { cancel: () => undefined };
-    },
-  };
+  const clock = hurriedClock();
   const gpus = createFakeGpus(1);
   const watch = await watchSlots({ gpus, cpuCount: 0, clock, heldContainers: none, log: silentLogger });
   const id = watch.slots()[0]?.slotId;
@@ -291,12 +284,12 @@ test('a slot that is held stays so while nothing can be learnt of its memory', a
   const { usedMemoryBytes: _, ...figureless } = (await gpus.list())[0] as GpuDevice;
   gpus.bring(figureless);
   const list = vi.spyOn(gpus, 'list');
-  probe();
+  clock.probe();
   await vi.waitFor(() => expect(list).toHaveBeenCalled());
   expect(watch.slots()).toMatchObject([{ health: 'unusable', healthReason: expect.stringContaining('9.0 GiB') }]);
   gpus.bring({ ...figureless, usedMemoryBytes: 0 });
   await vi.waitFor(() => {
-    probe();
+    clock.probe();
     expect(watch.slots()[0]?.health).toBe('healthy');
   });
   watch.stop();
