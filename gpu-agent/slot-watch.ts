@@ -1,7 +1,7 @@
 // Which slots this host has, and how they are.
 //
 // Owns: one slot for each GPU or MIG instance found at the start, or CPU slots where there is none; their health since.
-// Leaves to gpu/: asking the driver; to gpu-memory.ts: what of a device's memory was left there; to agent.ts: what becomes of attempts
+// Leaves to gpu/: asking the driver; to gpu/gpu-memory.ts: what of a device's memory was left there; to agent.ts: what becomes of attempts
 // on a slot that is unusable.
 // Invariants: 1. the set of slots never changes while the daemon runs; 2. a device that is no longer listed is unusable,
 // for good, and so is one of which the kernel's log tells a failure; 3. a driver that does not answer makes a slot a warning, and where it does not answer again nothing new begins there
@@ -12,9 +12,9 @@ import { type Clock, delay } from '../shared/clock.ts';
 import { type SlotId, slotId } from '../shared/core/ids.ts';
 import { type Logger, messageChain } from '../shared/log.ts';
 import type { FailedGpus } from './gpu/failed-gpus.ts';
+import { createGpuMemory, type GpuMemory, type Left } from './gpu/gpu-memory.ts';
 import type { GpuDevice, GpuFaults, Gpus } from './gpu/gpus.ts';
 import { failureOf, type Xid } from './gpu/xid.ts';
-import { createGpuMemory, type GpuMemory, type Left } from './gpu-memory.ts';
 import { cpuSlots, type HostSlot } from './slots.ts';
 
 /** A lost GPU is to be quarantined within 5 s. */

@@ -103,3 +103,8 @@ export function parseBytes(text: string): number | undefined {
   const size = Math.round(Number(match[1]) * factor);
   return size > 0 ? size : undefined;
 }
+
+/** A moment to the minute, of a timestamp in UTC; empty where there is none. */
+export function minute(timestamp: string | null | undefined): string {
+  return (timestamp ?? '').slice(0, 16).replace('T', ' ');
+}

@@ -2,7 +2,7 @@
 
 import { endReasonWords, label } from '../core/history.ts';
 import type { Candidate, Run, Verdict } from '../core/model.ts';
-import { count, duration, percent, plural, score, scoreWithError } from '../core/quantity.ts';
+import { count, duration, minute, percent, plural, score, scoreWithError } from '../core/quantity.ts';
 import {
   baselineSentence,
   choiceSentence,
@@ -33,7 +33,7 @@ function title(run: Run): Markup {
     `${task?.metric ?? ''} (${direction})`,
     plural(run.candidatesScored, 'scored candidate'),
     duration(run.elapsedSeconds),
-    (run.createdAt ?? '').slice(0, 16).replace('T', ' '),
+    minute(run.createdAt),
     `run ${run.runId}`,
   ];
   return html`<h1>${task?.title || run.task}</h1>

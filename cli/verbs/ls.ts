@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import type { CliContext, PlaceFlags } from '../context.ts';
 import type { Run } from '../core/model.ts';
-import { duration, score } from '../core/quantity.ts';
+import { duration, minute, score } from '../core/quantity.ts';
 import { oneLine } from '../core/text.ts';
 import { type Column, renderTable } from '../terminal/table.ts';
 import { type OutputFlags, positiveWhole, withCoordinator, withOutput, withPlace } from '../verb.ts';
@@ -25,7 +25,7 @@ const columns: readonly Column<Run>[] = [
   },
   { title: 'VALIDATION', value: validation, align: 'right' },
   { title: 'TIME', value: (run) => duration(run.elapsedSeconds), align: 'right' },
-  { title: 'CREATED', value: (run) => (run.createdAt ?? '').slice(0, 16).replace('T', ' ') },
+  { title: 'CREATED', value: (run) => minute(run.createdAt) },
   { title: 'OWNER', value: (run) => oneLine(run.owner) || '–' },
 ];
 

@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { type CliContext, type PlaceFlags, printJson } from '../context.ts';
 import type { Host, Slot } from '../core/model.ts';
-import { bytes, duration, timeLeft } from '../core/quantity.ts';
+import { bytes, duration, minute, timeLeft } from '../core/quantity.ts';
 import { oneLine } from '../core/text.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import type { Coordinator } from '../rpc/coordinator.ts';
@@ -34,7 +34,7 @@ const hostColumns: readonly Column<Host>[] = [
   { title: 'HEARTBEAT', value: (host) => `${duration(host.heartbeatAgeSeconds)} ago`, align: 'right' },
   { title: 'ADDRESS', value: (host) => host.address },
   { title: 'VERSION', value: (host) => host.version },
-  { title: 'SINCE', value: (host) => host.since?.slice(0, 16).replace('T', ' ') ?? '–' },
+  { title: 'SINCE', value: (host) => minute(host.since) || '–' },
   { title: 'BY', value: (host) => host.by || '–' },
   { title: 'REASON', value: (host) => host.reason, width: 50 },
 ];

@@ -62,8 +62,7 @@ export class SimCoordinator {
   start(): void {
     if (this.process !== undefined) return;
     const { world } = this;
-    const process = new SimProcess(world.timeline);
-    process.wallOffsetMs = world.wallOffsetMs;
+    const process = new SimProcess(world.timeline, world.wallOffsetMs);
     this.process = process;
     this.crashAt = undefined;
     const { clock } = process;

@@ -50,8 +50,7 @@ export class SimGateway {
   start(): void {
     if (this.process !== undefined) return;
     const { world } = this;
-    const process = new SimProcess(world.timeline);
-    process.wallOffsetMs = world.wallOffsetMs;
+    const process = new SimProcess(world.timeline, world.wallOffsetMs);
     this.process = process;
     const none = { dollars: 0, outputTokens: 0 };
     const { sabotage } = world;

@@ -1,7 +1,7 @@
 // A simulated host: the real agent with its real book on a disk of its own, over containers that are entries of a table.
 
 import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
-import { watchFullDisk } from '../../gpu-agent/outbox/full-disk.ts';
+import { watchFullDisk } from '../../gpu-agent/full-disk.ts';
 import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
 import { cpuSlots, type HostSlot } from '../../gpu-agent/slots.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
@@ -55,8 +55,7 @@ export class SimHost {
     const { world, name, disk, containers } = this;
     if (!this.powered) containers.clear();
     this.powered = true;
-    const process = new SimProcess(world.timeline);
-    process.wallOffsetMs = world.wallOffsetMs;
+    const process = new SimProcess(world.timeline, world.wallOffsetMs);
     this.process = process;
     this.boots += 1;
     const from = { node: name, process };

@@ -9,7 +9,7 @@ const epochMs = 1_767_225_600_000;
 export class SimProcess {
   alive: boolean = true;
   stopped: boolean = false;
-  wallOffsetMs = 0;
+  wallOffsetMs: number;
   diskIsFull: boolean = false;
   readonly clock: Clock;
   readonly startedMs: number;
@@ -18,7 +18,9 @@ export class SimProcess {
   private readonly messages: (() => void)[] = [];
   private readonly timers: (() => void)[] = [];
 
-  constructor(timeline: Timeline) {
+  /** By how much its wall clock is wrong. */
+  constructor(timeline: Timeline, wallOffsetMs = 0) {
+    this.wallOffsetMs = wallOffsetMs;
     this.startedMs = timeline.nowMs;
     this.clock = {
       monotonicMs: () => timeline.nowMs,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { handClock } from '../../shared/hand-clock.test-support.ts';
+import { handClock } from '../shared/hand-clock.test-support.ts';
 import { watchFullDisk } from './full-disk.ts';
-import { openHostBook } from './host-book.ts';
+import { openHostBook } from './outbox/host-book.ts';
 
 function watched() {
   const clock = handClock();

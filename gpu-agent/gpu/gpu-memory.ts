@@ -1,10 +1,10 @@
 // What of a GPU's memory was left there by what has ended.
 //
 // Where nothing runs on a device, all of its memory counts beyond what it holds at rest. Where an attempt does, its own memory is
-// nobody's business, so processes count, by the container that they are in. Owns both measures. Leaves to slot-watch.ts what follows.
+// nobody's business, so processes count, by the container that they are in. Owns both measures. Leaves to ../slot-watch.ts what follows.
 
-import type { GpuDevice, GpuProcess, Gpus } from './gpu/gpus.ts';
-import { containerOfProcess } from './gpu/process-container.ts';
+import type { GpuDevice, GpuProcess, Gpus } from './gpus.ts';
+import { containerOfProcess } from './process-container.ts';
 
 /** What the driver itself takes comes and goes by some hundred megabytes. */
 const toleratedBytes = 512 * 2 ** 20;

@@ -3,9 +3,9 @@
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../shared/clock.ts';
-import { isDiskFull } from '../../shared/disk-full.ts';
-import type { HostBook } from './host-book.ts';
+import type { Clock } from '../shared/clock.ts';
+import { isDiskFull } from '../shared/disk-full.ts';
+import type { HostBook } from './outbox/host-book.ts';
 
 /** How often it is tried whether there is room again. */
 const tryAgainMs = 30_000;
