@@ -18,6 +18,7 @@ const performer: Performer = {
     kind === 'storeArtifacts'
       ? Promise.resolve({ kind: 'artifactsStored', artifacts: {}, elapsedSeconds: 0 })
       : Promise.reject(new Error('no engine')),
+  recovers: () => Promise.resolve(false),
   adopt: () => Promise.resolve(),
   removeSandboxes: () => Promise.resolve(),
   removeStaging: () => Promise.resolve(),

@@ -5,6 +5,7 @@ import type { Agent } from './agent.ts';
 import type { ScoreRequest, Scores } from './scores/scores.ts';
 import { openRig, type Rig } from './testing/agent-rig.ts';
 import { answer, type ScriptedTurn, scriptedCall, scriptedModel } from './testing/scripted-model.ts';
+import { endOf, program, submit, transcriptOf, write } from './testing/scripted-work.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -14,44 +15,14 @@ afterEach(async () => {
   await rig.remove();
 });
 
-const program = `import csv
-print("training")
-with open("/out/submission.csv", "w") as out:
-    writer = csv.writer(out)
-    writer.writerow(["id", "y"])
-    writer.writerows([[3, 1], [4, 0]])
-`;
-const submit = scriptedCall('submit', { idea: 'copy', changes: 'none', expectation: '0.5' });
-const write = (content: string): ScriptedTurn =>
-  scriptedCall('write_file', { path: '/work/solution/main.py', content });
-
-async function ended(id = 'attempt-1') {
-  return await vi.waitFor(
-    () => {
-      const event = rig.bus.ended(id);
-      if (event === undefined) throw new Error('not ended yet');
-      return event.body;
-    },
-    { timeout: 20_000, interval: 10 },
-  );
-}
-
-function lines(agent: Agent, id = 'attempt-1'): Promise<Record<string, unknown>[]> {
-  return collect(agent, id, false);
-}
-
-async function collect(agent: Agent, id: string, follow: boolean): Promise<Record<string, unknown>[]> {
-  const entries = agent.transcript(id, 0, follow, new AbortController().signal);
-  const found: Record<string, unknown>[] = [];
-  for await (const { json } of entries ?? []) found.push(JSON.parse(json) as Record<string, unknown>);
-  return found;
-}
+const ended = (id?: string) => endOf(rig, id);
+const lines = (agent: Agent) => transcriptOf(agent);
 
 test('an attempt looks, writes, submits, runs from a clean slate, stores its artifacts and is reported', async () => {
   const model = scriptedModel([scriptedCall('bash', { command: 'head -2 /data/train.csv' }), write(program), submit]);
   const agent = await rig.start(model);
   expect(agent.start(rig.order())).toEqual({ alreadyKnown: false });
-  const followed = collect(agent, 'attempt-1', true);
+  const followed = transcriptOf(agent, 'attempt-1', { follow: true });
   const body = await ended();
   expect(body).not.toHaveProperty('failureReason');
   expect(body.note).toBe('Idea: copy\nChanges: none\nExpectation: 0.5');

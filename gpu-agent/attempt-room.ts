@@ -1,10 +1,12 @@
 // The things that an attempt works with: its parents' files, its sandboxes, its staging directory.
 //
 // Owns: making, finding and removing the sandboxes of one attempt; reading its inputs once.
-// Leaves to attempt.ts: when. Invariant: `removeSandboxes` leaves none, also none that is being made meanwhile.
+// Leaves to attempt.ts: when. Invariant: `removeSandboxes` leaves none, also none that is being made meanwhile, and none that an engine which
+// went away in the middle has made or kept; where the engine is away, that is tried until it is back.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../shared/clock.ts';
 import { type Digest, digest } from '../shared/core/ids.ts';
 import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { packFiles } from '../shared/store/tree.ts';
@@ -12,6 +14,7 @@ import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder, OrderedParent } from './attempt-order.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
+import { retrying } from './retry.ts';
 import type { Sandbox, SandboxEngine, SandboxPurpose } from './sandbox/sandbox.ts';
 import { type ParentFiles, solutionFiles } from './tools/parent-files.ts';
 
@@ -26,15 +29,22 @@ export interface RoomOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Directory for what attempts produce before it is stored. */
   readonly stagingDirectory: string;
+  readonly clock: Clock;
+  /** Aborts when the daemon stops; the next one removes what nobody holds. */
+  readonly stopping: AbortSignal;
 }
 
 const labels = ['A', 'B'] as const;
+const removalPauses = { baseMs: 500, capMs: 60_000 } as const;
 
 export class AttemptRoom {
   readonly #options: RoomOptions;
   readonly #stagingPath: string;
   #exploring: Sandbox | undefined;
   #cleaning: Sandbox | undefined;
+  /** True where the engine failed, so that there may be a sandbox of ours that we do not know. */
+  #mayHaveStrays: boolean = false;
+  #isRemovingLater: boolean = false;
   readonly #closed = new AbortController();
   #parents: Promise<readonly ParentFiles[]> | undefined;
   #staging: Promise<ArtifactDirectory> | undefined;
@@ -55,8 +65,14 @@ export class AttemptRoom {
     const parents = await this.parents();
     const sandbox = await this.#create('explore');
     this.#exploring = sandbox;
-    for (const parent of parents) {
-      await sandbox.putTree(await packFiles(parent.files), `/work/parents/${parent.label}`);
+    try {
+      for (const parent of parents) {
+        await sandbox.putTree(await packFiles(parent.files), `/work/parents/${parent.label}`);
+      }
+    } catch (error) {
+      // Where it is tried again, no part of the files may be taken for all of them.
+      await this.#dropExplore();
+      throw error;
     }
     return sandbox;
   }
@@ -74,9 +90,10 @@ export class AttemptRoom {
     if (this.#closed.signal.aborted) await this.#exploring.remove();
   }
 
-  /** A new sandbox for the clean-slate run; the trajectory's own one is removed first. */
+  /** A new sandbox for the clean-slate run; the trajectory's own one is removed first, and one that was interrupted. */
   async cleanSlate(): Promise<Sandbox> {
     await this.#dropExplore();
+    await this.#drop(this.#cleaning);
     this.#cleaning = await this.#create('cleanSlate');
     return this.#cleaning;
   }
@@ -90,10 +107,15 @@ export class AttemptRoom {
     return false;
   }
 
-  /** For good: what is being made meanwhile is removed as soon as it is there. */
+  /** For good: what is being made meanwhile is removed as soon as it is there. Rejects where the engine fails, and goes on trying then. */
   async removeSandboxes(): Promise<void> {
     this.#closed.abort();
-    for (const sandbox of [this.#exploring, this.#cleaning]) await sandbox?.remove();
+    try {
+      await this.#removeAll();
+    } catch (error) {
+      this.#removeLater();
+      throw error;
+    }
   }
 
   /** Where the attempt's products lie until the coordinator has them. */
@@ -122,31 +144,67 @@ export class AttemptRoom {
     const { order, engine, bundles, packages, device, environment } = this.#options;
     const bundle = await bundles.get(order.task.bundleDigest);
     const { memoryBytes, cpus, diskBytes, pids } = order.limits;
-    const sandbox = await engine.create({
-      runId: order.runId,
-      attemptId: order.attemptId,
-      epoch: order.epoch,
-      slotId: order.slotId,
-      purpose,
-      bundleDirectory: bundle.directory,
-      ...(order.task.sandboxImage ? { image: order.task.sandboxImage } : {}),
-      ...(packages === undefined ? {} : { packages: true }),
-      ...(device === undefined ? {} : { device }),
-      memoryBytes,
-      cpus,
-      diskBytes,
-      pids,
-      environment: { ...environment, DOUBLEBLIND_SEED: String(order.seed) },
-    });
+    const sandbox = await this.#noted(
+      engine.create({
+        runId: order.runId,
+        attemptId: order.attemptId,
+        epoch: order.epoch,
+        slotId: order.slotId,
+        purpose,
+        bundleDirectory: bundle.directory,
+        ...(order.task.sandboxImage ? { image: order.task.sandboxImage } : {}),
+        ...(packages === undefined ? {} : { packages: true }),
+        ...(device === undefined ? {} : { device }),
+        memoryBytes,
+        cpus,
+        diskBytes,
+        pids,
+        environment: { ...environment, DOUBLEBLIND_SEED: String(order.seed) },
+      }),
+    );
     if (!this.#closed.signal.aborted) return sandbox;
-    await sandbox.remove();
+    await this.#drop(sandbox).catch(() => this.#removeLater());
     throw new Error('the attempt was stopped while its sandbox was made');
   }
 
   async #dropExplore(): Promise<void> {
     const sandbox = this.#exploring;
     this.#exploring = undefined;
-    await sandbox?.remove();
+    await this.#drop(sandbox);
+  }
+
+  async #drop(sandbox: Sandbox | undefined): Promise<void> {
+    if (sandbox !== undefined) await this.#noted(sandbox.remove());
+  }
+
+  async #noted<Value>(work: Promise<Value>): Promise<Value> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#mayHaveStrays = true;
+      throw error;
+    }
+  }
+
+  async #removeAll(): Promise<void> {
+    const { engine, order } = this.#options;
+    for (const sandbox of [this.#exploring, this.#cleaning]) await this.#drop(sandbox);
+    if (!this.#mayHaveStrays) return;
+    for (const { containerId, attemptId, epoch } of await engine.list())
+      if (attemptId === order.attemptId && epoch === order.epoch) await engine.remove(containerId);
+    this.#mayHaveStrays = false;
+  }
+
+  #removeLater(): void {
+    if (this.#isRemovingLater) return;
+    this.#isRemovingLater = true;
+    const { clock, stopping } = this.#options;
+    const always = { random: () => 0.5, patienceMs: Number.POSITIVE_INFINITY, mayHelp: () => true };
+    retrying(() => this.#removeAll(), { clock, signal: stopping, ...removalPauses, ...always })
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isRemovingLater = false;
+      });
   }
 }
 

@@ -283,17 +283,18 @@ async function runCleanSlate(
   const { room, slot, clock, time } = work;
   const staging = await room.staging();
   const solution = await staging.get(knownDigest(command.solutionDigest));
+  const options = { timeoutMs: command.timeoutSeconds * 1000, maxLogBytes, signal };
+  // All that needs no GPU is done while others have the slot, which then never waits for a sandbox (docs/decisions/0011).
+  const sandbox = await room.cleanSlate();
+  await sandbox.putTree(solution, '/work/solution');
+  const uninstalled = await installLocked(solution, sandbox, work.packages !== undefined, options);
   const askedMs = clock.monotonicMs();
   const release = await slot.acquire('cleanSlate', signal);
   const waitedSeconds = (clock.monotonicMs() - askedMs) / 1000;
   time.exclude(waitedSeconds);
   try {
-    const sandbox = await room.cleanSlate();
-    await sandbox.putTree(solution, '/work/solution');
-    const options = { timeoutMs: command.timeoutSeconds * 1000, maxLogBytes, signal };
     const execution =
-      (await installLocked(solution, sandbox, work.packages !== undefined, options)) ??
-      (await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options }));
+      uninstalled ?? (await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options }));
     const log = await staging.put(Buffer.from(execution.log, 'utf8'));
     const submission = await takeSubmission(execution, sandbox, work);
     await sandbox.remove();

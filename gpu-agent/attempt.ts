@@ -19,6 +19,7 @@ import type { AttemptOrder } from './attempt-order.ts';
 import type { OutsideCommand, TrajectoryClock } from './attempt-work.ts';
 import { type Command, commandOf } from './core/command.ts';
 import { step } from './core/react.ts';
+import { adoptionsInVain, mostAdoptions } from './core/reconcile.ts';
 import type { SlotLock } from './core/slot-lock.ts';
 import { type Remaining, remaining, type Trajectory, undecided } from './core/trajectory.ts';
 import type { StopRequested, StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
@@ -212,6 +213,10 @@ export class Attempt {
       signal.throwIfAborted();
       return await Promise.race([this.#performer.perform(command, signal), interrupted.promise]);
     } catch (error) {
+      if (await this.#recovers(command, error, signal)) {
+        this.#log.warn({ error, command: command.kind }, 'the sandbox was interrupted; the attempt goes on');
+        return { kind: 'resumed', elapsedSeconds: this.#time.elapsedSeconds() };
+      }
       if (this.#ending !== undefined) return null;
       this.#log.warn({ error, command: command.kind }, 'the host failed an attempt');
       const message = messageChain(error);
@@ -219,6 +224,13 @@ export class Attempt {
     } finally {
       interrupted.cancel();
     }
+  }
+
+  /** Whether the command may be given again. Of what has not begun nothing is lost: another host is asked sooner than this one is back. */
+  async #recovers(command: OutsideCommand, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (this.#ending !== undefined || command.kind === 'prepare') return false;
+    const inVain = adoptionsInVain(this.#options.ports.book.transcript(this.order));
+    return inVain < mostAdoptions && (await this.#performer.recovers(error, signal).catch(() => false));
   }
 
   async #adopt(containerId: string): Promise<void> {

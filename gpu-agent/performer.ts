@@ -15,6 +15,7 @@ import type { TrajectoryEvent } from './core/trajectory-event.ts';
 import type { Model } from './model/model.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import type { Prompts } from './prompts/prompts.ts';
+import { engineRecovers } from './sandbox/engine-recovers.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 import type { Scores } from './scores/scores.ts';
 import { performTraced } from './trajectory-trace.ts';
@@ -23,6 +24,11 @@ import { performTraced } from './trajectory-trace.ts';
 export interface Performer {
   /** Gives the event that the command came to; rejects where the host fails, or with the signal's reason. */
   perform(command: OutsideCommand, signal: AbortSignal): Promise<TrajectoryEvent>;
+  /**
+   * Whether what failed so may be done again, as after a restart of the daemon: the engine, or the way to it, was away. Resolves when it answers
+   * again; rejects where that takes too long, or with the signal's reason.
+   */
+  recovers(error: unknown, signal: AbortSignal): Promise<boolean>;
   /** Takes up the sandbox of an earlier daemon. */
   adopt(containerId: string): Promise<void>;
   /** For good: also what is being made meanwhile. */
@@ -63,16 +69,20 @@ export interface OutsidePorts {
   readonly stagingDirectory: string;
   /** Extra environment of everything in a sandbox. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Aborts when the daemon stops. */
+  readonly stopping: AbortSignal;
 }
 
 /** Performers over real sandboxes, the gateway and the artifact store. */
 export function openPerformers(ports: OutsidePorts): OpenPerformer {
   return (options) => {
-    const { order, device } = options;
+    const { order, device, time } = options;
+    const { engine, clock } = ports;
     const room = new AttemptRoom({ order, ...ports, ...(device === undefined ? {} : { device }) });
     const work = { ...ports, ...options, room };
     return {
       perform: (command, signal) => performTraced(command, work, () => perform(command, work, signal)),
+      recovers: (error, signal) => engineRecovers(error, { engine, clock, time, signal }),
       adopt: (containerId) => room.adopt(containerId),
       removeSandboxes: () => room.removeSandboxes(),
       removeStaging: () => room.removeStaging(),

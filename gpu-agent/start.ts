@@ -178,6 +178,19 @@ async function stopInOrder(
   await stack.disposeAsync();
 }
 
+/** Connections to those whom attempts ask. */
+function openClients({ tls, gateway, coordinator }: GpuAgentConfig, stack: AsyncDisposableStack) {
+  const model = { service: 'doubleblind.gateway.v1.LlmService', address: gateway.address } as const;
+  const ours = { address: coordinator.address, tls, expectRole: 'coordinator' } as const;
+  const clients = {
+    gateway: createRpcClient({ ...model, tls, expectRole: 'llm-gateway' }),
+    store: createRpcClient({ ...ours, service: 'doubleblind.coordinator.v1.ArtifactService' }),
+    attempts: createRpcClient({ ...ours, service: 'doubleblind.coordinator.v1.AttemptService' }),
+  };
+  for (const client of Object.values(clients)) stack.defer(() => client.close());
+  return clients;
+}
+
 /** Everything that an attempt works with. */
 async function openPorts(
   host: string,
@@ -185,7 +198,7 @@ async function openPorts(
   { log, clock, engine }: StartDependencies,
   stack: AsyncDisposableStack,
 ): Promise<{ readonly ports: AgentPorts; readonly trouble: () => string }> {
-  const { tls, stateDirectory } = config;
+  const { stateDirectory } = config;
   const stopping = new AbortController();
   stack.defer(() => stopping.abort(new Error('the daemon stops')));
   const file = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
@@ -195,24 +208,7 @@ async function openPorts(
   // The daemon before may have been killed with an end that is not on disk yet.
   await book.flush();
   await sweepStaging(stagingDirectory, book);
-  const gateway = createRpcClient({
-    service: 'doubleblind.gateway.v1.LlmService',
-    address: config.gateway.address,
-    tls,
-    expectRole: 'llm-gateway',
-  });
-  stack.defer(() => gateway.close());
-  const store = createRpcClient({
-    service: 'doubleblind.coordinator.v1.ArtifactService',
-    address: config.coordinator.address,
-    tls,
-    expectRole: 'coordinator',
-  });
-  stack.defer(() => store.close());
-  const { address } = config.coordinator;
-  const service = 'doubleblind.coordinator.v1.AttemptService';
-  const attempts = createRpcClient({ service, address, tls, expectRole: 'coordinator' });
-  stack.defer(() => attempts.close());
+  const { gateway, store, attempts } = openClients(config, stack);
   const artifacts = await createArtifactClient({
     remote: coordinatorArtifacts(store),
     cache: await openArtifactDirectory(join(stateDirectory, 'cache')),
@@ -248,6 +244,7 @@ async function openPorts(
         prompts: loadPrompts(config.prompts.directory),
         stagingDirectory,
         environment: config.sandbox.environment,
+        stopping: stopping.signal,
       }),
     ),
   };

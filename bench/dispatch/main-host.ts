@@ -90,6 +90,7 @@ function openPerformer(options: PerformerOptions): Performer {
       const event = await act(command, options, signal);
       return { ...event, elapsedSeconds: options.time.elapsedSeconds() } as Awaited<ReturnType<Performer['perform']>>;
     },
+    recovers: () => Promise.resolve(false),
     adopt: () => Promise.resolve(),
     removeSandboxes: () => Promise.resolve(),
     removeStaging: () => Promise.resolve(),

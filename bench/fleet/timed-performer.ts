@@ -61,6 +61,7 @@ export function timedPerformer(ports: TimedPorts, options: PerformerOptions): Pe
   return {
     perform: async (command, signal) =>
       ({ ...(await act(command, signal)), elapsedSeconds: options.time.elapsedSeconds() }) as Outcome,
+    recovers: () => Promise.resolve(false),
     adopt: () => Promise.resolve(),
     removeSandboxes: () => Promise.resolve(),
     removeStaging: () => Promise.resolve(),

@@ -222,7 +222,7 @@ async function sandboxChecks(cli: CliContext, directory: string, daemons: readon
   }
   const { connectContainerHost } = await import('../../shared/sandbox/proxy-client.ts');
   try {
-    const { engineVersion, imageDigest, components = [] } = await connectContainerHost(socket).check();
+    const { engineVersion, imageDigest, components = [], keepsContainers } = await connectContainerHost(socket).check();
     const bundles = join(text(agent, 'stateDirectory') ?? '', 'bundles');
     const coordinator = daemons.find(({ role }) => role === 'coordinator');
     const evaluator = coordinator === undefined ? undefined : text(coordinator, 'evaluator.address');
@@ -234,12 +234,18 @@ async function sandboxChecks(cli: CliContext, directory: string, daemons: readon
     return [
       ok('Sandbox proxy', `engine ${engineVersion}, image ${shortImageId(imageDigest)}`),
       ...(await advisoryChecks(components)),
+      ...(keepsContainers === false ? [endsContainers] : []),
       ...(isWritable(bundles) ? [await labelsCheck(cli, look)] : []),
     ];
   } catch (error) {
     return [broken('Sandbox proxy', oneLine(error instanceof Error ? error.message : String(error)))];
   }
 }
+
+/** Nothing is lost by it, but work that might be hours old is begun anew. */
+const endsContainers = absent('Engine', 'a restart of Docker ends the sandboxes at work', [
+  'Say "live-restore": true in /etc/docker/daemon.json and then: systemctl reload docker',
+]);
 
 async function fleetOf(cli: CliContext, place: Place, daemons: readonly Daemon[]): Promise<Check[]> {
   const coordinator = daemons.find(({ role }) => role === 'coordinator');

@@ -8,15 +8,16 @@
 
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../shared/clock.ts';
+import { type Clock, delay } from '../../shared/clock.ts';
 import { err, ok, type Result } from '../../shared/core/result.ts';
 import { newLimiter } from '../../shared/limiter.ts';
 import { type ContainerHost, createContainerHost } from '../../shared/sandbox/container-host.ts';
 import { type ContainerPipe, pipeOf } from '../../shared/sandbox/container-pipe.ts';
 import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
+import { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
 import { type GraderPlaces, graderContainer, installationLabel } from './container-spec.ts';
 import type { Grader, GraderCall, GraderFailure } from './grader.ts';
-import { readHarnessAnswer, readHarnessWords } from './harness-answer.ts';
+import { isHarnessAnswer, readHarnessAnswer, readHarnessWords } from './harness-answer.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
 export interface DockerGraderConfig {
@@ -40,6 +41,7 @@ const replicates = 100;
 const bootstrapShare = 0.5;
 /** A hundred numbers fit eight times. */
 const mostOutputBytes = 32 * 1024;
+const settleMs = 1000;
 const harness = join(import.meta.dirname, 'harness.py');
 
 /** `host` is for tests. */
@@ -145,10 +147,25 @@ async function runContainer(
     const ended = await outputOf(host, config, id);
     if (ended === 'timeout') return err('timeout');
     if ((await host.state(id))?.outOfMemory === true) return err('outOfMemory');
-    return ended === 'tooMuch' ? err('crashed') : ok(ended);
+    if (ended === 'tooMuch') return err('crashed');
+    if (!isHarnessAnswer(ended)) await checkUninterrupted(host, config, id);
+    return ok(ended);
   } finally {
     await host.remove(id);
   }
+}
+
+/** An engine that was started again takes the way to a container away, and maybe the container: no word about the submission. */
+async function checkUninterrupted(
+  host: ContainerHost<GraderPlaces>,
+  { clock }: DockerGraderConfig,
+  id: string,
+): Promise<void> {
+  // What a container says ends a moment before it counts as ended.
+  await delay(clock, settleMs);
+  const state = await host.state(id);
+  if (state === undefined || state.running || state.killed === true)
+    throw new SandboxError('the container engine was started again, or the container ended by hand, while it graded');
 }
 
 type Output = Buffer | 'timeout' | 'tooMuch';

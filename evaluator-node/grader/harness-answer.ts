@@ -20,6 +20,11 @@ export function readHarnessAnswer(bytes: Buffer): Result<GraderScore, GraderFail
   return ok(scores === undefined ? { value } : { value, standardError: spreadOf(scores), replicates: scores });
 }
 
+/** Whether the bytes are one, of whatever outcome. */
+export function isHarnessAnswer(bytes: Buffer): boolean {
+  return parsed(bytes) !== undefined;
+}
+
 /** Most characters of what a grader raised. */
 const mostWords = 4000;
 

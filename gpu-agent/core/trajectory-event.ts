@@ -182,7 +182,7 @@ interface Reported extends Timed {
   readonly kind: 'reported';
 }
 
-/** The daemon was started again and takes the trajectory up where it stood. */
+/** The daemon, or the engine of its sandboxes, was started again: the trajectory is taken up where it stood. */
 interface Resumed extends Timed {
   readonly kind: 'resumed';
 }

@@ -4,12 +4,20 @@
 // Invariant: nothing is remembered here that the engine does not hold too: `list` is the truth after a restart.
 
 import { attemptId, runId, slotId } from '../../shared/core/ids.ts';
+import { messageChain } from '../../shared/log.ts';
 import type { ContainerHost } from '../../shared/sandbox/container-host.ts';
 import { pipeOf } from '../../shared/sandbox/container-pipe.ts';
 import type { ListedContainer } from '../../shared/sandbox/docker-engine.ts';
 import { isPurpose, labels } from './container-spec.ts';
-import { type Sandbox, type SandboxEngine, SandboxError, type SandboxIdentity, type SandboxSpec } from './sandbox.ts';
-import { SessionChannel } from './session-channel.ts';
+import {
+  type Sandbox,
+  type SandboxEngine,
+  SandboxError,
+  type SandboxIdentity,
+  SandboxInterrupted,
+  type SandboxSpec,
+} from './sandbox.ts';
+import { ChannelBroken, SessionChannel } from './session-channel.ts';
 import { type SandboxEnd, type ToolboxHolder, ToolboxSandbox } from './toolbox-sandbox.ts';
 
 /** The toolbox answers within 0.1 s; on a host that starts many at once it may take seconds. */
@@ -61,22 +69,27 @@ class DockerHolder implements ToolboxHolder {
   async channel(): Promise<SessionChannel> {
     if (!this.#channel.broken) return this.#channel;
     const id = this.identity.containerId;
-    if (await this.ended()) throw new SandboxError(`sandbox ${id.slice(0, 12)} has ended; start the attempt again`);
-    this.#channel = new SessionChannel(pipeOf(await this.#host.attach(id)));
+    if (await this.ended()) throw new ChannelBroken(`sandbox ${id.slice(0, 12)} has ended`);
+    this.#channel = new SessionChannel(pipeOf(await this.#host.attach(id).catch(unreachable)));
     await greet(this.#channel);
     return this.#channel;
   }
 
   async ended(): Promise<SandboxEnd | undefined> {
-    const state = await this.#host.state(this.identity.containerId);
+    const state = await this.#host.state(this.identity.containerId).catch(unreachable);
     if (!state) throw new SandboxError(`sandbox ${this.identity.containerId.slice(0, 12)} was removed`);
-    return state.running ? undefined : { outOfMemory: state.outOfMemory };
+    return state.running ? undefined : { outOfMemory: state.outOfMemory, killed: state.killed === true };
   }
 
   async remove(): Promise<void> {
     this.#channel.close();
     await this.#host.remove(this.identity.containerId);
   }
+}
+
+/** Nobody can tell what has become of it: it is unknown, not dead. */
+function unreachable(error: unknown): never {
+  throw new SandboxInterrupted(`the sandbox cannot be reached: ${messageChain(error)}`, { cause: error });
 }
 
 async function greet(channel: SessionChannel): Promise<void> {

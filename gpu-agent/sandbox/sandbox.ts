@@ -8,12 +8,14 @@
 // 3. `execute` runs one command to its end and tells crash, time-out, out-of-memory and a full disk apart.
 // 4. `remove` leaves nothing behind: no container, no mount, no process. It may be called twice.
 // 5. A sandbox lives on when the daemon dies; `SandboxEngine.list` finds it by its labels, `adopt` takes it up again.
+// 6. What the engine or the proxy before it interrupts rejects with SandboxInterrupted, never with an end of the code that ran. A session call
+//    to a sandbox that is gone for good is answered with that.
 
 import type { AttemptId, RunId, SlotId } from '../../shared/core/ids.ts';
 import type { Result } from '../../shared/core/result.ts';
 import type { HostCheck } from '../../shared/sandbox/container-host.ts';
 
-export { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
+export { SandboxError, SandboxInterrupted } from '../../shared/sandbox/sandbox-error.ts';
 
 /** What a sandbox is for: the trajectory's own one, or the clean-slate run's. */
 export type SandboxPurpose = 'explore' | 'cleanSlate';

@@ -11,6 +11,7 @@ import {
   type Sandbox,
   SandboxError,
   type SandboxIdentity,
+  SandboxInterrupted,
   type SessionCall,
   type SessionReply,
   type TakeFailure,
@@ -20,14 +21,16 @@ import { ChannelBroken, type SessionChannel } from './session-channel.ts';
 /** How a sandbox ended that ended by itself. */
 export interface SandboxEnd {
   readonly outOfMemory: boolean;
+  /** Ended from outside; see ContainerState. */
+  readonly killed: boolean;
 }
 
 /** What holds the toolbox. */
 export interface ToolboxHolder {
   readonly identity: SandboxIdentity;
-  /** The working channel; opens a new one where the old one broke. Throws SandboxError. */
+  /** The working channel; opens a new one where the old one broke. Throws SandboxError, or ChannelBroken where the sandbox has ended. */
   channel(): Promise<SessionChannel>;
-  /** How the sandbox ended, or undefined while it runs. Throws SandboxError. */
+  /** How the sandbox ended, or undefined while it runs. Throws SandboxError where it was removed, SandboxInterrupted where nobody can tell. */
   ended(): Promise<SandboxEnd | undefined>;
   remove(): Promise<void>;
 }
@@ -99,6 +102,8 @@ export class ToolboxSandbox implements Sandbox {
       return readReply(executionSchema, reply);
     } catch (error) {
       const end = await this.#endedBehind(error);
+      if (end.killed)
+        throw new SandboxInterrupted('the sandbox was ended from outside while a program ran', { cause: error });
       return {
         end: end.outOfMemory ? 'outOfMemory' : 'crash',
         exitStatus: 137,
@@ -161,16 +166,17 @@ export class ToolboxSandbox implements Sandbox {
       return await (await this.#holder.channel()).call(op, fields, options);
     } catch (error) {
       if (!(error instanceof ChannelBroken) || op === 'execute' || isSessionCall(op)) throw error;
-      throw new SandboxError(`${error.message}; remove it and start the attempt again`, { cause: error });
+      await this.#endedBehind(error);
+      throw new SandboxError('the sandbox has ended; remove it and start the attempt again', { cause: error });
     }
   }
 
-  /** Tells an end of the sandbox, which its own code may have brought about, from a failure of the engine. */
+  /** Tells an end of the sandbox, which its own code may have brought about, from a way to it that is broken. */
   async #endedBehind(error: unknown): Promise<SandboxEnd> {
     if (!(error instanceof ChannelBroken)) throw error;
     const end = await this.#holder.ended();
     if (end) return end;
-    throw new SandboxError(`${error.message}; remove it and start the attempt again`, { cause: error });
+    throw new SandboxInterrupted(error.message, { cause: error });
   }
 }
 

@@ -119,6 +119,7 @@ export async function openRig(directory = mkdtempSync(join(tmpdir(), 'doubleblin
   const root = join(directory, 'sandboxes');
   const agents: Agent[] = [];
   const books: HostBook[] = [];
+  const stopping = new AbortController();
   return {
     directory,
     artifacts,
@@ -128,13 +129,14 @@ export async function openRig(directory = mkdtempSync(join(tmpdir(), 'doubleblin
       const clock = options.clock ?? systemClock;
       const book = openHostBook(join(directory, 'host.sqlite'));
       books.push(book);
-      const agent = await startRigAgent({ directory, root, artifacts, bus, book, model, clock, ...options });
+      const agent = await startRigAgent({ directory, root, artifacts, bus, book, model, clock, stopping, ...options });
       agents.push(agent);
       return agent;
     },
     order: (fields = {}) => ({ ...sampleOrder(bundleDigest), ...fields }),
     sandboxes: async () => (await createFakeSandboxEngine({ root }).list()).length,
     async remove() {
+      stopping.abort(new Error('the rig is removed'));
       for (const agent of agents) await agent.stop();
       for (const book of books) book.close();
       const engine = createFakeSandboxEngine({ root });
@@ -152,6 +154,7 @@ interface RigAgent {
   readonly book: HostBook;
   readonly model: Model;
   readonly clock: Clock;
+  readonly stopping: AbortController;
   readonly script?: FakeScript;
   readonly engine?: SandboxEngine;
   readonly packages?: PackageOffer;
@@ -170,6 +173,7 @@ async function startRigAgent({
   book,
   model,
   clock,
+  stopping,
   ...rest
 }: RigAgent): Promise<Agent> {
   const random = (): number => 0.5;
@@ -209,6 +213,7 @@ async function startRigAgent({
         clock,
         stagingDirectory: join(directory, 'staging'),
         environment: {},
+        stopping: stopping.signal,
       }),
     },
     bus,

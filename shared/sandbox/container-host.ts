@@ -19,6 +19,8 @@ import { SandboxError } from './sandbox-error.ts';
 export interface ContainerState {
   readonly running: boolean;
   readonly outOfMemory: boolean;
+  /** Ended by SIGKILL, which nothing inside can send to its first process: by the engine, or by hand. Not told by a proxy of an earlier version. */
+  readonly killed?: boolean | undefined;
 }
 
 /** What a host's engine is. */
@@ -29,6 +31,8 @@ export interface HostCheck {
   readonly components?: readonly RuntimeComponent[] | undefined;
   /** The largest container that is made here; absent where nothing bounds it, or a proxy of an earlier version does not tell. */
   readonly largest?: Bounds | undefined;
+  /** Whether containers outlive the engine (live-restore); not told by a proxy of an earlier version. */
+  readonly keepsContainers?: boolean | undefined;
 }
 
 /** The most processors and bytes of memory of one container. */
@@ -78,6 +82,9 @@ export interface ContainerMount {
   readonly target: string;
 }
 
+/** What the engine tells of a process that SIGKILL has ended. */
+const killedStatus = 128 + 9;
+
 type Inspected = Readonly<Record<string, unknown>>;
 
 export function createContainerHost<Spec>(engine: DockerEngine, kind: ContainerKind<Spec>): ContainerHost<Spec> {
@@ -121,7 +128,8 @@ export function createContainerHost<Spec>(engine: DockerEngine, kind: ContainerK
       const inspected = await ours(id);
       if (inspected === undefined) return undefined;
       const state = record(inspected['State']);
-      return { running: state['Running'] === true, outOfMemory: state['OOMKilled'] === true };
+      const [running, outOfMemory] = [state['Running'] === true, state['OOMKilled'] === true];
+      return { running, outOfMemory, killed: !running && !outOfMemory && state['ExitCode'] === killedStatus };
     },
     list,
     async remove(id) {
@@ -146,7 +154,8 @@ async function check<Spec>(engine: DockerEngine, kind: ContainerKind<Spec>): Ret
   }
   const imageDigest = await imageOf(engine, kind);
   const { largest } = kind;
-  return { engineVersion, imageDigest, components: await engine.components(), ...(largest && { largest }) };
+  const [components, keepsContainers] = [await engine.components(), await engine.keepsContainers()];
+  return { engineVersion, imageDigest, components, keepsContainers, ...(largest && { largest }) };
 }
 
 async function imageOf<Spec>(

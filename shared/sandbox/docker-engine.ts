@@ -19,6 +19,8 @@ export interface DockerEngine {
   version(): Promise<string>;
   /** Such as `name=seccomp,profile=default`. */
   securityOptions(): Promise<readonly string[]>;
+  /** Whether they outlive it: live-restore in its daemon.json. */
+  keepsContainers(): Promise<boolean>;
   /** What runs containers: the engine, containerd, runc, with a distribution's own version where that is told. */
   components(): Promise<readonly RuntimeComponent[]>;
   /** Names of the runtimes that it may use. */
@@ -53,6 +55,8 @@ export function connectDocker(socketPath = '/var/run/docker.sock'): DockerEngine
       const options = propertyOf(info, 'SecurityOptions');
       return Array.isArray(options) ? options.map(String) : [];
     },
+    keepsContainers: async () =>
+      propertyOf(await ask('tell its settings', docker.info()), 'LiveRestoreEnabled') === true,
     components: async () => componentsOf(await ask('tell its components', docker.version())),
     runtimes: async () => {
       const found = propertyOf(await ask('tell its runtimes', docker.info()), 'Runtimes');

@@ -36,11 +36,12 @@ export const valueSchemas = {
     imageDigest: z.string(),
     components: z.array(z.strictObject({ name: z.string(), version: z.string() })).optional(),
     largest: z.strictObject({ cpus: z.number(), memoryBytes: z.number() }).optional(),
+    keepsContainers: z.boolean().optional(),
   }),
   create: z.string(),
   start: z.null(),
   attach: z.null(),
-  state: z.strictObject({ running: z.boolean(), outOfMemory: z.boolean() }).nullable(),
+  state: z.strictObject({ running: z.boolean(), outOfMemory: z.boolean(), killed: z.boolean().optional() }).nullable(),
   list: z.array(
     z.strictObject({ id: z.string(), labels: z.record(z.string(), z.string().optional()), running: z.boolean() }),
   ),

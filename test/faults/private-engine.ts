@@ -12,6 +12,8 @@ export interface PrivateEngine {
   readonly socket: string;
   /** SIGKILL; its containers run on. */
   kill(): Promise<void>;
+  /** SIGTERM; its containers end with it, unless it is to leave them alone. */
+  stop(): Promise<void>;
   /** Resolves when it answers. */
   start(): Promise<void>;
   /** Ends it and removes all that it had; its containers must be gone. */
@@ -20,26 +22,37 @@ export interface PrivateEngine {
 
 const patience = { timeoutMs: 120_000, everyMs: 50 } as const;
 
+export interface PrivateEngineOptions {
+  /** Whether containers outlive it, as its setting of this name says. */
+  readonly liveRestore: boolean;
+}
+
 /** Starts one that has an image of the machine's engine. */
-export async function startPrivateEngine(image: string): Promise<PrivateEngine> {
+export async function startPrivateEngine(
+  image: string,
+  { liveRestore }: PrivateEngineOptions = { liveRestore: true },
+): Promise<PrivateEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-engine-'));
   const socket = join(directory, 'docker.sock');
   const pidFile = join(directory, 'containerd-of');
   let child: ChildProcess | undefined;
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  };
   const engine: PrivateEngine = {
     socket,
-    async kill() {
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    },
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
     async start() {
       rmSync(pidFile, { force: true });
       const log = openSync(join(directory, 'log'), 'a');
       // In a network of its own, or it would take the bridge of the machine's engine away.
       const words = ['-n', 'dockerd', '--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')];
       const network = ['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-masq=false'];
-      const rest = ['--pidfile', pidFile, '--host', `unix://${socket}`, '--live-restore', '--log-level', 'error'];
+      const rest = ['--pidfile', pidFile, '--host', `unix://${socket}`, '--log-level', 'error'];
+      if (liveRestore) rest.push('--live-restore');
       child = spawn('unshare', [...words, ...network, ...rest], { stdio: ['ignore', log, log] });
       closeSync(log);
       const answers = connectDocker(socket);
@@ -50,11 +63,8 @@ export async function startPrivateEngine(image: string): Promise<PrivateEngine> 
       });
     },
     async remove() {
-      if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-        // Without this it would leave containerd to a next one.
-        child.kill('SIGTERM');
-        await once(child, 'exit');
-      }
+      // Killed, it would leave containerd to a next one.
+      await end('SIGTERM');
       for (const mount of mountsBelow(directory)) execFileSync('umount', ['--lazy', mount], { stdio: 'pipe' });
       rmSync(directory, { recursive: true, force: true });
     },

@@ -5,6 +5,7 @@ import { drainedHosts } from './drained-hosts.ts';
 import type { Fleet } from './fleet.ts';
 import { fullDisks } from './full-disks.ts';
 import { problemsOf, staleResults } from './history.ts';
+import { interruptedSandboxes } from './interrupted-sandboxes.ts';
 import { killedDaemons } from './killed-daemons.ts';
 import { lostBus } from './lost-bus.ts';
 import { manyContainers } from './many-containers.ts';
@@ -24,7 +25,7 @@ export const rows: readonly Row[] = [
 ];
 
 /** Those that need no fleet. */
-export const hostRows: readonly HostRow[] = [...replayedJournal, ...manyContainers];
+export const hostRows: readonly HostRow[] = [...replayedJournal, ...manyContainers, ...interruptedSandboxes];
 
 export interface Measured {
   readonly fault: string;

@@ -58,6 +58,10 @@ class SimPerformer implements Performer {
     return { ...outcome, elapsedSeconds: this.options.time.elapsedSeconds() } as Outcome;
   }
 
+  recovers(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   adopt(containerId: string): Promise<void> {
     this.mine.add(containerId);
     return Promise.resolve();
