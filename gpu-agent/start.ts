@@ -35,6 +35,7 @@ import { type OpenPerformer, openPerformers, type Performer } from './performer.
 import { loadPrompts } from './prompts/prompts.ts';
 import { bundlesInUse, sweepStaging } from './recovery.ts';
 import { agentService } from './rpc/agent-service.ts';
+import { type EngineWatch, watchEngine } from './sandbox/engine-watch.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 import { coordinatorScores } from './scores/scores.ts';
 import { type SlotWatch, watchSlots } from './slot-watch.ts';
@@ -74,7 +75,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     const bus = stack.adopt(await connectBus({ ...config.nats, tls, name: `gpu-agent ${host}`, log }), (it) =>
       it.close(),
     );
-    const { ports, trouble: diskTrouble } = await openPorts(host, config, dependencies, stack);
+    const { ports, diskTrouble, engineWatch } = await openPorts(host, config, dependencies, stack);
     const held = (): ReadonlySet<string> => heldBy(agent);
     const watch = stack.adopt(await openSlots(config, dependencies, held), (it) => it.stop());
     const certificate = stack.adopt(watchOwnCertificate(tls, dependencies.clock), (it) => it.stop());
@@ -87,7 +88,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
       largestSandbox: largest,
       slots: () => watch.slots(),
       idle: (id, isAlone) => watch.idle(id, isAlone),
-      trouble: () => certificate.trouble() || diskTrouble(),
+      trouble: () => certificate.trouble() || diskTrouble() || engineWatch.trouble(),
       trajectoriesPerSlot: config.slots.trajectoriesPerSlot,
       contextCharacters: config.model.contextCharacters,
       random: Math.random,
@@ -97,6 +98,7 @@ export async function startGpuAgent(config: GpuAgentConfig, dependencies: StartD
     stack.defer(() => agent.stop());
     bus.onConnected(() => agent.busIsBack());
     watch.onChange(() => agent.slotsChanged());
+    engineWatch.onChange(() => agent.slotsChanged());
     // What was heard before anybody listened.
     agent.slotsChanged();
     if (config.metricsPort !== 0) {
@@ -191,19 +193,26 @@ function openClients({ tls, gateway, coordinator }: GpuAgentConfig, stack: Async
   return clients;
 }
 
+interface Opened {
+  readonly ports: AgentPorts;
+  readonly diskTrouble: () => string;
+  readonly engineWatch: EngineWatch;
+}
+
 /** Everything that an attempt works with. */
 async function openPorts(
   host: string,
   config: GpuAgentConfig,
   { log, clock, engine }: StartDependencies,
   stack: AsyncDisposableStack,
-): Promise<{ readonly ports: AgentPorts; readonly trouble: () => string }> {
+): Promise<Opened> {
   const { stateDirectory } = config;
   const stopping = new AbortController();
   stack.defer(() => stopping.abort(new Error('the daemon stops')));
   const file = stack.adopt(openHostBook(join(stateDirectory, 'host.sqlite')), (it) => it.close());
   const disk = watchFullDisk({ book: file, clock, tryWrite: roomIn(stateDirectory) });
   const { book } = disk;
+  const engineWatch = watchEngine({ engine, clock, stopping: stopping.signal });
   const stagingDirectory = join(stateDirectory, 'staging');
   // The daemon before may have been killed with an end that is not on disk yet.
   await book.flush();
@@ -227,7 +236,7 @@ async function openPorts(
     clock,
     log,
     openPerformer: noting(
-      disk.note,
+      [disk.note, engineWatch.note],
       openPerformers({
         engine,
         clock,
@@ -248,7 +257,7 @@ async function openPorts(
       }),
     ),
   };
-  return { ports, trouble: disk.trouble };
+  return { ports, diskTrouble: disk.trouble, engineWatch };
 }
 
 /** The gateway and the bus know a host by its certificate, so it can have no other name. */
@@ -267,14 +276,14 @@ async function hostOf(config: GpuAgentConfig): Promise<string> {
 }
 
 /** Tells of every command that the host could not carry out. */
-function noting(note: (error: unknown) => void, open: OpenPerformer): OpenPerformer {
+function noting(notes: readonly ((error: unknown) => void)[], open: OpenPerformer): OpenPerformer {
   return (options) => {
     const performer = open(options);
     const perform: Performer['perform'] = async (command, signal) => {
       try {
         return await performer.perform(command, signal);
       } catch (error) {
-        note(error);
+        for (const note of notes) note(error);
         throw error;
       }
     };

@@ -18,8 +18,8 @@ async function loseOne(seed: number, evaluatorDirectory: string): Promise<{ susp
   try {
     await world.open();
     const lossMs = 1000 + nextFloat(rng) * 8000;
-    await until(() => world.timeline.nowMs >= lossMs && world.hosts.some(({ containers }) => containers.size > 0));
-    const host = world.hosts.find(({ containers }) => containers.size > 0);
+    await until(() => world.timeline.nowMs >= lossMs && world.hosts.some(({ engine }) => engine.containers.size > 0));
+    const host = world.hosts.find(({ engine }) => engine.containers.size > 0);
     if (host === undefined) throw new Error('no host is busy');
     host.lose();
     const sinceMs = world.timeline.nowMs;

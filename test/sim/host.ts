@@ -3,11 +3,13 @@
 import { type Agent, startAgent } from '../../gpu-agent/agent.ts';
 import { watchFullDisk } from '../../gpu-agent/full-disk.ts';
 import { agentHandlers } from '../../gpu-agent/rpc/agent-service.ts';
+import { watchEngine } from '../../gpu-agent/sandbox/engine-watch.ts';
 import { cpuSlots, type HostSlot } from '../../gpu-agent/slots.ts';
 import { nextFloat } from '../../shared/core/rng.ts';
+import { SimEngine } from './engine.ts';
 import { HostDisk } from './host-disk.ts';
 import type { Node } from './network.ts';
-import { type Container, type Surroundings, simPerformer } from './performer.ts';
+import { type Surroundings, simPerformer } from './performer.ts';
 import { SimProcess } from './process.ts';
 import { handledBy } from './rpc.ts';
 import type { Setting } from './setting.ts';
@@ -21,7 +23,7 @@ export class SimHost {
   readonly disk: HostDisk;
   /** Of the version that does not read receipts in a renewal. */
   private readonly isOfBefore: boolean;
-  readonly containers = new Map<string, Container>();
+  readonly engine = new SimEngine();
   readonly slots: number;
   readonly capacity: number;
   powered: boolean = true;
@@ -52,8 +54,8 @@ export class SimHost {
   }
 
   private async startDaemon(): Promise<void> {
-    const { world, name, disk, containers } = this;
-    if (!this.powered) containers.clear();
+    const { world, name, disk, engine } = this;
+    if (!this.powered) engine.containers.clear();
     this.powered = true;
     const process = new SimProcess(world.timeline, world.wallOffsetMs);
     this.process = process;
@@ -62,7 +64,8 @@ export class SimHost {
     const slots = cpuSlots(this.slots);
     this.firstIsUsable = true;
     const surroundings: Surroundings = {
-      ...{ process, containers, rng: world.rng },
+      ...{ process, engine, rng: world.rng },
+      note: (error) => engineWatch.note(error),
       model: world.model(name, process),
       store: (product) => world.store(from, product),
       score: (request) => world.score(from, request),
@@ -71,17 +74,15 @@ export class SimHost {
       if (disk.isFull) throw new Error('database or disk is full');
     };
     const { clock } = process;
+    const engineWatch = watchEngine({ engine, clock, stopping: new AbortController().signal });
     const { book, trouble } = watchFullDisk({ book: disk.openBook(clock), clock, tryWrite });
     const agent = await startAgent({
-      trouble,
+      trouble: () => trouble() || engineWatch.trouble(),
       ports: {
         host: name,
         bootId: `boot-${this.boots}`,
         book,
-        engine: {
-          list: () => Promise.resolve([...containers.values()].map((container) => ({ ...container }))),
-          remove: (id) => Promise.resolve(void containers.delete(id)),
-        },
+        engine,
         clock: process.clock,
         log: world.log(name),
         openPerformer: (options) => simPerformer(surroundings, options),
@@ -101,6 +102,7 @@ export class SimHost {
     });
     if (!process.alive) return;
     agent.done.catch((error: unknown) => this.end(process, error));
+    engineWatch.onChange(() => agent.slotsChanged());
     this.agent = agent;
     this.handlers = agentHandlers(agent);
     agent.announce(`${name}:7442`);
@@ -140,7 +142,7 @@ export class SimHost {
   private end(process: SimProcess, error: unknown): void {
     const { world, name, disk } = this;
     if (!process.alive) return;
-    if (!disk.isFull) world.fail(`the agent of ${name} died: ${String(error)}`);
+    if (!disk.isFull && this.engine.answers) world.fail(`the agent of ${name} died: ${String(error)}`);
     world.log(name).warn({ error }, 'the agent ends');
     this.kill();
     this.startAgain();
@@ -165,7 +167,8 @@ export class SimHost {
     this.powered = false;
     this.kill();
     this.disk.losePower();
-    for (const container of this.containers.values()) container.running = false;
+    this.engine.go(true);
+    this.engine.comeBack(this.world.timeline.nowMs);
   }
 }
 

@@ -23,6 +23,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   agentKilled: (nemesis) => nemesis.killAgent(),
   agentUpgraded: (nemesis) => nemesis.upgradeAgent(),
   slotFailed: (nemesis) => nemesis.failSlot(),
+  engineStartedAgain: (nemesis) => nemesis.restartEngine(),
   hostLost: (nemesis) => nemesis.loseHost(),
   agentStopped: (nemesis) => nemesis.stopAgent(),
   busSilent: (nemesis) => nemesis.silenceBus(),
@@ -116,6 +117,14 @@ export class Nemesis {
     this.world.tell(`the first slot of ${host.name} fails`);
     host.setFirstSlot(false);
     this.later(1000, 20_000, () => host.setFirstSlot(true));
+  }
+
+  restartEngine(): void {
+    const { engine, name } = this.host();
+    const takesContainers = nextFloat(this.rng) < 0.5;
+    this.world.tell(`the container engine of ${name} goes ${takesContainers ? 'with' : 'without'} its containers`);
+    engine.go(takesContainers);
+    this.later(300, 10_000, () => engine.comeBack(this.world.timeline.nowMs));
   }
 
   loseHost(): void {
@@ -328,6 +337,7 @@ export class Nemesis {
       host.process?.goOn(nextFloat(this.rng) < 0.5);
       host.disk.isFull = false;
       host.setFirstSlot(true);
+      host.engine.comeBack(world.timeline.nowMs);
       void host.start();
       this.post({ kind: 'hostUncordoned', host: hostName(host.name) });
     }

@@ -5,25 +5,22 @@ import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import { callModel } from '../../gpu-agent/attempt-work.ts';
 import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
-import type { SandboxIdentity } from '../../gpu-agent/sandbox/sandbox.ts';
+import { engineRecovers } from '../../gpu-agent/sandbox/engine-recovers.ts';
 import { delay } from '../../shared/clock.ts';
 import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
+import type { SimEngine } from './engine.ts';
 import type { SimProcess } from './process.ts';
 import { type Product, productOf, submissionOf } from './products.ts';
 import type { Conversation } from './provider.ts';
 
-/** A container on a simulated host. */
-export interface Container extends SandboxIdentity {
-  running: boolean;
-  readonly createdMs: number;
-}
-
 export interface Surroundings {
   readonly process: SimProcess;
-  readonly containers: Map<string, Container>;
+  readonly engine: SimEngine;
   readonly rng: Rng;
+  /** Told of what fails. */
+  readonly note: (error: unknown) => void;
   /** Streams an artifact to the coordinator; rejects while it cannot be reached. */
   readonly store: (product: Product) => Promise<void>;
   /** Asks the coordinator for a score; rejects while it cannot be reached, or where there is none to be had. */
@@ -54,12 +51,18 @@ class SimPerformer implements Performer {
   }
 
   async perform(command: Command, signal: AbortSignal): Promise<Outcome> {
-    const outcome = await this.act(command, signal);
-    return { ...outcome, elapsedSeconds: this.options.time.elapsedSeconds() } as Outcome;
+    try {
+      const outcome = await this.act(command, signal);
+      return { ...outcome, elapsedSeconds: this.options.time.elapsedSeconds() } as Outcome;
+    } catch (error) {
+      this.around.note(error);
+      throw error;
+    }
   }
 
-  recovers(): Promise<boolean> {
-    return Promise.resolve(false);
+  recovers(error: unknown, signal: AbortSignal): Promise<boolean> {
+    const { engine, process } = this.around;
+    return engineRecovers(error, { engine, clock: process.clock, time: this.options.time, signal });
   }
 
   adopt(containerId: string): Promise<void> {
@@ -67,10 +70,20 @@ class SimPerformer implements Performer {
     return Promise.resolve();
   }
 
-  removeSandboxes(): Promise<void> {
+  /** Where the engine is away it rejects and goes on trying, as the real one does. */
+  async removeSandboxes(): Promise<void> {
     this.closed = true;
-    this.removeAll();
-    return Promise.resolve();
+    try {
+      await this.removeAll();
+    } catch (error) {
+      const { engine, process } = this.around;
+      const later = { clock: process.clock, time: this.options.time, signal: new AbortController().signal };
+      engineRecovers(error, { engine, ...later }).then(
+        () => this.removeAll(),
+        () => undefined,
+      );
+      throw error;
+    }
   }
 
   removeStaging(): Promise<void> {
@@ -82,26 +95,35 @@ class SimPerformer implements Performer {
       case 'prepare':
         await this.sleep(100, signal);
         if (this.isRefit) return { kind: 'solutionTaken', digest: this.winner(), bytes: 1 };
-        this.create('explore');
+        await this.create('explore');
         return { kind: 'begun', messages: [{ role: 'user', content: JSON.stringify(this.conversation()) }] };
       case 'callModel':
         return await callModel(command, this.thinking(), signal);
       case 'runTool':
         if (command.request.tool === 'score') await this.look(command.request.path ?? '', signal);
-        else await this.busy(meanToolMs, signal);
+        else await this.callTool(signal);
         return { ...quietTool, kind: 'toolEnded', callId: command.callId, tool: command.request.tool };
       case 'takeSolution':
         this.checkSandbox();
         return { kind: 'solutionTaken', digest: this.product('solution').digest, bytes: 1 };
       case 'runCleanSlate':
-        this.removeAll();
-        this.create('cleanSlate');
+        await this.removeAll();
+        await this.create('cleanSlate');
         await this.busy(2 * meanToolMs, signal);
-        this.removeAll();
+        await this.removeAll();
         return this.execution();
       case 'storeArtifacts':
         return await this.storeAll(command.known, signal);
     }
+  }
+
+  /** In a new sandbox where the one before has ended: the model is told so. */
+  private async callTool(signal: AbortSignal): Promise<void> {
+    if (!this.hasSandbox()) {
+      await this.removeAll();
+      await this.create('explore');
+    }
+    await this.busy(meanToolMs, signal);
   }
 
   private conversation(): Conversation {
@@ -178,7 +200,7 @@ class SimPerformer implements Performer {
   private async busy(meanMs: number, signal: AbortSignal): Promise<void> {
     const release = await this.options.slot.acquire('cleanSlate', signal);
     try {
-      await this.sleep(meanMs, signal);
+      await this.around.engine.during(() => this.sleep(meanMs, signal));
       this.checkSandbox();
     } finally {
       release();
@@ -190,26 +212,31 @@ class SimPerformer implements Performer {
     if (!(await delay(this.around.process.clock, ms, signal))) signal.throwIfAborted();
   }
 
-  private create(purpose: 'explore' | 'cleanSlate'): void {
+  private async create(purpose: 'explore' | 'cleanSlate'): Promise<void> {
     if (this.closed) throw new Error('the attempt was stopped while its sandbox was made');
     const { order } = this.options;
     const containerId = `${order.attemptId}-${order.epoch}-${nextInt(this.around.rng, 1e9)}`;
     const { runId, attemptId, epoch, slotId } = order;
     const identity: Identity = { runId, attemptId, epoch, slotId };
     const createdMs = this.around.process.clock.monotonicMs();
-    this.around.containers.set(containerId, { ...identity, containerId, purpose, running: true, createdMs });
     this.mine.add(containerId);
+    await this.around.engine.create({ ...identity, containerId, purpose, running: true, createdMs });
   }
 
   /** The machine may have been off, or its engine have lost it. */
   private checkSandbox(): void {
-    const mine = [...this.mine].map((id) => this.around.containers.get(id));
-    if (!mine.some((container) => container?.running === true)) throw new Error('the sandbox is gone');
+    if (!this.hasSandbox()) throw new Error('the sandbox is gone');
   }
 
-  private removeAll(): void {
-    for (const id of this.mine) this.around.containers.delete(id);
-    this.mine.clear();
+  private hasSandbox(): boolean {
+    return [...this.mine].some((id) => this.around.engine.containers.get(id)?.running === true);
+  }
+
+  private async removeAll(): Promise<void> {
+    for (const id of [...this.mine]) {
+      await this.around.engine.remove(id);
+      this.mine.delete(id);
+    }
   }
 }
 

@@ -149,8 +149,8 @@ export class World {
 
   /** What hosts still hold; empty where every sandbox is gone and every report has its receipt. */
   leftOvers(): string[] {
-    return this.hosts.flatMap(({ name, containers, disk }) => {
-      const [sandboxes, reports] = [containers.size, disk.pendingCount()];
+    return this.hosts.flatMap(({ name, engine, disk }) => {
+      const [sandboxes, reports] = [engine.containers.size, disk.pendingCount()];
       return sandboxes + reports === 0 ? [] : [`${name} holds ${sandboxes} sandboxes and ${reports} reports`];
     });
   }
@@ -208,10 +208,12 @@ export class World {
   /** A lease is out on one host: no other host may work under an older one that it was given or that was renewed. */
   private checkAlone(attemptId: string, epoch: number, leasedTo: string): void {
     this.tell(`${attemptId} is leased to ${leasedTo} under epoch ${epoch}`);
-    for (const { name, process, agent, containers } of this.hosts) {
+    for (const { name, process, agent, engine } of this.hosts) {
       // What a daemon that has gone left running cannot report anything, like one that is stopped.
       if (agent === undefined || process === undefined || process.stopped) continue;
-      for (const container of containers.values()) {
+      for (const container of engine.containers.values()) {
+        // With an engine that is away nobody can end anything; it is ended as soon as it answers.
+        if (engine.isLate(this.timeline.nowMs)) continue;
         const isOlder = container.attemptId === attemptId && container.epoch < epoch && container.running;
         // What was adopted after a restart runs on until a renewal or a refusal tells more.
         if (isOlder && container.createdMs >= process.startedMs) {
