@@ -56,7 +56,11 @@ async function hostThatFails(
   });
 }
 
-const emptyEngine: AgentPorts['engine'] = { list: () => Promise.resolve([]), remove: () => Promise.resolve() };
+const emptyEngine: AgentPorts['engine'] = {
+  list: () => Promise.resolve([]),
+  remove: () => Promise.resolve(),
+  silence: () => Promise.resolve(),
+};
 
 test('a host forgets an attempt when 200 later ones have ended, so that weeks of them cost it no more than a day', async () => {
   const ended: string[] = [];
@@ -173,7 +177,8 @@ async function leftAtWork(order: AttemptOrder): Promise<Pick<AgentPorts, 'book' 
   const openPerformer = (): Performer => begun;
   const { runId, attemptId: id, epoch, slotId } = order;
   const sandbox = { runId, attemptId: id, epoch, slotId, containerId: 'c', purpose: 'explore', running: true } as const;
-  const engine = { list: () => Promise.resolve([sandbox]), remove: () => Promise.resolve() };
+  const done = () => Promise.resolve();
+  const engine = { list: () => Promise.resolve([sandbox]), remove: done, silence: done };
   const first = await hostThatFails([], { book, openPerformer, engine });
   first.start(order);
   await vi.waitFor(() => expect(book.entries(order.attemptId, 0)).toHaveLength(2));

@@ -17,7 +17,7 @@ interface AgentBus {
 /** What the agent and its attempts work with. */
 export interface AgentPorts extends AttemptPorts {
   /** Which sandboxes an earlier daemon left. */
-  readonly engine: Pick<SandboxEngine, 'list' | 'remove'>;
+  readonly engine: Pick<SandboxEngine, 'list' | 'remove' | 'silence'>;
 }
 
 export interface AgentOptions {

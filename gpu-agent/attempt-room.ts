@@ -10,12 +10,14 @@ import type { Clock } from '../shared/clock.ts';
 import { type Digest, digest } from '../shared/core/ids.ts';
 import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { packFiles } from '../shared/store/tree.ts';
+import { unlessAborted } from '../shared/unless-aborted.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder, OrderedParent } from './attempt-order.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import { retrying } from './retry.ts';
-import type { Sandbox, SandboxEngine, SandboxPurpose } from './sandbox/sandbox.ts';
+import { enginePatienceMs } from './sandbox/engine-recovers.ts';
+import { type Sandbox, type SandboxEngine, SandboxInterrupted, type SandboxPurpose } from './sandbox/sandbox.ts';
 import { type ParentFiles, solutionFiles } from './tools/parent-files.ts';
 
 export interface RoomOptions {
@@ -45,6 +47,8 @@ export class AttemptRoom {
   /** True where the engine failed, so that there may be a sandbox of ours that we do not know. */
   #mayHaveStrays: boolean = false;
   #isRemovingLater: boolean = false;
+  #isLossUntold: boolean = false;
+  #kills = 0;
   readonly #closed = new AbortController();
   #parents: Promise<readonly ParentFiles[]> | undefined;
   #staging: Promise<ArtifactDirectory> | undefined;
@@ -80,9 +84,9 @@ export class AttemptRoom {
   async adopt(containerId: string): Promise<void> {
     const { engine } = this.#options;
     try {
-      this.#exploring = await engine.adopt(containerId);
+      this.#exploring = await this.#noted(engine.adopt(containerId));
     } catch (error) {
-      // Nobody else knows of it any more, and it would go on.
+      // Nobody else knows of it any more, and it would go on; what fails here is done with the attempt's end.
       await engine.remove(containerId).catch(() => undefined);
       throw error;
     }
@@ -103,19 +107,49 @@ export class AttemptRoom {
     const id = this.#exploring?.identity.containerId;
     const found = (await this.#options.engine.list()).find((sandbox) => sandbox.containerId === id);
     if (found?.running === true) return true;
+    this.#isLossUntold = true;
     await this.#dropExplore();
     return false;
+  }
+
+  /** True once after the trajectory's sandbox had ended: its files are gone, and the model is to know. */
+  tellLoss(): boolean {
+    const isUntold = this.#isLossUntold;
+    this.#isLossUntold = false;
+    return isUntold;
+  }
+
+  /** True the first time: who kills a whole sandbox once may have been its engine, but a program that does so again is the cause. */
+  isFirstKill(): boolean {
+    this.#kills += 1;
+    return this.#kills === 1;
+  }
+
+  /** The clean-slate run is over; where the sandbox cannot be removed now, that is done with the attempt's end. */
+  async finishCleanSlate(): Promise<void> {
+    await this.#drop(this.#cleaning).catch(() => undefined);
+  }
+
+  /**
+   * To be awaited after a failure before others get the slot: where the way to a sandbox was lost, what was asked of it may still compute. Resolves
+   * when nothing does; where the engine does not come back, the sandboxes are removed with the attempt.
+   */
+  async settle(error: unknown, signal: AbortSignal): Promise<void> {
+    if (!(error instanceof SandboxInterrupted)) return;
+    const silence = async (): Promise<void> => {
+      await this.#exploring?.quiet();
+      await this.#drop(this.#cleaning);
+      this.#cleaning = undefined;
+    };
+    const patience = { ...removalPauses, random: () => 0.5, patienceMs: enginePatienceMs, mayHelp: () => true };
+    const trying = retrying(silence, { clock: this.#options.clock, signal, ...patience });
+    await unlessAborted(trying, signal).catch(() => undefined);
   }
 
   /** For good: what is being made meanwhile is removed as soon as it is there. Rejects where the engine fails, and goes on trying then. */
   async removeSandboxes(): Promise<void> {
     this.#closed.abort();
-    try {
-      await this.#removeAll();
-    } catch (error) {
-      this.#removeLater();
-      throw error;
-    }
+    await this.#noted(this.#removeAll());
   }
 
   /** Where the attempt's products lie until the coordinator has them. */
@@ -163,7 +197,7 @@ export class AttemptRoom {
       }),
     );
     if (!this.#closed.signal.aborted) return sandbox;
-    await this.#drop(sandbox).catch(() => this.#removeLater());
+    await this.#drop(sandbox).catch(() => undefined);
     throw new Error('the attempt was stopped while its sandbox was made');
   }
 
@@ -182,6 +216,8 @@ export class AttemptRoom {
       return await work;
     } catch (error) {
       this.#mayHaveStrays = true;
+      // Nobody may ask for a removal any more.
+      if (this.#closed.signal.aborted) this.#removeLater();
       throw error;
     }
   }

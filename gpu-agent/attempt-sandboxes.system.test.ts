@@ -64,6 +64,7 @@ function interruptedEngine(times: { execute?: number; call?: number; remove?: nu
       const { identity } = sandbox;
       return {
         identity,
+        quiet: () => sandbox.quiet(),
         putTree: (tar, directory) => sandbox.putTree(tar, directory),
         takeTree: (directory, most) => sandbox.takeTree(directory, most),
         takeFile: (path, most) => sandbox.takeFile(path, most),
@@ -94,6 +95,44 @@ test('an engine that is started again under a tool call and a clean-slate run co
   expect(kinds.filter((kind) => kind === 'resumed')).toHaveLength(2);
   expect(kinds.filter((kind) => kind === 'modelAnswered')).toHaveLength(2);
   await vi.waitFor(async () => expect(await rig.sandboxes()).toBe(0), 20_000);
+});
+
+test('who waits for the slot gets it when nothing of an interrupted call computes any more', async () => {
+  const order: string[] = [];
+  const inner = interruptedEngine({ call: 0 });
+  const first = Promise.withResolvers<never>();
+  const quieted = Promise.withResolvers<void>();
+  const engine: SandboxEngine = {
+    ...inner,
+    async create(spec) {
+      const sandbox = await inner.create(spec);
+      const isFirst = spec.attemptId === 'attempt-1' && spec.purpose === 'explore';
+      return {
+        ...sandbox,
+        identity: sandbox.identity,
+        call: async (...given) => {
+          order.push(spec.attemptId);
+          return isFirst && order.length === 1 ? await first.promise : await sandbox.call(...given);
+        },
+        quiet: async () => {
+          await quieted.promise;
+          order.push('quiet');
+        },
+      };
+    },
+  };
+  const bash = scriptedCall('bash', { command: 'true' });
+  const agent = await rig.start(scriptedModel([bash, write(program), submit]), { engine });
+  agent.start(rig.order());
+  await vi.waitFor(() => expect(order).toEqual(['attempt-1']), 20_000);
+  agent.start(rig.order({ attemptId: 'attempt-2' as never }));
+  await vi.waitFor(async () => expect((await transcriptOf(agent, 'attempt-2')).at(-1)?.['kind']).toBe('modelAnswered'));
+  first.reject(new SandboxInterrupted('the proxy was started again'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(order).toEqual(['attempt-1']);
+  quieted.resolve();
+  await Promise.all([endOf(rig), endOf(rig, 'attempt-2')]);
+  expect(order.slice(0, 3)).toEqual(['attempt-1', 'quiet', 'attempt-2']);
 });
 
 test('an attempt whose sandbox is interrupted again and again is a failure of the host', async () => {

@@ -5,70 +5,29 @@
 // Invariants: 1. a command gives exactly one event or rejects; a rejection is a failure of the host, or a stop;
 // 2. bytes that an event names are in the staging directory, synced, before the event exists.
 
-import type { Clock } from '../shared/clock.ts';
-import type { Logger } from '../shared/log.ts';
 import { RpcFault } from '../shared/rpc/fault.ts';
 import { smallBytes } from '../shared/store/artifacts.ts';
 import { sha256 } from '../shared/store/digest.ts';
 import { readTree, type TreeFile } from '../shared/store/tree.ts';
-import type { ArtifactClient } from './artifacts/artifact-client.ts';
-import type { Bundles } from './artifacts/bundles.ts';
-import type { AttemptOrder } from './attempt-order.ts';
 import { type AttemptRoom, knownDigest } from './attempt-room.ts';
-import { keepEnd } from './core/bounded-text.ts';
+import { runCleanSlate } from './clean-slate.ts';
 import type { Brief, BriefParent } from './core/brief.ts';
 import type { Command } from './core/command.ts';
 import { normaliseCode } from './core/python-code.ts';
 import { rankingSchemas } from './core/ranking.ts';
-import type { SlotLock } from './core/slot-lock.ts';
-import type { Remaining } from './core/trajectory.ts';
 import type { StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
-import type { Model } from './model/model.ts';
-import type { PackageOffer } from './packages/package-offer.ts';
-import { installLocked, solutionWithLock } from './packages/solution-lock.ts';
-import { openingMessages, type Prompts, rankingPrompts } from './prompts/prompts.ts';
-import type { Execution, Sandbox } from './sandbox/sandbox.ts';
-import type { Scores } from './scores/scores.ts';
+import { solutionWithLock } from './packages/solution-lock.ts';
+import { openingMessages, rankingPrompts } from './prompts/prompts.ts';
+import { SandboxEnded } from './sandbox/sandbox.ts';
 import { plainObservation } from './tools/observation.ts';
 import { fileText, type ParentFiles } from './tools/parent-files.ts';
 import { runTool, type ToolOutcome } from './tools/run-tool.ts';
 import { offeredTools } from './tools/schemas.ts';
 import { type ScoreRoom, scoreFile } from './tools/score-tool.ts';
+import { maxSubmissionBytes, type Work } from './work.ts';
 
 /** A solution is source code; weights are trained in the clean-slate run. */
 const maxSolutionBytes = 64 * 2 ** 20;
-/** Above any submission of a tabular task; the evaluator has its own bound. */
-const maxSubmissionBytes = 256 * 2 ** 20;
-const maxLogBytes = 2 ** 20;
-/** What an event carries of a log; the whole is an artifact. */
-const logTailBytes = 1800;
-
-/** The clock of one trajectory: its own seconds, without waiting for the slot. */
-export interface TrajectoryClock {
-  elapsedSeconds(): number;
-  /** Takes time out that was spent waiting. */
-  exclude(seconds: number): void;
-}
-
-export interface Work {
-  readonly order: AttemptOrder;
-  readonly room: AttemptRoom;
-  readonly model: Model;
-  readonly artifacts: ArtifactClient;
-  readonly bundles: Bundles;
-  readonly packages: PackageOffer | undefined;
-  readonly scores: Scores;
-  readonly prompts: Prompts;
-  readonly slot: SlotLock;
-  readonly deviceName: string;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly time: TrajectoryClock;
-  /** Lines of the transcript so far. */
-  transcript(): Uint8Array;
-  /** What is left at this moment. */
-  remaining(): Remaining;
-}
 
 /** A command that the outside world must answer; the others are answered by the actor itself. */
 export type OutsideCommand = Exclude<Command, { kind: 'reportEnd' | 'conclude' | 'refuseCall' | 'nudge' }>;
@@ -181,6 +140,7 @@ async function callTool(
   if (request.tool === 'submit') throw new Error('invariant broken: submit is not run as a tool');
   if (request.tool === 'score') {
     const outcome = await scoreFile(request.path, await scoreRoom(work, timeoutSeconds, signal));
+    if (outcome.exitStatus === null) await room.exploreRuns();
     return { kind: 'toolEnded', callId, tool: request.tool, ...outcome, elapsedSeconds: time.elapsedSeconds() };
   }
   const outcome = await runTool(request, {
@@ -191,12 +151,11 @@ async function callTool(
     signal,
     timeoutSeconds,
     rerun,
-    remaining: (waitedSeconds) => {
-      time.exclude(waitedSeconds);
-      return work.remaining();
-    },
+    waited: (seconds) => time.exclude(seconds),
+    settle: (error) => room.settle(error, signal),
+    remaining: () => work.remaining(),
   });
-  const observation = (await replaceEndedSandbox(outcome, room)) + outcome.observation;
+  const observation = (await wordsOfLoss(outcome, room)) + outcome.observation;
   return {
     kind: 'toolEnded',
     callId,
@@ -219,22 +178,27 @@ async function scoreRoom(
   };
 }
 
-/** A memory bomb may end the whole sandbox; the trajectory goes on in a new one and is told so. */
-async function replaceEndedSandbox(outcome: ToolOutcome, room: AttemptRoom): Promise<string> {
-  if (outcome.exitStatus !== null || outcome.timedOut || (await room.exploreRuns())) return '';
-  await room.explore();
+/** A memory bomb, or an engine, may end the whole sandbox; the trajectory goes on in a new one and is told so. */
+async function wordsOfLoss(outcome: ToolOutcome, room: AttemptRoom): Promise<string> {
+  const maybeEnded = outcome.exitStatus === null && !outcome.timedOut;
+  if (maybeEnded && !(await room.exploreRuns())) await room.explore();
+  if (!room.tellLoss()) return '';
   return 'The sandbox had ended, so a new one was made: /work is as it was at the beginning. Write your files again.\n';
 }
 
 async function takeSolution(work: Work): Promise<TrajectoryEvent> {
   const { room, time } = work;
   const sandbox = await room.explore();
-  const tree = await sandbox.takeTree('/work/solution', maxSolutionBytes);
+  const tree = await sandbox.takeTree('/work/solution', maxSolutionBytes).catch(noneWhereEnded);
   const refuse = (text: string): TrajectoryEvent => ({
     kind: 'solutionRefused',
     observation: plainObservation(`Not submitted. ${text} Mend it and call submit again.`, 1, work.remaining()),
     elapsedSeconds: time.elapsedSeconds(),
   });
+  if (tree === undefined) {
+    await room.exploreRuns();
+    return refuse('The sandbox had ended, and its files are gone.');
+  }
   if (!tree.ok) return refuse(solutionProblem(tree.error.kind, tree.error.message));
   const files = await readTree(tree.value);
   if (!files.some((file) => file.path === 'main.py')) return refuse('/work/solution has no main.py.');
@@ -248,6 +212,11 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
     codeDigest: codeDigestOf(solution.value.files),
     elapsedSeconds: time.elapsedSeconds(),
   };
+}
+
+/** Where it has ended the trajectory goes on in a new one. */
+function noneWhereEnded(error: unknown): undefined {
+  if (!(error instanceof SandboxEnded)) throw error;
 }
 
 /** More than anybody writes. To take it apart would hold up the whole host, and takes two hundred times the memory. */
@@ -272,66 +241,6 @@ function solutionProblem(kind: 'missing' | 'tooLarge' | 'unsafe', message: strin
       return `/work/solution has more than ${maxSolutionBytes / 2 ** 20} MiB; models are trained in the clean-slate run, not submitted.`;
     case 'unsafe':
       return `/work/solution may hold only plain files and directories (${message}).`;
-  }
-}
-
-async function runCleanSlate(
-  command: Extract<Command, { kind: 'runCleanSlate' }>,
-  work: Work,
-  signal: AbortSignal,
-): Promise<TrajectoryEvent> {
-  const { room, slot, clock, time } = work;
-  const staging = await room.staging();
-  const solution = await staging.get(knownDigest(command.solutionDigest));
-  const options = { timeoutMs: command.timeoutSeconds * 1000, maxLogBytes, signal };
-  // All that needs no GPU is done while others have the slot, which then never waits for a sandbox (docs/decisions/0011).
-  const sandbox = await room.cleanSlate();
-  await sandbox.putTree(solution, '/work/solution');
-  const uninstalled = await installLocked(solution, sandbox, work.packages !== undefined, options);
-  const askedMs = clock.monotonicMs();
-  const release = await slot.acquire('cleanSlate', signal);
-  const waitedSeconds = (clock.monotonicMs() - askedMs) / 1000;
-  time.exclude(waitedSeconds);
-  try {
-    const execution =
-      uninstalled ?? (await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options }));
-    const log = await staging.put(Buffer.from(execution.log, 'utf8'));
-    const submission = await takeSubmission(execution, sandbox, work);
-    await sandbox.remove();
-    if (execution.end === 'cancelled') throw new Error('the clean-slate run was stopped');
-    return {
-      kind: 'executed',
-      end: execution.end,
-      exitStatus: execution.exitStatus,
-      logDigest: log.digest,
-      logTail: keepEnd(execution.log, logTailBytes),
-      ...submission,
-      wallSeconds: execution.wallSeconds,
-      waitedSeconds,
-      cpuSeconds: execution.cpuSeconds,
-      peakMemoryBytes: execution.peakMemoryBytes,
-      elapsedSeconds: time.elapsedSeconds(),
-    };
-  } finally {
-    release();
-  }
-}
-
-async function takeSubmission(
-  execution: Execution,
-  sandbox: Sandbox,
-  { room }: Work,
-): Promise<{ submissionDigest?: string; submissionProblem?: string }> {
-  if (execution.end !== 'completed') return {};
-  const file = await sandbox.takeFile('/out/submission.csv', maxSubmissionBytes);
-  if (file.ok) return { submissionDigest: (await (await room.staging()).put(file.value)).digest };
-  switch (file.error.kind) {
-    case 'missing':
-      return { submissionProblem: 'main.py ended well but wrote no /out/submission.csv.' };
-    case 'tooLarge':
-      return { submissionProblem: `/out/submission.csv has more than ${maxSubmissionBytes / 2 ** 20} MiB.` };
-    case 'unsafe':
-      return { submissionProblem: `/out/submission.csv is not a plain file (${file.error.message}).` };
   }
 }
 

@@ -16,7 +16,7 @@ import type { FailureReason } from '../shared/core/vocabulary.ts';
 import { type Logger, messageChain } from '../shared/log.ts';
 import { unlessAborted } from '../shared/unless-aborted.ts';
 import type { AttemptOrder } from './attempt-order.ts';
-import type { OutsideCommand, TrajectoryClock } from './attempt-work.ts';
+import type { OutsideCommand } from './attempt-work.ts';
 import { type Command, commandOf } from './core/command.ts';
 import { step } from './core/react.ts';
 import { adoptionsInVain, mostAdoptions } from './core/reconcile.ts';
@@ -26,6 +26,7 @@ import type { StopRequested, StoredArtifacts, TrajectoryEvent } from './core/tra
 import type { HostBook, Unnumbered } from './outbox/host-book.ts';
 import type { OpenPerformer, Performer } from './performer.ts';
 import { plainObservation } from './tools/observation.ts';
+import type { TrajectoryClock } from './work.ts';
 
 export interface AttemptPorts {
   readonly host: string;
@@ -208,6 +209,7 @@ export class Attempt {
     this.#running = new AbortController();
     const { signal } = this.#running;
     const interrupted = interruption(signal, this.#options.ports.clock);
+    const beganSeconds = this.#time.elapsedSeconds();
     try {
       if (command.kind === 'prepare') await unlessAborted(this.#options.place.ready?.() ?? Promise.resolve(), signal);
       signal.throwIfAborted();
@@ -215,6 +217,8 @@ export class Attempt {
     } catch (error) {
       if (await this.#recovers(command, error, signal)) {
         this.#log.warn({ error, command: command.kind }, 'the sandbox was interrupted; the attempt goes on');
+        // As after a restart of the daemon: what is done again costs nothing the first time.
+        this.#time.exclude(this.#time.elapsedSeconds() - beganSeconds);
         return { kind: 'resumed', elapsedSeconds: this.#time.elapsedSeconds() };
       }
       if (this.#ending !== undefined) return null;
@@ -230,7 +234,8 @@ export class Attempt {
   async #recovers(command: OutsideCommand, error: unknown, signal: AbortSignal): Promise<boolean> {
     if (this.#ending !== undefined || command.kind === 'prepare') return false;
     const inVain = adoptionsInVain(this.#options.ports.book.transcript(this.order));
-    return inVain < mostAdoptions && (await this.#performer.recovers(error, signal).catch(() => false));
+    if (inVain >= mostAdoptions) return false;
+    return await unlessAborted(this.#performer.recovers(error, signal), signal).catch(() => false);
   }
 
   async #adopt(containerId: string): Promise<void> {
@@ -245,7 +250,7 @@ export class Attempt {
   async #report(command: Extract<Command, { kind: 'reportEnd' }>): Promise<void> {
     const { ports, onEntry, onForgotten } = this.#options;
     await this.#performer.removeSandboxes().catch((error: unknown) => {
-      this.#log.warn({ error }, 'a sandbox could not be removed; the next start of the daemon does it');
+      this.#log.warn({ error }, 'a sandbox could not be removed; it is tried until the engine is back');
     });
     if (this.#left()) return;
     const event: TrajectoryEvent = { kind: 'reported', elapsedSeconds: this.#time.elapsedSeconds() };

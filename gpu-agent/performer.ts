@@ -8,7 +8,7 @@ import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder } from './attempt-order.ts';
 import { AttemptRoom } from './attempt-room.ts';
-import { type OutsideCommand, perform, type TrajectoryClock } from './attempt-work.ts';
+import { type OutsideCommand, perform } from './attempt-work.ts';
 import type { SlotLock } from './core/slot-lock.ts';
 import type { Remaining } from './core/trajectory.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
@@ -19,6 +19,7 @@ import { engineRecovers } from './sandbox/engine-recovers.ts';
 import type { SandboxEngine } from './sandbox/sandbox.ts';
 import type { Scores } from './scores/scores.ts';
 import { performTraced } from './trajectory-trace.ts';
+import type { TrajectoryClock } from './work.ts';
 
 /** Carries out what one trajectory asks for. */
 export interface Performer {
@@ -76,13 +77,13 @@ export interface OutsidePorts {
 /** Performers over real sandboxes, the gateway and the artifact store. */
 export function openPerformers(ports: OutsidePorts): OpenPerformer {
   return (options) => {
-    const { order, device, time } = options;
+    const { order, device } = options;
     const { engine, clock } = ports;
     const room = new AttemptRoom({ order, ...ports, ...(device === undefined ? {} : { device }) });
     const work = { ...ports, ...options, room };
     return {
       perform: (command, signal) => performTraced(command, work, () => perform(command, work, signal)),
-      recovers: (error, signal) => engineRecovers(error, { engine, clock, time, signal }),
+      recovers: (error, signal) => engineRecovers(error, { engine, clock, signal }),
       adopt: (containerId) => room.adopt(containerId),
       removeSandboxes: () => room.removeSandboxes(),
       removeStaging: () => room.removeStaging(),

@@ -44,6 +44,10 @@ export async function takeStock(ports: AgentPorts): Promise<Stock> {
   });
   const plan = reconcile(await engine.list(), attempts);
   for (const containerId of plan.remove) await engine.remove(containerId);
+  // Its call would compute on beside whoever gets the slot until a renewal comes, and is done again then. What fails is met when it is taken up.
+  await Promise.allSettled(
+    plan.resume.map(async ({ containerId }) => containerId && (await engine.silence(containerId))),
+  );
   const condemned = open.filter(({ state }) => state === undefined);
   for (const { order, why } of condemned) condemn(ports, order, why);
   const left = plan.resume.flatMap((resumption) => {
@@ -59,7 +63,7 @@ function judge(book: HostBook, order: AttemptOrder): { readonly state: Trajector
   try {
     const transcript = book.transcript(order);
     if (adoptionsInVain(transcript) < mostAdoptions) return { state: resume(transcript), why: '' };
-    const why = `It was taken up again ${mostAdoptions} times by daemons of this host that ended before it got any further.`;
+    const why = `It was taken up again ${mostAdoptions} times on this host without getting any further.`;
     return { state: undefined, why };
   } catch (error) {
     return { state: undefined, why: `Its transcript cannot be read after a restart: ${messageChain(error)}` };

@@ -5,8 +5,9 @@
 import { attemptSpan } from '../shared/tracing/context.ts';
 import type { Attributes } from '../shared/tracing/span.ts';
 import { inSpan, record } from '../shared/tracing/tracer.ts';
-import type { OutsideCommand, Work } from './attempt-work.ts';
+import type { OutsideCommand } from './attempt-work.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
+import type { Work } from './work.ts';
 
 type Traced = Pick<Work, 'order' | 'time' | 'clock'>;
 

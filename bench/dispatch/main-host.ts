@@ -104,7 +104,7 @@ const agent: Agent = await startAgent({
     host: name,
     bootId: randomBytes(8).toString('hex'),
     book: openHostBook(join(stateDirectory, 'host.sqlite')),
-    engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve() },
+    engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve(), silence: () => Promise.resolve() },
     clock: systemClock,
     log: silentLogger,
     openPerformer,

@@ -116,7 +116,7 @@ async function startHost(name: string, options: HostsOptions, freed: Freed): Pro
       ...{ host: name, bootId: `boot-${name}`, clock, log },
       // Of a host's disk the coordinator sees nothing, and a thousand of them are not on this machine.
       book: openHostBook(':memory:'),
-      engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve() },
+      engine: { list: () => Promise.resolve([]), remove: () => Promise.resolve(), silence: () => Promise.resolve() },
       openPerformer(performing) {
         freed.begins(performing.order.attemptId, `${name} ${performing.order.slotId}`);
         return timedPerformer({ artifacts, clock, runMs: (slotId) => runMs(`${name} ${slotId}`) }, performing);

@@ -39,7 +39,6 @@ const hurried: Clock = { ...systemClock, after: (ms, act) => systemClock.after(m
 
 test.each([
   ['runs on, as its engine was started again', { running: true, outOfMemory: false }],
-  ['was ended with its engine', { running: false, outOfMemory: false, killed: true }],
   ['was removed', undefined],
 ])('a grader whose container %s has said nothing about the submission', async (_, state) => {
   const directory = mkdtempSync(join(tmpdir(), 'doubleblind-grading-'));
@@ -47,6 +46,13 @@ test.each([
   await expect(createDockerGrader(config, hostSaying('', state)).grade(call)).rejects.toThrow(SandboxError);
   const whole = await createDockerGrader(config, hostSaying('{"value": 0.5}', state)).grade(call);
   expect(whole).toEqual({ ok: true, value: { value: 0.5 } });
+});
+
+test('a grader whose container is killed has no crash of its own, and whoever asks again is not asked to do so for ever', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-grading-'));
+  const host = hostSaying('', { running: false, outOfMemory: false, killed: true });
+  const grader = createDockerGrader({ image: 'x', installation: 'test', ...limits, directory, clock: hurried }, host);
+  expect(await grader.grade(call)).toEqual({ ok: false, error: 'outOfMemory' });
 });
 
 test('a grader that ends by itself without an answer has crashed', async () => {

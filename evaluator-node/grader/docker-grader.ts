@@ -14,7 +14,7 @@ import { newLimiter } from '../../shared/limiter.ts';
 import { type ContainerHost, createContainerHost } from '../../shared/sandbox/container-host.ts';
 import { type ContainerPipe, pipeOf } from '../../shared/sandbox/container-pipe.ts';
 import { connectDocker } from '../../shared/sandbox/docker-engine.ts';
-import { SandboxError } from '../../shared/sandbox/sandbox-error.ts';
+import { SandboxInterrupted } from '../../shared/sandbox/sandbox-error.ts';
 import { type GraderPlaces, graderContainer, installationLabel } from './container-spec.ts';
 import type { Grader, GraderCall, GraderFailure } from './grader.ts';
 import { isHarnessAnswer, readHarnessAnswer, readHarnessWords } from './harness-answer.ts';
@@ -148,24 +148,29 @@ async function runContainer(
     if (ended === 'timeout') return err('timeout');
     if ((await host.state(id))?.outOfMemory === true) return err('outOfMemory');
     if (ended === 'tooMuch') return err('crashed');
-    if (!isHarnessAnswer(ended)) await checkUninterrupted(host, config, id);
-    return ok(ended);
+    const isKilled = !isHarnessAnswer(ended) && (await wasKilled(host, config, id));
+    return isKilled ? err('outOfMemory') : ok(ended);
   } finally {
-    await host.remove(id);
+    // An answer is one, whatever becomes of the container; a sweep removes what is left.
+    await host.remove(id).catch(() => undefined);
   }
 }
 
-/** An engine that was started again takes the way to a container away, and maybe the container: no word about the submission. */
-async function checkUninterrupted(
+/**
+ * Whether a container that gave no answer was killed: by a kernel without memory, or with its engine. Rejects where the way to it was lost, which an
+ * engine that was started again brings about: no word about the submission.
+ */
+async function wasKilled(
   host: ContainerHost<GraderPlaces>,
   { clock }: DockerGraderConfig,
   id: string,
-): Promise<void> {
+): Promise<boolean> {
   // What a container says ends a moment before it counts as ended.
   await delay(clock, settleMs);
   const state = await host.state(id);
-  if (state === undefined || state.running || state.killed === true)
-    throw new SandboxError('the container engine was started again, or the container ended by hand, while it graded');
+  if (state === undefined || state.running)
+    throw new SandboxInterrupted('the container engine was started again while a grader ran');
+  return state.outOfMemory || state.killed === true;
 }
 
 type Output = Buffer | 'timeout' | 'tooMuch';

@@ -17,7 +17,7 @@ import {
   SandboxInterrupted,
   type SandboxSpec,
 } from './sandbox.ts';
-import { ChannelBroken, SessionChannel } from './session-channel.ts';
+import { ChannelBroken, ChannelLate, SessionChannel } from './session-channel.ts';
 import { type SandboxEnd, type ToolboxHolder, ToolboxSandbox } from './toolbox-sandbox.ts';
 
 /** The toolbox answers within 0.1 s; on a host that starts many at once it may take seconds. */
@@ -26,13 +26,19 @@ const helloTimeoutMs = 30_000;
 export function createDockerSandboxEngine(host: ContainerHost<SandboxSpec>): SandboxEngine {
   const open = (identity: SandboxIdentity, channel: SessionChannel): Sandbox =>
     new ToolboxSandbox(new DockerHolder(host, identity, channel));
+  /** A call that another daemon had left under way is ended by it. */
+  const channelTo = async (containerId: string): Promise<SessionChannel> => {
+    const channel = new SessionChannel(pipeOf(await host.attach(containerId)));
+    await greet(channel, host, containerId);
+    return channel;
+  };
   return {
     async create(spec) {
       const containerId = await host.create(spec);
       try {
         const channel = new SessionChannel(pipeOf(await host.attach(containerId)));
         await host.start(containerId);
-        await greet(channel);
+        await greet(channel, host, containerId);
         return open(identityOfSpec(containerId, spec), channel);
       } catch (error) {
         await host.remove(containerId).catch(() => undefined);
@@ -42,13 +48,14 @@ export function createDockerSandboxEngine(host: ContainerHost<SandboxSpec>): San
     async list() {
       return (await host.list()).map(identityOf);
     },
+    async silence(containerId) {
+      (await channelTo(containerId)).close();
+    },
     async adopt(containerId) {
       const listed = (await host.list()).find(({ id }) => id === containerId);
       if (!listed?.running)
         throw new SandboxError(`sandbox ${containerId.slice(0, 12)} no longer runs; start it afresh`);
-      const channel = new SessionChannel(pipeOf(await host.attach(containerId)));
-      await greet(channel);
-      return open(identityOf(listed), channel);
+      return open(identityOf(listed), await channelTo(containerId));
     },
     remove: (containerId) => host.remove(containerId),
     check: () => host.check(),
@@ -71,7 +78,7 @@ class DockerHolder implements ToolboxHolder {
     const id = this.identity.containerId;
     if (await this.ended()) throw new ChannelBroken(`sandbox ${id.slice(0, 12)} has ended`);
     this.#channel = new SessionChannel(pipeOf(await this.#host.attach(id).catch(unreachable)));
-    await greet(this.#channel);
+    await greet(this.#channel, this.#host, id);
     return this.#channel;
   }
 
@@ -92,11 +99,17 @@ function unreachable(error: unknown): never {
   throw new SandboxInterrupted(`the sandbox cannot be reached: ${messageChain(error)}`, { cause: error });
 }
 
-async function greet(channel: SessionChannel): Promise<void> {
+async function greet(
+  channel: SessionChannel,
+  host: Pick<ContainerHost<SandboxSpec>, 'state'>,
+  containerId: string,
+): Promise<void> {
   try {
     await channel.hello(helloTimeoutMs);
   } catch (error) {
     channel.close();
+    const runs = !(error instanceof ChannelLate) && (await host.state(containerId).catch(unreachable))?.running;
+    if (runs === true) throw new SandboxInterrupted(messageChain(error), { cause: error });
     throw new SandboxError('the toolbox in the sandbox does not answer; build the sandbox image anew', {
       cause: error,
     });

@@ -75,6 +75,10 @@ export function createFakeSandboxEngine(options: FakeSandboxOptions): SandboxEng
   return {
     create: (spec) => Promise.resolve(new FakeSandbox(makeBox(spec, options.root), options)),
     list: () => Promise.resolve(mine().map(({ identity }) => identity)),
+    silence: async (containerId) => {
+      const box = mine().find(({ identity }) => identity.containerId === containerId);
+      if (box?.process !== undefined) await new FakeHolder(box, options).channel();
+    },
     adopt: (containerId) => {
       const box = mine().find(({ identity }) => identity.containerId === containerId);
       if (!box) throw new SandboxError(`sandbox ${containerId.slice(0, 12)} no longer runs; start it afresh`);
@@ -238,6 +242,10 @@ class FakeSandbox implements Sandbox {
 
   takeFile(path: string, maxBytes: number): Promise<Result<Uint8Array, TakeFailure>> {
     return this.#inner.takeFile(path, maxBytes);
+  }
+
+  quiet(): Promise<void> {
+    return this.#inner.quiet();
   }
 
   async remove(): Promise<void> {

@@ -8,14 +8,14 @@
 // 3. `execute` runs one command to its end and tells crash, time-out, out-of-memory and a full disk apart.
 // 4. `remove` leaves nothing behind: no container, no mount, no process. It may be called twice.
 // 5. A sandbox lives on when the daemon dies; `SandboxEngine.list` finds it by its labels, `adopt` takes it up again.
-// 6. What the engine or the proxy before it interrupts rejects with SandboxInterrupted, never with an end of the code that ran. A session call
-//    to a sandbox that is gone for good is answered with that.
+// 6. Where the way to it is lost in the middle, a call rejects with SandboxInterrupted, never with an end of the code that ran. A session call to a
+//    sandbox that has ended is answered with that; other calls to it reject with SandboxEnded.
 
 import type { AttemptId, RunId, SlotId } from '../../shared/core/ids.ts';
 import type { Result } from '../../shared/core/result.ts';
 import type { HostCheck } from '../../shared/sandbox/container-host.ts';
 
-export { SandboxError, SandboxInterrupted } from '../../shared/sandbox/sandbox-error.ts';
+export { SandboxEnded, SandboxError, SandboxInterrupted } from '../../shared/sandbox/sandbox-error.ts';
 
 /** What a sandbox is for: the trajectory's own one, or the clean-slate run's. */
 export type SandboxPurpose = 'explore' | 'cleanSlate';
@@ -94,6 +94,8 @@ export interface Execution {
   readonly wallSeconds: number;
   readonly cpuSeconds: number;
   readonly peakMemoryBytes: number;
+  /** The whole sandbox was killed while it ran, maybe by its engine; the end is a crash. */
+  readonly sandboxKilled?: boolean;
 }
 
 export interface ExecuteOptions {
@@ -120,6 +122,8 @@ export interface Sandbox {
   takeTree(directory: string, maxBytes: number): Promise<Result<Uint8Array, TakeFailure>>;
   /** One regular file, at most `maxBytes`. */
   takeFile(path: string, maxBytes: number): Promise<Result<Uint8Array, TakeFailure>>;
+  /** After an interruption: ends what a call left under way. Resolves when nothing is; rejects while the engine is away. */
+  quiet(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -129,6 +133,8 @@ export interface SandboxEngine {
   create(spec: SandboxSpec): Promise<Sandbox>;
   /** All sandboxes of this installation on the host, running or not. */
   list(): Promise<SandboxIdentity[]>;
+  /** Ends what an earlier daemon's call left under way in a sandbox, which keeps its sessions and files. */
+  silence(containerId: string): Promise<void>;
   /** Takes up a running sandbox again after a restart of the daemon. */
   adopt(containerId: string): Promise<Sandbox>;
   /** Removes by id; no error where it is gone already. */

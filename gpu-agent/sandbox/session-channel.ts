@@ -15,6 +15,9 @@ export class ChannelBroken extends Error {
   override readonly name = 'ChannelBroken';
 }
 
+/** The toolbox did not answer in time. */
+export class ChannelLate extends ChannelBroken {}
+
 export interface CallOptions {
   /** How long the toolbox may take for it. */
   readonly timeoutMs: number;
@@ -97,7 +100,7 @@ export class SessionChannel {
     const answered = new Promise<Reply>((resolve, reject) => {
       this.#waiting = { id, onChunk: options.onChunk, resolve, reject };
     });
-    const limit = setTimeout(() => this.#break(`no answer to ${op}`), options.timeoutMs + graceMs);
+    const limit = setTimeout(() => this.#break(`no answer to ${op}`, ChannelLate), options.timeoutMs + graceMs);
     try {
       this.#send({ op, id, timeoutMs: options.timeoutMs, ...fields });
       if (options.feed) this.#feed(id, options.feed);
@@ -155,9 +158,9 @@ export class SessionChannel {
     }
   }
 
-  #break(reason: string): void {
+  #break(reason: string, Kind = ChannelBroken): void {
     if (this.#broken) return;
-    this.#broken = new ChannelBroken(`the connection to the sandbox is broken: ${reason}`);
+    this.#broken = new Kind(`the connection to the sandbox is broken: ${reason}`);
     this.#pipe.close();
     this.#parts = [];
     this.#waiting?.reject(this.#broken);

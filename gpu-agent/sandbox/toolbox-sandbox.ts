@@ -9,6 +9,7 @@ import {
   type ExecuteOptions,
   type Execution,
   type Sandbox,
+  SandboxEnded,
   SandboxError,
   type SandboxIdentity,
   SandboxInterrupted,
@@ -16,7 +17,7 @@ import {
   type SessionReply,
   type TakeFailure,
 } from './sandbox.ts';
-import { ChannelBroken, type SessionChannel } from './session-channel.ts';
+import { ChannelBroken, ChannelLate, type SessionChannel } from './session-channel.ts';
 
 /** How a sandbox ended that ended by itself. */
 export interface SandboxEnd {
@@ -102,8 +103,6 @@ export class ToolboxSandbox implements Sandbox {
       return readReply(executionSchema, reply);
     } catch (error) {
       const end = await this.#endedBehind(error);
-      if (end.killed)
-        throw new SandboxInterrupted('the sandbox was ended from outside while a program ran', { cause: error });
       return {
         end: end.outOfMemory ? 'outOfMemory' : 'crash',
         exitStatus: 137,
@@ -111,6 +110,7 @@ export class ToolboxSandbox implements Sandbox {
         wallSeconds: (performance.now() - started) / 1000,
         cpuSeconds: 0,
         peakMemoryBytes: 0,
+        ...(end.killed && { sandboxKilled: true }),
       };
     }
   }
@@ -136,6 +136,14 @@ export class ToolboxSandbox implements Sandbox {
 
   async takeFile(path: string, maxBytes: number): Promise<Result<Uint8Array, TakeFailure>> {
     return await this.#take('takeFile', path, maxBytes, maxBytes);
+  }
+
+  async quiet(): Promise<void> {
+    try {
+      await this.#holder.channel();
+    } catch (error) {
+      if (!(error instanceof ChannelBroken)) throw error;
+    }
   }
 
   async remove(): Promise<void> {
@@ -167,7 +175,7 @@ export class ToolboxSandbox implements Sandbox {
     } catch (error) {
       if (!(error instanceof ChannelBroken) || op === 'execute' || isSessionCall(op)) throw error;
       await this.#endedBehind(error);
-      throw new SandboxError('the sandbox has ended; remove it and start the attempt again', { cause: error });
+      throw new SandboxEnded('the sandbox has ended, and its files are gone', { cause: error });
     }
   }
 
@@ -176,6 +184,8 @@ export class ToolboxSandbox implements Sandbox {
     if (!(error instanceof ChannelBroken)) throw error;
     const end = await this.#holder.ended();
     if (end) return end;
+    if (error instanceof ChannelLate)
+      throw new SandboxError(`${error.message}; the attempt is to start again`, { cause: error });
     throw new SandboxInterrupted(error.message, { cause: error });
   }
 }

@@ -26,8 +26,11 @@ export interface ToolRoom {
   readonly signal: AbortSignal;
   readonly timeoutSeconds: number;
   readonly rerun: boolean;
-  /** What is left, after so many seconds of waiting for the slot are taken out. */
-  remaining(waitedSeconds: number): Remaining;
+  /** Told how long the slot was waited for, which is no time of the trajectory. */
+  waited(seconds: number): void;
+  /** Resolves when nothing computes any more that a call which failed so may have left under way. */
+  settle(error: unknown): Promise<void>;
+  remaining(): Remaining;
 }
 
 export interface ToolOutcome {
@@ -49,7 +52,7 @@ export async function runTool(
   if (request.tool === 'inspect') {
     const { text, found } = inspectParent(room.parents, request);
     const exitStatus = found ? 0 : 1;
-    return { ...nothing, exitStatus, observation: plainObservation(text, exitStatus, room.remaining(0)) };
+    return { ...nothing, exitStatus, observation: plainObservation(text, exitStatus, room.remaining()) };
   }
   const call = sessionCall(request);
   if (call.kind !== 'bash' && call.kind !== 'python') {
@@ -59,10 +62,14 @@ export async function runTool(
   const askedMs = room.clock.monotonicMs();
   const release = await room.slot.acquire('tool', room.signal);
   const grantedMs = room.clock.monotonicMs();
+  room.waited((grantedMs - askedMs) / 1000);
   try {
     const reply = await room.sandbox.call(call, { timeoutMs: room.timeoutSeconds * 1000, signal: room.signal });
     const slotSeconds = (room.clock.monotonicMs() - grantedMs) / 1000;
     return outcome(reply, room, (grantedMs - askedMs) / 1000, slotSeconds);
+  } catch (error) {
+    await room.settle(error);
+    throw error;
   } finally {
     release();
   }
@@ -82,7 +89,7 @@ const nothing: ToolOutcome = {
 function outcome(reply: SessionReply, room: ToolRoom, waitedSeconds: number, slotSeconds: number): ToolOutcome {
   return {
     exitStatus: reply.exitStatus,
-    observation: observationOf(reply, room.remaining(waitedSeconds), room.timeoutSeconds, room.rerun),
+    observation: observationOf(reply, room.remaining(), room.timeoutSeconds, room.rerun),
     wallSeconds: reply.wallSeconds,
     waitedSeconds,
     slotSeconds,

@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Digest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { Remaining } from '../core/trajectory.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
+import { type Sandbox, SandboxEnded } from '../sandbox/sandbox.ts';
 import type { ScoreReply, ScoreRequest, Scores } from '../scores/scores.ts';
 import { plainObservation } from './observation.ts';
 import type { ToolOutcome } from './run-tool.ts';
@@ -31,7 +31,7 @@ export async function scoreFile(path: string | undefined, room: ScoreRoom): Prom
   const { text, exitStatus } = await ask(posix.resolve('/work', path ?? usualPath), room);
   return {
     exitStatus,
-    observation: plainObservation(text, exitStatus, room.remaining()),
+    observation: plainObservation(text, exitStatus ?? 1, room.remaining()),
     wallSeconds: (room.clock.monotonicMs() - startedMs) / 1000,
     waitedSeconds: 0,
     slotSeconds: 0,
@@ -41,9 +41,11 @@ export async function scoreFile(path: string | undefined, room: ScoreRoom): Prom
   };
 }
 
-async function ask(path: string, room: ScoreRoom): Promise<{ text: string; exitStatus: number }> {
+async function ask(path: string, room: ScoreRoom): Promise<{ text: string; exitStatus: number | null }> {
   const { attempt, scores, signal, timeoutSeconds, maxBytes } = room;
-  const file = await room.sandbox.takeFile(path, maxBytes);
+  const file = await room.sandbox.takeFile(path, maxBytes).catch(endedSandbox);
+  if (file === undefined)
+    return { text: 'Not scored: the sandbox had ended, and its files are gone. Write them again.', exitStatus: null };
   if (!file.ok) {
     const why = file.error.kind === 'missing' ? `there is no ${path}` : file.error.message;
     return { text: `Not scored: ${why}.`, exitStatus: 1 };
@@ -52,6 +54,10 @@ async function ask(path: string, room: ScoreRoom): Promise<{ text: string; exitS
   if (submission === undefined) return { text: `Not scored: ${path} could not be stored.`, exitStatus: 1 };
   const reply = await scores.ask({ ...attempt, submission }, { timeoutMs: timeoutSeconds * 1000, signal });
   return { text: textOf(path, reply), exitStatus: reply.kind === 'scored' ? 0 : 1 };
+}
+
+function endedSandbox(error: unknown): undefined {
+  if (!(error instanceof SandboxEnded)) throw error;
 }
 
 /** Undefined where the coordinator refuses the file for good, so that a strange file is no failure of the host. */

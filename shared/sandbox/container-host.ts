@@ -19,7 +19,10 @@ import { SandboxError } from './sandbox-error.ts';
 export interface ContainerState {
   readonly running: boolean;
   readonly outOfMemory: boolean;
-  /** Ended by SIGKILL, which nothing inside can send to its first process: by the engine, or by hand. Not told by a proxy of an earlier version. */
+  /**
+   * Ended by SIGKILL, which nothing inside can send to its first process: by the engine, by hand, or by a kernel without memory where the engine does
+   * not tell of that. Not told by a proxy of an earlier version.
+   */
   readonly killed?: boolean | undefined;
 }
 

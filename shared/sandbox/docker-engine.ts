@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import Docker from 'dockerode';
 import type { ContainerOptions } from './container-options.ts';
 import { componentsOf, type RuntimeComponent } from './runtime-advisories.ts';
-import { SandboxError } from './sandbox-error.ts';
+import { isAway, SandboxError, SandboxInterrupted } from './sandbox-error.ts';
 
 /** A container as `list` tells it. */
 export interface ListedContainer {
@@ -119,7 +119,10 @@ async function withWords<Value>(socketPath: string, what: string, work: Promise<
     return await Promise.race([work, late]);
   } catch (error) {
     if (error instanceof SandboxError) throw error;
-    throw new SandboxError(sentenceFor(socketPath, what, error), { cause: error });
+    const sentence = sentenceFor(socketPath, what, error);
+    throw isAway(error)
+      ? new SandboxInterrupted(sentence, { cause: error })
+      : new SandboxError(sentence, { cause: error });
   } finally {
     clearTimeout(timer);
   }

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerHost } from './container-host.ts';
 import { type ProxyReply, type ProxyRequest, replySchema, valueSchemas } from './proxy-wire.ts';
-import { SandboxError } from './sandbox-error.ts';
+import { isAway, SandboxError, SandboxInterrupted } from './sandbox-error.ts';
 
 /** The proxy gives the engine a minute for each of the few requests of a call. */
 const callTimeoutMs = 180_000;
@@ -40,11 +40,11 @@ async function call(socketPath: string, request: ProxyRequest): Promise<{ socket
   try {
     const reply = await answerOf(socket, request);
     if (reply.ok) return { socket, value: reply.value };
-    throw new SandboxError(reply.message);
+    throw reply.away === true ? new SandboxInterrupted(reply.message) : new SandboxError(reply.message);
   } catch (error) {
     socket.destroy();
     if (error instanceof SandboxError) throw error;
-    throw new SandboxError(sentenceFor(socketPath, error), { cause: error });
+    throw failure(socketPath, error);
   }
 }
 
@@ -57,7 +57,7 @@ async function connected(socketPath: string): Promise<Socket> {
     } catch (error) {
       const absent = error instanceof Error && 'code' in error && absentCodes.has(String(error.code));
       if (!absent || performance.now() - startedMs > connectPatienceMs) {
-        throw new SandboxError(sentenceFor(socketPath, error), { cause: error });
+        throw failure(socketPath, error);
       }
       await sleep(reconnectMs);
     }
@@ -110,9 +110,17 @@ function answerOf(socket: Socket, request: ProxyRequest): Promise<ProxyReply> {
     socket.on('data', read);
     // Stays: an error of an attached stream is told by its reader, and must not go unheard before there is one.
     socket.on('error', fail);
-    socket.on('close', () => fail(new Error('it closed the connection')));
+    socket.on('close', () => fail(new HungUp('it closed the connection')));
     socket.write(`${JSON.stringify(request)}\n`);
   });
+}
+
+/** The proxy ended, or was ended, before it had answered. */
+class HungUp extends Error {}
+
+function failure(socketPath: string, error: unknown): SandboxError {
+  const Kind = isAway(error) || error instanceof HungUp ? SandboxInterrupted : SandboxError;
+  return new Kind(sentenceFor(socketPath, error), { cause: error });
 }
 
 function sentenceFor(socketPath: string, error: unknown): string {

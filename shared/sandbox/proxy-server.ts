@@ -12,7 +12,7 @@ import type { z } from 'zod';
 import type { Logger } from '../log.ts';
 import type { ContainerHost } from './container-host.ts';
 import { longestRequestBytes, type ProxyReply, type ProxyRequest, requestSchema } from './proxy-wire.ts';
-import { SandboxError } from './sandbox-error.ts';
+import { SandboxError, SandboxInterrupted } from './sandbox-error.ts';
 
 export interface ProxyServerOptions<Spec extends z.ZodType> {
   readonly socketPath: string;
@@ -80,7 +80,7 @@ async function serve<Spec extends z.ZodType>(socket: Socket, options: ProxyServe
   } catch (error) {
     if (!(error instanceof SandboxError)) throw error;
     options.log.warn({ call: request.call, error }, 'a call to the sandbox proxy was not carried out');
-    answer(socket, { ok: false, message: error.message });
+    answer(socket, { ok: false, message: error.message, ...(error instanceof SandboxInterrupted && { away: true }) });
   }
 }
 

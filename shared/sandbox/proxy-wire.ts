@@ -1,6 +1,6 @@
 // What goes over the socket between a daemon and the proxy that holds the engine's: one line of JSON asks, one line answers,
 // one connection a call. After the answer to `attach` the connection carries the container's bytes.
-// Every object is strict: an unknown key, also one that differs in case alone, is refused.
+// Every object of a request is strict: an unknown key, also one that differs in case alone, is refused.
 
 import { z } from 'zod';
 
@@ -24,26 +24,32 @@ export function requestSchema<Spec extends z.ZodType>(spec: Spec) {
 /** The calls, without what a container of a kind looks like. */
 export type ProxyRequest = z.infer<ReturnType<typeof requestSchema<z.ZodUnknown>>>;
 
+/** Answers are read leniently: a proxy of a later version may say more. */
 export const replySchema = z.union([
-  z.strictObject({ ok: z.literal(true), value: z.unknown() }),
-  z.strictObject({ ok: z.literal(false), message: z.string() }),
+  z.object({ ok: z.literal(true), value: z.unknown() }),
+  z.object({
+    ok: z.literal(false),
+    message: z.string(),
+    /** That the engine is away, so that the same call may succeed later. */
+    away: z.boolean().optional(),
+  }),
 ]);
 export type ProxyReply = z.infer<typeof replySchema>;
 
 export const valueSchemas = {
-  check: z.strictObject({
+  check: z.object({
     engineVersion: z.string(),
     imageDigest: z.string(),
-    components: z.array(z.strictObject({ name: z.string(), version: z.string() })).optional(),
-    largest: z.strictObject({ cpus: z.number(), memoryBytes: z.number() }).optional(),
+    components: z.array(z.object({ name: z.string(), version: z.string() })).optional(),
+    largest: z.object({ cpus: z.number(), memoryBytes: z.number() }).optional(),
     keepsContainers: z.boolean().optional(),
   }),
   create: z.string(),
   start: z.null(),
   attach: z.null(),
-  state: z.strictObject({ running: z.boolean(), outOfMemory: z.boolean(), killed: z.boolean().optional() }).nullable(),
+  state: z.object({ running: z.boolean(), outOfMemory: z.boolean(), killed: z.boolean().optional() }).nullable(),
   list: z.array(
-    z.strictObject({ id: z.string(), labels: z.record(z.string(), z.string().optional()), running: z.boolean() }),
+    z.object({ id: z.string(), labels: z.record(z.string(), z.string().optional()), running: z.boolean() }),
   ),
   remove: z.null(),
 } as const;

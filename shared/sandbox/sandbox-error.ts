@@ -5,10 +5,20 @@ export class SandboxError extends Error {
   override readonly name: string = 'SandboxError';
 }
 
-/**
- * A sandbox, or the way to it, was taken away from outside while something ran in it: an engine or a proxy that was started again.
- * What was asked of it may be asked once more.
- */
+/** The engine, or the way to it or to a sandbox, is away or was lost in the middle: what was asked may be asked once more. */
 export class SandboxInterrupted extends SandboxError {
-  override readonly name = 'SandboxInterrupted';
+  override readonly name: string = 'SandboxInterrupted';
+}
+
+/** The sandbox has ended, and what was in it is gone. */
+export class SandboxEnded extends SandboxError {
+  override readonly name: string = 'SandboxEnded';
+}
+
+/** Codes of a connection that nobody takes, or that is lost. */
+const lostCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
+
+/** Whether an error of a connection says that the other side is away. */
+export function isAway(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && lostCodes.has(error.code);
 }

@@ -29,6 +29,7 @@ export function createMemoryEngine(toolMs: number): SandboxEngine {
     async remove(containerId) {
       boxes.delete(containerId);
     },
+    silence: async () => undefined,
     check: async () => ({ engineVersion: 'memory', imageDigest: 'memory' }),
   };
 }
@@ -76,6 +77,7 @@ function memorySandbox(identity: SandboxIdentity, toolMs: number, remove: () => 
         ? err({ kind: 'missing', message: `there is no ${path}` })
         : ok(Buffer.from(content));
     },
+    quiet: async () => undefined,
     remove: async () => remove(),
   };
 }

@@ -49,7 +49,7 @@ export class SimHost {
     try {
       await this.startDaemon();
     } catch (error) {
-      if (this.process !== undefined) this.end(this.process, error);
+      if (this.process !== undefined) this.end(this.process, error, true);
     }
   }
 
@@ -66,6 +66,7 @@ export class SimHost {
     const surroundings: Surroundings = {
       ...{ process, engine, rng: world.rng },
       note: (error) => engineWatch.note(error),
+      fail: (problem) => world.fail(`${problem} on ${name}`),
       model: world.model(name, process),
       store: (product) => world.store(from, product),
       score: (request) => world.score(from, request),
@@ -139,10 +140,11 @@ export class SimHost {
   }
 
   /** What cannot write its book down ends, and its unit starts it again until there is room. */
-  private end(process: SimProcess, error: unknown): void {
+  private end(process: SimProcess, error: unknown, isStarting = false): void {
     const { world, name, disk } = this;
     if (!process.alive) return;
-    if (!disk.isFull && this.engine.answers) world.fail(`the agent of ${name} died: ${String(error)}`);
+    if (!disk.isFull && !(isStarting && !this.engine.answers))
+      world.fail(`the agent of ${name} died: ${String(error)}`);
     world.log(name).warn({ error }, 'the agent ends');
     this.kill();
     this.startAgain();
@@ -167,8 +169,7 @@ export class SimHost {
     this.powered = false;
     this.kill();
     this.disk.losePower();
-    this.engine.go(true);
-    this.engine.comeBack(this.world.timeline.nowMs);
+    this.engine.endAll();
   }
 }
 

@@ -6,6 +6,7 @@ import { callModel } from '../../gpu-agent/attempt-work.ts';
 import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
 import { engineRecovers } from '../../gpu-agent/sandbox/engine-recovers.ts';
+import { SandboxInterrupted } from '../../gpu-agent/sandbox/sandbox.ts';
 import { delay } from '../../shared/clock.ts';
 import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
@@ -21,6 +22,8 @@ export interface Surroundings {
   readonly rng: Rng;
   /** Told of what fails. */
   readonly note: (error: unknown) => void;
+  /** Told of what must not be. */
+  readonly fail: (problem: string) => void;
   /** Streams an artifact to the coordinator; rejects while it cannot be reached. */
   readonly store: (product: Product) => Promise<void>;
   /** Asks the coordinator for a score; rejects while it cannot be reached, or where there is none to be had. */
@@ -62,7 +65,7 @@ class SimPerformer implements Performer {
 
   recovers(error: unknown, signal: AbortSignal): Promise<boolean> {
     const { engine, process } = this.around;
-    return engineRecovers(error, { engine, clock: process.clock, time: this.options.time, signal });
+    return engineRecovers(error, { engine, clock: process.clock, signal });
   }
 
   adopt(containerId: string): Promise<void> {
@@ -77,7 +80,7 @@ class SimPerformer implements Performer {
       await this.removeAll();
     } catch (error) {
       const { engine, process } = this.around;
-      const later = { clock: process.clock, time: this.options.time, signal: new AbortController().signal };
+      const later = { clock: process.clock, signal: new AbortController().signal };
       engineRecovers(error, { engine, ...later }).then(
         () => this.removeAll(),
         () => undefined,
@@ -200,11 +203,31 @@ class SimPerformer implements Performer {
   private async busy(meanMs: number, signal: AbortSignal): Promise<void> {
     const release = await this.options.slot.acquire('cleanSlate', signal);
     try {
-      await this.around.engine.during(() => this.sleep(meanMs, signal));
-      this.checkSandbox();
+      await this.compute(meanMs, signal);
     } finally {
       release();
     }
+  }
+
+  /** In the newest sandbox. What was under way when the way to it was lost ends with the next look at it, as the toolbox ends a call. */
+  private async compute(meanMs: number, signal: AbortSignal): Promise<void> {
+    const { engine, fail, process } = this.around;
+    const { slotId, attemptId } = this.options.order;
+    for (const other of engine.containers.values())
+      if (other.running && other.computes && other.slotId === slotId)
+        fail(`${attemptId} computes beside ${other.attemptId}`);
+    const own = [...this.mine].flatMap((id) => engine.containers.get(id) ?? []);
+    for (const one of own) one.computes = true;
+    try {
+      await engine.during(this.sleep(meanMs, signal));
+    } catch (error) {
+      if (error instanceof SandboxInterrupted)
+        await engineRecovers(error, { engine, clock: process.clock, signal }).catch(() => undefined);
+      throw error;
+    } finally {
+      for (const one of own) one.computes = false;
+    }
+    this.checkSandbox();
   }
 
   private async sleep(meanMs: number, signal: AbortSignal): Promise<void> {
@@ -220,7 +243,7 @@ class SimPerformer implements Performer {
     const identity: Identity = { runId, attemptId, epoch, slotId };
     const createdMs = this.around.process.clock.monotonicMs();
     this.mine.add(containerId);
-    await this.around.engine.create({ ...identity, containerId, purpose, running: true, createdMs });
+    await this.around.engine.create({ ...identity, containerId, purpose, running: true, computes: false, createdMs });
   }
 
   /** The machine may have been off, or its engine have lost it. */
