@@ -108,8 +108,10 @@ async function greet(
     await channel.hello(helloTimeoutMs);
   } catch (error) {
     channel.close();
-    const runs = !(error instanceof ChannelLate) && (await host.state(containerId).catch(unreachable))?.running;
-    if (runs === true) throw new SandboxInterrupted(messageChain(error), { cause: error });
+    const state = error instanceof ChannelLate ? undefined : await host.state(containerId).catch(unreachable);
+    // An image without a toolbox ends by itself.
+    if (state?.running === true || state?.killed === true)
+      throw new SandboxInterrupted(messageChain(error), { cause: error });
     throw new SandboxError('the toolbox in the sandbox does not answer; build the sandbox image anew', {
       cause: error,
     });
