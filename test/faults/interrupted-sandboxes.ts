@@ -17,8 +17,8 @@ const patience = { timeoutMs: 300_000, everyMs: 50 } as const;
 /** Of each kind. */
 const attempts = 4;
 const engineAwayMs = 5000;
-/** Long enough to be under way when the engine goes. */
-const workSeconds = 4;
+/** Long enough to be under way when the engine goes; one that takes its containers along gives them 15 s to end by themselves. */
+const workSeconds = { kept: 4, taken: 25 } as const;
 
 export const interruptedSandboxes: readonly HostRow[] = [
   {
@@ -39,10 +39,14 @@ const inToolCall = 'call';
 const program = (before: string): string =>
   `import time\n${before}\nwith open("/out/submission.csv", "w") as out:\n    out.write("id,y\\n3,1\\n4,0\\n")\n`;
 const isOfToolCall = ({ requestId }: ModelRequest): boolean => requestId.startsWith(inToolCall);
-const first: ScriptedTurn = (request) =>
-  answer('', write(program(isOfToolCall(request) ? '' : `time.sleep(${workSeconds})`)));
-const second: ScriptedTurn = (request) =>
-  answer('', isOfToolCall(request) ? scriptedCall('bash', { command: `sleep ${workSeconds}` }) : submit);
+/** Both kinds at once; a call that was told that its files are gone writes them again. */
+function script(seconds: number): ScriptedTurn[] {
+  const first: ScriptedTurn = (request) =>
+    answer('', write(program(isOfToolCall(request) ? '' : `time.sleep(${seconds})`)));
+  const second: ScriptedTurn = (request) =>
+    answer('', isOfToolCall(request) ? scriptedCall('bash', { command: `sleep ${seconds}` }) : submit);
+  return [first, second, write(program('')), submit];
+}
 
 async function underWork(times: number, { liveRestore }: { readonly liveRestore: boolean }): Promise<string> {
   const image = present(await dockerForTests(), 'a container engine').image;
@@ -61,7 +65,7 @@ async function interrupt(engine: PrivateEngine, isKilled: boolean): Promise<numb
   const docker = present(await dockerForTests({ engineSocket: engine.socket }), 'a container engine');
   const rig = await openRig();
   try {
-    const agent = await rig.start(scriptedModel([first, second, write(program('')), submit]), {
+    const agent = await rig.start(scriptedModel(script(isKilled ? workSeconds.kept : workSeconds.taken)), {
       engine: docker.engine,
       slots: 2 * attempts,
       trajectoriesPerSlot: 1,
@@ -92,8 +96,11 @@ function startAll(rig: Rig, agent: Agent): string[] {
   const names = [inToolCall, 'slate'].flatMap((kind) =>
     Array.from({ length: attempts }, (_, number) => `${kind}-${number}`),
   );
+  const limits = { ...rig.order().limits, toolSeconds: 100, executionSeconds: 100, trajectorySeconds: 600 };
   for (const [number, name] of names.entries()) {
-    agent.start(rig.order({ attemptId: attemptId(name), slotId: slotId(`cpu-${number}`), leaseTtlMs: 600_000 }));
+    agent.start(
+      rig.order({ attemptId: attemptId(name), slotId: slotId(`cpu-${number}`), leaseTtlMs: 600_000, limits }),
+    );
   }
   return names;
 }
