@@ -22,7 +22,8 @@ export async function engineRecovers(error: unknown, options: RecoveryOptions): 
   await retrying(() => engine.check(), {
     ...{ clock, signal, patienceMs: enginePatienceMs, ...pauses },
     random: () => 0.5,
-    mayHelp: () => true,
+    // An engine that answers, but has lost its image, is not waited for.
+    mayHelp: (failure) => failure instanceof SandboxInterrupted,
   });
   return true;
 }

@@ -113,7 +113,7 @@ async function withWords<Value>(socketPath: string, what: string, work: Promise<
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const message = `the Docker engine did not ${what} within ${engineTimeoutMs / 1000} s; see whether it is overloaded`;
-    timer = setTimeout(() => reject(new SandboxError(message)), engineTimeoutMs);
+    timer = setTimeout(() => reject(new SandboxInterrupted(message)), engineTimeoutMs);
   });
   try {
     return await Promise.race([work, late]);

@@ -79,7 +79,10 @@ function answerOf(socket: Socket, request: ProxyRequest): Promise<ProxyReply> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let bytes = 0;
-    const late = setTimeout(() => reject(new SandboxError(`no answer to ${request.call} in time`)), callTimeoutMs);
+    const late = setTimeout(
+      () => reject(new SandboxInterrupted(`no answer to ${request.call} in time`)),
+      callTimeoutMs,
+    );
     const finish = (): void => {
       clearTimeout(late);
       socket.off('data', read);
