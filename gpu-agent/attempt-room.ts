@@ -141,7 +141,7 @@ export class AttemptRoom {
       await this.#drop(this.#cleaning);
       this.#cleaning = undefined;
     };
-    // What is removed, or cannot be, computes no longer or never will stop by asking again: the slot is not kept for that.
+    // Where the sandbox was removed, or the engine refuses, asking again changes nothing: the slot is not kept for that.
     const mayHelp = (failure: unknown): boolean => failure instanceof SandboxInterrupted;
     const patience = { ...removalPauses, random: () => 0.5, patienceMs: enginePatienceMs, mayHelp };
     const trying = retrying(silence, { clock: this.#options.clock, signal, ...patience });
