@@ -18,7 +18,7 @@ import { rankingSchemas } from './core/ranking.ts';
 import type { StoredArtifacts, TrajectoryEvent } from './core/trajectory-event.ts';
 import { solutionWithLock } from './packages/solution-lock.ts';
 import { openingMessages, rankingPrompts } from './prompts/prompts.ts';
-import { SandboxEnded } from './sandbox/sandbox.ts';
+import { noneWhereEnded } from './sandbox/sandbox.ts';
 import { plainObservation } from './tools/observation.ts';
 import { fileText, type ParentFiles } from './tools/parent-files.ts';
 import { runTool, type ToolOutcome } from './tools/run-tool.ts';
@@ -212,11 +212,6 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
     codeDigest: codeDigestOf(solution.value.files),
     elapsedSeconds: time.elapsedSeconds(),
   };
-}
-
-/** Where it has ended the trajectory goes on in a new one. */
-function noneWhereEnded(error: unknown): undefined {
-  if (!(error instanceof SandboxEnded)) throw error;
 }
 
 /** More than anybody writes. To take it apart would hold up the whole host, and takes two hundred times the memory. */

@@ -2,24 +2,12 @@
 //
 // Implementations: `openPerformers` below (sandboxes, model, artifacts) and the simulator's.
 
-import type { Clock } from '../shared/clock.ts';
-import type { Logger } from '../shared/log.ts';
-import type { ArtifactClient } from './artifacts/artifact-client.ts';
-import type { Bundles } from './artifacts/bundles.ts';
-import type { AttemptOrder } from './attempt-order.ts';
 import { AttemptRoom } from './attempt-room.ts';
 import { type OutsideCommand, perform } from './attempt-work.ts';
-import type { SlotLock } from './core/slot-lock.ts';
-import type { Remaining } from './core/trajectory.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
-import type { Model } from './model/model.ts';
-import type { PackageOffer } from './packages/package-offer.ts';
-import type { Prompts } from './prompts/prompts.ts';
 import { engineRecovers } from './sandbox/engine-recovers.ts';
-import type { SandboxEngine } from './sandbox/sandbox.ts';
-import type { Scores } from './scores/scores.ts';
 import { performTraced } from './trajectory-trace.ts';
-import type { TrajectoryClock } from './work.ts';
+import type { OutsidePorts, PerformerOptions, Work } from './work.ts';
 
 /** Carries out what one trajectory asks for. */
 export interface Performer {
@@ -37,42 +25,7 @@ export interface Performer {
   removeStaging(): Promise<void>;
 }
 
-/** What the attempt tells its performer. */
-export interface PerformerOptions {
-  readonly order: AttemptOrder;
-  readonly slot: SlotLock;
-  /** GPU or MIG UUID; absent on a CPU slot. */
-  readonly device?: string;
-  readonly deviceName: string;
-  readonly time: TrajectoryClock;
-  readonly log: Logger;
-  /** Lines of the transcript so far. */
-  transcript(): Uint8Array;
-  /** What is left at this moment. */
-  remaining(): Remaining;
-}
-
 export type OpenPerformer = (options: PerformerOptions) => Performer;
-
-/** What performers work with. */
-export interface OutsidePorts {
-  readonly engine: SandboxEngine;
-  readonly model: Model;
-  readonly artifacts: ArtifactClient;
-  readonly bundles: Bundles;
-  /** What agents may install; undefined for nothing. */
-  readonly packages: PackageOffer | undefined;
-  /** Who is asked for a score of a submission during the work; the brief says how many a run offers, which may be none. */
-  readonly scores: Scores;
-  readonly prompts: Prompts;
-  readonly clock: Clock;
-  /** Where attempts keep what they produced until it is stored. */
-  readonly stagingDirectory: string;
-  /** Extra environment of everything in a sandbox. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Aborts when the daemon stops. */
-  readonly stopping: AbortSignal;
-}
 
 /** Performers over real sandboxes, the gateway and the artifact store. */
 export function openPerformers(ports: OutsidePorts): OpenPerformer {
@@ -80,7 +33,7 @@ export function openPerformers(ports: OutsidePorts): OpenPerformer {
     const { order, device } = options;
     const { engine, clock } = ports;
     const room = new AttemptRoom({ order, ...ports, ...(device === undefined ? {} : { device }) });
-    const work = { ...ports, ...options, room };
+    const work: Work = { ...ports, ...options, room };
     return {
       perform: (command, signal) => performTraced(command, work, () => perform(command, work, signal)),
       recovers: (error, signal) => engineRecovers(error, { engine, clock, signal }),

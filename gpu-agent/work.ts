@@ -11,6 +11,7 @@ import type { Remaining } from './core/trajectory.ts';
 import type { Model } from './model/model.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import type { Prompts } from './prompts/prompts.ts';
+import type { SandboxEngine } from './sandbox/sandbox.ts';
 import type { Scores } from './scores/scores.ts';
 
 /** Above any submission of a tabular task; the evaluator has its own bound. */
@@ -23,22 +24,42 @@ export interface TrajectoryClock {
   exclude(seconds: number): void;
 }
 
-export interface Work {
+/** What the attempt tells its performer. */
+export interface PerformerOptions {
   readonly order: AttemptOrder;
-  readonly room: AttemptRoom;
-  readonly model: Model;
-  readonly artifacts: ArtifactClient;
-  readonly bundles: Bundles;
-  readonly packages: PackageOffer | undefined;
-  readonly scores: Scores;
-  readonly prompts: Prompts;
   readonly slot: SlotLock;
+  /** GPU or MIG UUID; absent on a CPU slot. */
+  readonly device?: string;
   readonly deviceName: string;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly time: TrajectoryClock;
+  readonly log: Logger;
   /** Lines of the transcript so far. */
   transcript(): Uint8Array;
   /** What is left at this moment. */
   remaining(): Remaining;
+}
+
+/** What performers work with. */
+export interface OutsidePorts {
+  readonly engine: SandboxEngine;
+  readonly model: Model;
+  readonly artifacts: ArtifactClient;
+  readonly bundles: Bundles;
+  /** What agents may install; undefined for nothing. */
+  readonly packages: PackageOffer | undefined;
+  /** Who is asked for a score of a submission during the work; the brief says how many a run offers, which may be none. */
+  readonly scores: Scores;
+  readonly prompts: Prompts;
+  readonly clock: Clock;
+  /** Where attempts keep what they produced until it is stored. */
+  readonly stagingDirectory: string;
+  /** Extra environment of everything in a sandbox. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Aborts when the daemon stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** All of it. */
+export interface Work extends PerformerOptions, OutsidePorts {
+  readonly room: AttemptRoom;
 }

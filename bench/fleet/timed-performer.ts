@@ -2,7 +2,8 @@
 // nobody else has. Everything but the sandbox is real: book, leases, outbox, uploads.
 
 import type { ArtifactClient } from '../../gpu-agent/artifacts/artifact-client.ts';
-import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
+import type { Performer } from '../../gpu-agent/performer.ts';
+import type { PerformerOptions } from '../../gpu-agent/work.ts';
 import { type Clock, delay } from '../../shared/clock.ts';
 import { sha256 } from '../../shared/store/digest.ts';
 import { packFiles } from '../../shared/store/tree.ts';

@@ -14,8 +14,14 @@
 import type { AttemptId, RunId, SlotId } from '../../shared/core/ids.ts';
 import type { Result } from '../../shared/core/result.ts';
 import type { HostCheck } from '../../shared/sandbox/container-host.ts';
+import { SandboxEnded, SandboxError, SandboxInterrupted } from '../../shared/sandbox/sandbox-error.ts';
 
-export { SandboxEnded, SandboxError, SandboxInterrupted } from '../../shared/sandbox/sandbox-error.ts';
+export { SandboxEnded, SandboxError, SandboxInterrupted };
+
+/** For what is asked of a sandbox: undefined where it has ended, other failures as they are. */
+export function noneWhereEnded(error: unknown): undefined {
+  if (!(error instanceof SandboxEnded)) throw error;
+}
 
 /** What a sandbox is for: the trajectory's own one, or the clean-slate run's. */
 export type SandboxPurpose = 'explore' | 'cleanSlate';

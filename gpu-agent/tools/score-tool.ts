@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { Digest } from '../../shared/core/ids.ts';
 import { RpcFault } from '../../shared/rpc/fault.ts';
 import type { Remaining } from '../core/trajectory.ts';
-import { type Sandbox, SandboxEnded } from '../sandbox/sandbox.ts';
+import { noneWhereEnded, type Sandbox } from '../sandbox/sandbox.ts';
 import type { ScoreReply, ScoreRequest, Scores } from '../scores/scores.ts';
 import { plainObservation } from './observation.ts';
 import type { ToolOutcome } from './run-tool.ts';
@@ -43,7 +43,7 @@ export async function scoreFile(path: string | undefined, room: ScoreRoom): Prom
 
 async function ask(path: string, room: ScoreRoom): Promise<{ text: string; exitStatus: number | null }> {
   const { attempt, scores, signal, timeoutSeconds, maxBytes } = room;
-  const file = await room.sandbox.takeFile(path, maxBytes).catch(endedSandbox);
+  const file = await room.sandbox.takeFile(path, maxBytes).catch(noneWhereEnded);
   if (file === undefined)
     return { text: 'Not scored: the sandbox had ended, and its files are gone. Write them again.', exitStatus: null };
   if (!file.ok) {
@@ -54,10 +54,6 @@ async function ask(path: string, room: ScoreRoom): Promise<{ text: string; exitS
   if (submission === undefined) return { text: `Not scored: ${path} could not be stored.`, exitStatus: 1 };
   const reply = await scores.ask({ ...attempt, submission }, { timeoutMs: timeoutSeconds * 1000, signal });
   return { text: textOf(path, reply), exitStatus: reply.kind === 'scored' ? 0 : 1 };
-}
-
-function endedSandbox(error: unknown): undefined {
-  if (!(error instanceof SandboxEnded)) throw error;
 }
 
 /** Undefined where the coordinator refuses the file for good, so that a strange file is no failure of the host. */

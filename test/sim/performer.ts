@@ -4,9 +4,10 @@
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import { callModel } from '../../gpu-agent/attempt-work.ts';
 import type { Model } from '../../gpu-agent/model/model.ts';
-import type { Performer, PerformerOptions } from '../../gpu-agent/performer.ts';
+import type { Performer } from '../../gpu-agent/performer.ts';
 import { engineRecovers } from '../../gpu-agent/sandbox/engine-recovers.ts';
 import { SandboxInterrupted } from '../../gpu-agent/sandbox/sandbox.ts';
+import type { PerformerOptions } from '../../gpu-agent/work.ts';
 import { delay } from '../../shared/clock.ts';
 import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
 import { nextFloat, nextInt, type Rng } from '../../shared/core/rng.ts';
