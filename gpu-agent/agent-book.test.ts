@@ -1,4 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ResultEvent } from '../shared/bus/messages.ts';
 import { systemClock } from '../shared/clock.ts';
 import { attemptId } from '../shared/core/ids.ts';
@@ -7,7 +10,7 @@ import { sha256 } from '../shared/store/digest.ts';
 import { type Agent, startAgent } from './agent.ts';
 import type { AgentOptions, AgentPorts } from './agent-options.ts';
 import type { AttemptOrder } from './attempt-order.ts';
-import { openHostBook, type Unnumbered } from './outbox/host-book.ts';
+import { type HostBook, openHostBook, type Unnumbered } from './outbox/host-book.ts';
 import type { Performer } from './performer.ts';
 import { cpuSlots, type HostSlot } from './slots.ts';
 import { sampleOrder } from './testing/agent-rig.ts';
@@ -81,15 +84,46 @@ test('the book forgets in the order of ends: an attempt that took long is known 
   const [order, at] = [sampleOrder(sha256('a bundle')), systemClock.now()];
   const entry = { kind: 'reported', elapsedSeconds: 1 } as const;
   const named = (name: string): AttemptOrder => ({ ...order, attemptId: attemptId(name) });
-  const end = (one: AttemptOrder): readonly string[] => book.end(one, entry, startOf(one), at);
+  const end = (one: AttemptOrder): void => book.end(one, entry, startOf(one), at);
   book.open(named('long'), entry, undefined, at);
   for (let number = 1; number <= 200; number += 1) {
     book.open(named(`short-${number}`), entry, undefined, at);
-    expect(end(named(`short-${number}`))).toEqual([]);
+    end(named(`short-${number}`));
+    expect(book.epochOf('short-1')).toBe(order.epoch);
   }
-  expect(end(named('long'))).toEqual(['short-1']);
+  end(named('long'));
+  expect(book.epochOf('short-1')).toBeUndefined();
   expect(book.attempt('long')?.ended).toBe(true);
   book.close();
+});
+
+test('what waits for a receipt is told oldest first, however much it is, also by the book of a daemon that was started again', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-book-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'host.sqlite');
+  const [order, at] = [sampleOrder(sha256('a bundle')), systemClock.now()];
+  const entry = { kind: 'reported', elapsedSeconds: 1 } as const;
+  const named = (number: number): AttemptOrder => ({ ...order, attemptId: attemptId(`attempt-${number}`) });
+  const sequences = (book: HostBook, limit: number): number[] => book.pendingEvents(limit).map(({ seq }) => seq);
+  const upTo = (from: number, to: number): number[] =>
+    Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  const first = openHostBook(path);
+  for (const number of upTo(1, 1500)) first.end(named(number), entry, startOf(named(number)), at);
+  expect(sequences(first, 1000)).toEqual(upTo(1, 1000));
+  first.confirm(upTo(1, 900));
+  first.confirm([1200]);
+  expect(first.pendingCount()).toBe(599);
+  expect(sequences(first, 1000)).toEqual([...upTo(901, 1199), ...upTo(1201, 1500)]);
+  first.end(named(1501), entry, startOf(named(1501)), at);
+  expect(sequences(first, 1000).at(-1)).toBe(1501);
+  const told = first.pendingEvents(1000);
+  first.close();
+  const second = openHostBook(path);
+  second.end(named(1502), entry, startOf(named(1502)), at);
+  expect(second.pendingEvents(600)).toEqual(told);
+  second.confirm(upTo(1, 1501));
+  expect(sequences(second, 1000)).toEqual([1502]);
+  second.close();
 });
 
 test('an end is on the disk before its staged files go and before anybody hears of it', async () => {

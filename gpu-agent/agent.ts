@@ -16,18 +16,7 @@ import type { AgentOptions } from './agent-options.ts';
 import { AgentRefusal, checkRoom } from './agent-refusal.ts';
 import { type Attempt, startAttempt } from './attempt.ts';
 import { type AttemptOrder, plannedEntry } from './attempt-order.ts';
-import {
-  fence,
-  forget,
-  grant,
-  type Leases,
-  nextFenceMs,
-  noLeases,
-  offer,
-  release,
-  remember,
-  renew,
-} from './core/lease.ts';
+import { fence, grant, type Leases, nextFenceMs, noLeases, offer, release, renew } from './core/lease.ts';
 import { resume } from './core/react.ts';
 import { createSlotLock, type SlotLock } from './core/slot-lock.ts';
 import { type Trajectory, undecided } from './core/trajectory.ts';
@@ -93,8 +82,7 @@ export class Agent {
 
   /** Takes up what an earlier daemon left. */
   async recover(): Promise<void> {
-    const { orders, left, removed, condemned } = await takeStock(this.#options.ports);
-    for (const { attemptId, epoch } of orders) this.#leases = remember(this.#leases, attemptId, epoch);
+    const { left, removed, condemned } = await takeStock(this.#options.ports);
     for (const sleeper of left) {
       if (undecided(sleeper.state)) this.#dormant.set(sleeper.order.attemptId, sleeper);
       else this.#resume(sleeper);
@@ -115,7 +103,8 @@ export class Agent {
 
   /** Records and starts an attempt. Throws AgentRefusal. */
   start(order: AttemptOrder): { readonly alreadyKnown: boolean } {
-    const verdict = offer(this.#leases, order.attemptId, order.epoch);
+    const { book, clock, log } = this.#options.ports;
+    const verdict = offer(book.epochOf(order.attemptId), order.epoch);
     if (verdict === 'known') {
       this.#wake(order.attemptId);
       return { alreadyKnown: true };
@@ -129,7 +118,6 @@ export class Agent {
     const older = this.#attempts.get(order.attemptId);
     this.#checkRoom(order, older);
     const first = plannedEntry(order, this.#options.contextCharacters);
-    const { book, clock, log } = this.#options.ports;
     const { host, bootId } = this.#options.ports;
     const { runId, attemptId, epoch, slotId } = order;
     // The older actor must write nothing more before the book forgets its epoch.
@@ -147,7 +135,7 @@ export class Agent {
   cancel({ attemptId, epoch }: AttemptName, reason: string): boolean {
     this.#wake(attemptId);
     const attempt = this.#attempts.get(attemptId);
-    if (attempt === undefined) return this.#options.ports.book.attempt(attemptId)?.order.epoch === epoch;
+    if (attempt === undefined) return this.#options.ports.book.epochOf(attemptId) === epoch;
     if (epoch < attempt.order.epoch) return false;
     attempt.stop('cancelled', reason === '' ? 'Stopped on request.' : reason);
     return true;
@@ -236,7 +224,7 @@ export class Agent {
     follow: boolean,
     signal: AbortSignal,
   ): AsyncIterable<{ entry: number; json: string }> | null {
-    if (this.#options.ports.book.attempt(attemptId) === undefined) return null;
+    if (this.#options.ports.book.epochOf(attemptId) === undefined) return null;
     return this.#feed.entries(attemptId, from, follow, signal);
   }
 
@@ -307,9 +295,6 @@ export class Agent {
       state,
       ...(containerId === undefined ? {} : { containerId }),
       onEntry: () => this.#feed.changed(),
-      onForgotten: (ids) => {
-        this.#leases = forget(this.#leases, ids);
-      },
     });
     this.#attempts.set(attemptId, attempt);
     // Of an earlier daemon, for whose slot nothing will change any more.

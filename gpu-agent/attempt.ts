@@ -56,8 +56,6 @@ export interface AttemptOptions {
   readonly containerId?: string;
   /** Called after every new entry of the transcript, and after the end. */
   readonly onEntry: () => void;
-  /** Called with attempts that the book has forgotten, because so many have ended since. */
-  readonly onForgotten: (attemptIds: readonly string[]) => void;
 }
 
 /** How long a command that was told to stop may take before it is left alone. */
@@ -248,13 +246,13 @@ export class Attempt {
   }
 
   async #report(command: Extract<Command, { kind: 'reportEnd' }>): Promise<void> {
-    const { ports, onEntry, onForgotten } = this.#options;
+    const { ports, onEntry } = this.#options;
     await this.#performer.removeSandboxes().catch((error: unknown) => {
       this.#log.warn({ error }, 'a sandbox could not be removed; it is tried until the engine is back');
     });
     if (this.#left()) return;
     const event: TrajectoryEvent = { kind: 'reported', elapsedSeconds: this.#time.elapsedSeconds() };
-    onForgotten(ports.book.end(this.order, event, endedEvent(this.order, ports, command), ports.clock.now()));
+    ports.book.end(this.order, event, endedEvent(this.order, ports, command), ports.clock.now());
     [this.#state] = step(this.#state, event);
     const { failureReason, runSeconds } = command.concluded;
     this.#log.info({ failureReason: failureReason ?? null, runSeconds }, 'attempt ended');

@@ -25,8 +25,6 @@ export interface Left {
 }
 
 export interface Stock {
-  /** Every attempt in the book, also those that have ended. */
-  readonly orders: readonly AttemptOrder[];
   readonly left: readonly Left[];
   readonly removed: number;
   readonly condemned: number;
@@ -54,8 +52,7 @@ export async function takeStock(ports: AgentPorts): Promise<Stock> {
     const order = booked.find((entry) => entry.order.attemptId === resumption.attemptId)?.order;
     return order === undefined ? [] : [{ order, resumption, state: states.get(order.attemptId) ?? newTrajectory }];
   });
-  const orders = booked.map(({ order }) => order);
-  return { orders, left, removed: plan.remove.length, condemned: condemned.length };
+  return { left, removed: plan.remove.length, condemned: condemned.length };
 }
 
 /** Where the attempt stands; without a state where it must not be taken up again. */

@@ -1,11 +1,11 @@
 // The leases of one host: what it may run, and until when.
 //
 // Owns: who is fenced, and which epochs are too old.
-// Leaves to agent.ts: reading the monotonic clock, stopping what is fenced, keeping the highest epoch on disk.
+// Leaves to agent.ts: reading the monotonic clock, stopping what is fenced; to the host's book: the highest epoch of each attempt.
 // Invariants:
 // 1. No decision uses a wall clock: times are monotonic milliseconds that come inside events.
 // 2. A lease is fenced at 0.8 of its term since the last renewal, before the coordinator's 1.0 (blueprint §7).
-// 3. An attempt's epoch never falls while the book knows it; what carries an older one is refused.
+// 3. The epoch of a lease that is held never falls.
 
 import { fenceShare } from '../../shared/core/lease-term.ts';
 
@@ -16,38 +16,25 @@ export interface Lease {
   readonly renewedAtMs: number;
 }
 
-export interface Leases {
-  readonly held: ReadonlyMap<string, Lease>;
-  /** The highest epoch seen of each attempt that the host's book still knows. */
-  readonly epochs: ReadonlyMap<string, number>;
-}
+/** Those held, by attempt. */
+export type Leases = ReadonlyMap<string, Lease>;
 
-export const noLeases: Leases = { held: new Map(), epochs: new Map() };
+export const noLeases: Leases = new Map();
 
 /** What a start under this epoch means. */
 export type Offer = 'new' | 'known' | 'newer' | 'older';
 
-/** Classifies a start: unheard of, the very same, a later execution of the same attempt, or one that is void. */
-export function offer(leases: Leases, attemptId: string, epoch: number): Offer {
-  const known = leases.epochs.get(attemptId);
+/** Classifies a start by the epoch that the book knows: unheard of, the very same, a later execution of the same attempt, or one that is void. */
+export function offer(known: number | undefined, epoch: number): Offer {
   if (known === undefined) return 'new';
   return epoch === known ? 'known' : epoch > known ? 'newer' : 'older';
 }
 
-/** The host holds the lease from `atMs` on. An older epoch changes nothing. */
+/** The host holds the lease from `renewedAtMs` on. An older epoch than the one held changes nothing. */
 export function grant(leases: Leases, lease: Lease): Leases {
-  const known = leases.epochs.get(lease.attemptId);
-  if (known !== undefined && lease.epoch < known) return leases;
-  return {
-    held: new Map(leases.held).set(lease.attemptId, lease),
-    epochs: new Map(leases.epochs).set(lease.attemptId, lease.epoch),
-  };
-}
-
-/** An epoch that the book knows from before, without a lease on it. */
-export function remember(leases: Leases, attemptId: string, epoch: number): Leases {
-  const known = leases.epochs.get(attemptId) ?? -1;
-  return epoch <= known ? leases : { ...leases, epochs: new Map(leases.epochs).set(attemptId, epoch) };
+  const held = leases.get(lease.attemptId);
+  if (held !== undefined && lease.epoch < held.epoch) return leases;
+  return new Map(leases).set(lease.attemptId, lease);
 }
 
 /**
@@ -55,27 +42,18 @@ export function remember(leases: Leases, attemptId: string, epoch: number): Leas
  * daemon that was stopped reads an old renewal before its timers: the coordinator has long given the work to others.
  */
 export function renew(leases: Leases, attemptId: string, epoch: number, ttlMs: number, atMs: number): Leases | null {
-  const lease = leases.held.get(attemptId);
+  const lease = leases.get(attemptId);
   if (lease === undefined || lease.epoch !== epoch || atMs >= fenceAtMs(lease)) return null;
   const renewedAtMs = Math.max(lease.renewedAtMs, atMs);
-  return { ...leases, held: new Map(leases.held).set(attemptId, { ...lease, ttlMs, renewedAtMs }) };
+  return new Map(leases).set(attemptId, { ...lease, ttlMs, renewedAtMs });
 }
 
 /** The attempt no longer runs under this epoch. */
 export function release(leases: Leases, attemptId: string, epoch: number): Leases {
-  if (leases.held.get(attemptId)?.epoch !== epoch) return leases;
-  const held = new Map(leases.held);
-  held.delete(attemptId);
-  return { ...leases, held };
-}
-
-/** The book no longer knows these attempts. */
-export function forget(leases: Leases, attemptIds: readonly string[]): Leases {
-  const gone = attemptIds.filter((id) => !leases.held.has(id) && leases.epochs.has(id));
-  if (gone.length === 0) return leases;
-  const epochs = new Map(leases.epochs);
-  for (const id of gone) epochs.delete(id);
-  return { ...leases, epochs };
+  if (leases.get(attemptId)?.epoch !== epoch) return leases;
+  const left = new Map(leases);
+  left.delete(attemptId);
+  return left;
 }
 
 /** When the lease is fenced unless it is renewed. */
@@ -85,7 +63,7 @@ function fenceAtMs(lease: Lease): number {
 
 /** Leases whose work must be stopped now; they are no longer held afterwards. */
 export function fence(leases: Leases, atMs: number): { readonly leases: Leases; readonly fenced: readonly Lease[] } {
-  const fenced = [...leases.held.values()].filter((lease) => atMs >= fenceAtMs(lease));
+  const fenced = [...leases.values()].filter((lease) => atMs >= fenceAtMs(lease));
   let left = leases;
   for (const lease of fenced) left = release(left, lease.attemptId, lease.epoch);
   return { leases: left, fenced };
@@ -94,6 +72,6 @@ export function fence(leases: Leases, atMs: number): { readonly leases: Leases; 
 /** When the next lease would be fenced; null where none is held. */
 export function nextFenceMs(leases: Leases): number | null {
   let next: number | null = null;
-  for (const lease of leases.held.values()) next = Math.min(next ?? Number.POSITIVE_INFINITY, fenceAtMs(lease));
+  for (const lease of leases.values()) next = Math.min(next ?? Number.POSITIVE_INFINITY, fenceAtMs(lease));
   return next;
 }

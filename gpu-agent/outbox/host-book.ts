@@ -36,6 +36,8 @@ const migrations = [
 
 /** Ended attempts whose transcripts stay readable here; older ones are in the artifact store only. */
 const keptEndedAttempts = 200;
+/** Events of the outbox that are held in memory, of the oldest. */
+const heldEvents = 1000;
 
 /** Result events before they have a number. */
 export type Unnumbered = ResultEvent extends infer Event
@@ -53,14 +55,17 @@ export interface HostBook {
   /** Records a new attempt, or a newer epoch of one, with its first entry and, where it is to be told, its event. */
   open(order: AttemptOrder, first: TrajectoryEvent, started: Unnumbered | undefined, at: Date): void;
   append(order: AttemptOrder, entry: TrajectoryEvent, at: Date): void;
-  /** Last entry, end of the attempt and event in one transaction. Returns attempts that the book has forgotten for it. */
-  end(order: AttemptOrder, entry: TrajectoryEvent, ended: Unnumbered, at: Date): readonly string[];
+  /** Last entry, end of the attempt and event in one transaction; the attempts that ended first are forgotten for it. */
+  end(order: AttemptOrder, entry: TrajectoryEvent, ended: Unnumbered, at: Date): void;
+  /** The highest epoch under which the attempt was recorded; undefined where it is not known, or no longer. */
+  epochOf(attemptId: string): number | undefined;
   attempt(attemptId: string): BookedOrder | undefined;
   attempts(): BookedOrder[];
   /** JSON of the entries of the newest epoch, from an entry on. */
   entries(attemptId: string, from: number): { entry: number; json: string }[];
   transcript(order: AttemptOrder): TrajectoryEvent[];
-  pendingEvents(afterSeq: number, limit: number): ResultEvent[];
+  /** What waits for its receipt, oldest first. */
+  pendingEvents(limit: number): ResultEvent[];
   pendingCount(): number;
   isPending(seq: number): boolean;
   /** Resolves when all that was written until now is on the disk. */
@@ -73,27 +78,32 @@ export interface HostBook {
 
 export function openHostBook(path: string): HostBook {
   const database = openDatabase({ path, migrations });
-  // Every round of the outbox looks at all that waits: what was read and checked once need not be again.
+  // Every round of the outbox looks at all that waits: the oldest of it are held here, so that it need not be read from the file.
   const waiting = new Map<number, ResultEvent>();
   // Every heartbeat tells how many there are.
   let pending = database.get<{ count: number }>('SELECT count(*) AS count FROM outbox')?.count ?? 0;
+  const added = (seq: number, event: Unnumbered): void => {
+    if (waiting.size === pending && waiting.size < heldEvents) waiting.set(seq, { ...event, seq });
+    pending += 1;
+  };
   return {
     open(order, first, started, at) {
-      openAttempt(database, order, first, started, at);
-      if (started !== undefined) pending += 1;
+      const seq = openAttempt(database, order, first, started, at);
+      if (started !== undefined && seq !== undefined) added(seq, started);
     },
     // A machine that loses its power loses the sandboxes too, so what they had come to need not outlive it: what was told of it does.
     append: (order, entry, at) => database.relaxed(() => append(database, order, entry, at)),
     end(order, entry, ended, at) {
-      const forgotten = database.relaxed(() => {
+      const seq = database.relaxed(() => {
         append(database, order, entry, at);
         markEnded(database, order);
-        enqueue(database, ended);
-        return prune(database);
+        prune(database);
+        return enqueue(database, ended);
       });
-      pending += 1;
-      return forgotten;
+      added(seq, ended);
     },
+    epochOf: (attemptId) =>
+      database.get<{ epoch: number }>('SELECT epoch FROM attempts WHERE attempt_id = ?', attemptId)?.epoch,
     attempt(attemptId) {
       const row = database.get<AttemptRow>('SELECT order_json, ended FROM attempts WHERE attempt_id = ?', attemptId);
       return row === undefined ? undefined : booked(row);
@@ -114,7 +124,11 @@ export function openHostBook(path: string): HostBook {
           order.epoch,
         )
         .map((row) => JSON.parse(row.json) as TrajectoryEvent),
-    pendingEvents: (afterSeq, limit) => (pending === 0 ? [] : readOutbox(database, waiting, afterSeq, limit)),
+    pendingEvents(limit) {
+      const wanted = Math.min(limit, pending);
+      if (waiting.size < wanted) readOutbox(database, waiting, wanted - waiting.size);
+      return [...waiting.values()].slice(0, limit);
+    },
     pendingCount: () => pending,
     isPending: (seq) => waiting.has(seq),
     flush: () => database.flush(),
@@ -125,11 +139,11 @@ export function openHostBook(path: string): HostBook {
         epoch,
       ) !== undefined,
     confirm(sequences) {
-      for (const seq of sequences) waiting.delete(seq);
       // An event whose receipt was forgotten is sent once more, which is harmless.
       const freed = database.relaxed(() =>
         sequences.reduce((sum, seq) => sum + database.run('DELETE FROM outbox WHERE seq = ?', seq).changes, 0),
       );
+      for (const seq of sequences) waiting.delete(seq);
       pending -= freed;
       return freed;
     },
@@ -137,22 +151,16 @@ export function openHostBook(path: string): HostBook {
   };
 }
 
-function readOutbox(
-  database: Database,
-  read: Map<number, ResultEvent>,
-  afterSeq: number,
-  limit: number,
-): ResultEvent[] {
+/** Reads what follows on the last one that is held. */
+function readOutbox(database: Database, waiting: Map<number, ResultEvent>, count: number): void {
   const rows = database.all<{ seq: number; json: string }>(
     'SELECT seq, json FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?',
-    afterSeq,
-    limit,
+    [...waiting.keys()].at(-1) ?? 0,
+    count,
   );
-  return rows.map(({ seq, json }) => {
-    const event = read.get(seq) ?? resultEventSchema.parse({ ...(JSON.parse(json) as object), seq });
-    read.set(seq, event);
-    return event;
-  });
+  for (const { seq, json } of rows) {
+    waiting.set(seq, resultEventSchema.parse({ ...(JSON.parse(json) as object), seq }));
+  }
 }
 
 interface AttemptRow {
@@ -170,10 +178,10 @@ function openAttempt(
   first: TrajectoryEvent,
   started: Unnumbered | undefined,
   at: Date,
-): void {
+): number | undefined {
   // An attempt that a loss of power takes from the book has lost its sandbox with it, and the coordinator hears that it is not
   // known here.
-  database.relaxed(() => {
+  return database.relaxed(() => {
     // A newer epoch makes the older one void: its transcript goes, its events stay for the coordinator to refuse.
     database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', order.attemptId);
     database.run('DELETE FROM attempts WHERE attempt_id = ?', order.attemptId);
@@ -184,7 +192,7 @@ function openAttempt(
       JSON.stringify(order),
     );
     append(database, order, first, at);
-    if (started !== undefined) enqueue(database, started);
+    return started === undefined ? undefined : enqueue(database, started);
   });
 }
 
@@ -198,8 +206,9 @@ function append(database: Database, order: AttemptOrder, entry: TrajectoryEvent,
   );
 }
 
-function enqueue(database: Database, event: Unnumbered): void {
-  database.run('INSERT INTO outbox (json) VALUES (?)', JSON.stringify(event));
+/** Gives its number. */
+function enqueue(database: Database, event: Unnumbered): number {
+  return database.run('INSERT INTO outbox (json) VALUES (?)', JSON.stringify(event)).lastInsertRowid;
 }
 
 /** The row moves to the end, so that those that have ended stand in the order of their ends. */
@@ -211,8 +220,8 @@ function markEnded(database: Database, { attemptId, epoch }: AttemptOrder): void
   );
 }
 
-/** Forgets the attempts that ended first; returns them. */
-function prune(database: Database): string[] {
+/** Forgets the attempts that ended first. */
+function prune(database: Database): void {
   const old = database.all<{ attempt_id: string }>(
     'SELECT attempt_id FROM attempts WHERE ended = 1 ORDER BY rowid DESC LIMIT -1 OFFSET ?',
     keptEndedAttempts,
@@ -221,5 +230,4 @@ function prune(database: Database): string[] {
     database.run('DELETE FROM transcript_entries WHERE attempt_id = ?', attempt_id);
     database.run('DELETE FROM attempts WHERE attempt_id = ?', attempt_id);
   }
-  return old.map(({ attempt_id }) => attempt_id);
 }

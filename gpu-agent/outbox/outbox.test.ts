@@ -40,11 +40,7 @@ function memoryBook(count: number): OutboxBook & { pending: number[] } {
     flush: () => Promise.resolve(),
     isPending: (seq: number) => book.pending.includes(seq),
     pending: Array.from({ length: count }, (_, index) => index + 1),
-    pendingEvents: (after: number, limit: number) =>
-      book.pending
-        .filter((seq) => seq > after)
-        .slice(0, limit)
-        .map((seq) => ({ seq }) as ResultEvent),
+    pendingEvents: (limit: number) => book.pending.slice(0, limit).map((seq) => ({ seq }) as ResultEvent),
     confirm(sequences: readonly number[]) {
       book.pending = book.pending.filter((seq) => !sequences.includes(seq));
       return sequences.length;

@@ -12,7 +12,8 @@ import { backoffMs } from '../../shared/core/backoff.ts';
 import type { Logger } from '../../shared/log.ts';
 
 export interface OutboxBook {
-  pendingEvents(afterSeq: number, limit: number): ResultEvent[];
+  /** Oldest first. */
+  pendingEvents(limit: number): ResultEvent[];
   /** False once it is confirmed; asked only for events that `pendingEvents` gave. */
   isPending(seq: number): boolean;
   /** Resolves when all events so far are on the disk. */
@@ -100,7 +101,7 @@ export function startOutbox(options: OutboxOptions): Outbox {
     }
     const nowMs = clock.monotonicMs();
     let nextMs: number | null = null;
-    for (const event of book.pendingEvents(0, roundLimit)) {
+    for (const event of book.pendingEvents(roundLimit)) {
       if (inFlight.has(event.seq)) continue;
       const dueMs = dueAgainMs(published.get(event.seq), redeliverMs);
       if (dueMs > nowMs) nextMs = Math.min(nextMs ?? dueMs, dueMs);

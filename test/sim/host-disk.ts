@@ -32,11 +32,12 @@ export class HostDisk {
       append: (...given) => write((book) => book.append(...given)),
       end: (...given) => write((book) => book.end(...given)),
       confirm: (sequences) => write((book) => book.confirm(sequences)),
+      epochOf: (attemptId) => this.book.epochOf(attemptId),
       attempt: (attemptId) => this.book.attempt(attemptId),
       attempts: () => this.book.attempts(),
       entries: (attemptId, from) => this.book.entries(attemptId, from),
       transcript: (order) => this.book.transcript(order),
-      pendingEvents: (afterSeq, limit) => this.book.pendingEvents(afterSeq, limit),
+      pendingEvents: (limit) => this.book.pendingEvents(limit),
       pendingCount: () => this.book.pendingCount(),
       isPending: (seq) => this.book.isPending(seq),
       awaitsReceipt: (attemptId, epoch) => this.book.awaitsReceipt(attemptId, epoch),
@@ -47,7 +48,7 @@ export class HostDisk {
 
   /** What waits for a receipt. */
   pendingEvents(): ResultEvent[] {
-    return this.book.pendingEvents(0, 10_000);
+    return this.book.pendingEvents(10_000);
   }
 
   pendingCount(): number {
