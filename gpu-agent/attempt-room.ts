@@ -91,7 +91,7 @@ export class AttemptRoom {
       throw error;
     }
     // It was stopped meanwhile, when there was nothing to remove yet.
-    if (this.#closed.signal.aborted) await this.#exploring.remove();
+    if (this.#closed.signal.aborted) await this.#drop(this.#exploring).catch(() => undefined);
   }
 
   /** A new sandbox for the clean-slate run; the trajectory's own one is removed first, and one that was interrupted. */

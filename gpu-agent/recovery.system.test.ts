@@ -22,6 +22,7 @@ test('only the last adoptions in a row are in vain', () => {
   expect(adoptionsInVain(kinds('planned begun'))).toBe(0);
   expect(adoptionsInVain(kinds('planned resumed begun resumed resumed'))).toBe(2);
   expect(adoptionsInVain(kinds('resumed resumed toolEnded'))).toBe(0);
+  expect(adoptionsInVain(kinds('begun resumed guided resumed'))).toBe(2);
 });
 
 test('an attempt that was taken up again and again without getting anywhere is reported as a failure of the host', async () => {

@@ -42,7 +42,9 @@ export const mostAdoptions = 5;
 
 /** How often an attempt was taken up again since it last got any further. */
 export function adoptionsInVain(transcript: readonly { readonly kind: string }[]): number {
-  return transcript.length - 1 - transcript.findLastIndex(({ kind }) => kind !== 'resumed');
+  // What is told to it is nothing that it came to.
+  const cameTo = transcript.findLastIndex(({ kind }) => kind !== 'resumed' && kind !== 'guided');
+  return transcript.slice(cameTo + 1).filter(({ kind }) => kind === 'resumed').length;
 }
 
 /** What is to be done with containers and attempts. */
