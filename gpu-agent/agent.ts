@@ -52,6 +52,7 @@ export class Agent {
   readonly #locks = new Map<SlotId, SlotLock>();
   readonly #failed = Promise.withResolvers<void>();
   readonly #feed: TranscriptFeed;
+  readonly #stopping = new AbortController();
   #leases: Leases = noLeases;
   #fenceTimer: { cancel(): void } | undefined;
   #heartbeatTimer: { cancel(): void } | undefined;
@@ -82,7 +83,14 @@ export class Agent {
 
   /** Takes up what an earlier daemon left. */
   async recover(): Promise<void> {
-    const { left, removed, condemned } = await takeStock(this.#options.ports);
+    const { left, restless, removed, condemned } = await takeStock(this.#options.ports, this.#stopping.signal);
+    for (const { slotId, quiet } of restless) {
+      // The lock is granted in the order of asking, and nobody has asked before.
+      void this.#lock(slotId)
+        .acquire('cleanSlate', this.#stopping.signal)
+        .then((release) => quiet.finally(release))
+        .catch(() => undefined);
+    }
     for (const sleeper of left) {
       if (undecided(sleeper.state)) this.#dormant.set(sleeper.order.attemptId, sleeper);
       else this.#resume(sleeper);
@@ -231,6 +239,7 @@ export class Agent {
   /** Stops without ending attempts: their sandboxes and the book stay for the next daemon. */
   async stop(): Promise<void> {
     this.#mode = 'stopped';
+    this.#stopping.abort(new Error('the daemon stops'));
     this.#fenceTimer?.cancel();
     this.#heartbeatTimer?.cancel();
     await Promise.all([...this.#attempts.values()].map((attempt) => attempt.suspend()));

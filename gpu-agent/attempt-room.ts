@@ -1,8 +1,9 @@
 // The things that an attempt works with: its parents' files, its sandboxes, its staging directory.
 //
 // Owns: making, finding and removing the sandboxes of one attempt; reading its inputs once.
-// Leaves to attempt.ts: when. Invariant: `removeSandboxes` leaves none, also none that is being made meanwhile, and none that an engine which
-// went away in the middle has made or kept; where the engine is away, that is tried until it is back.
+// Leaves to attempt.ts: when. Invariants: 1. `removeSandboxes` leaves none, also none that is being made meanwhile, and none that an engine which
+// went away in the middle has made or kept; where the engine is away, that is tried until it is back. 2. `settle` resolves when nothing computes in
+// any of them, which the slot is kept for; what it cannot know that of is removed.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,14 +11,18 @@ import type { Clock } from '../shared/clock.ts';
 import { type Digest, digest } from '../shared/core/ids.ts';
 import { type ArtifactDirectory, openArtifactDirectory } from '../shared/store/artifacts.ts';
 import { packFiles } from '../shared/store/tree.ts';
-import { unlessAborted } from '../shared/unless-aborted.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder, OrderedParent } from './attempt-order.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import { retrying } from './retry.ts';
-import { enginePatienceMs } from './sandbox/engine-recovers.ts';
-import { type Sandbox, type SandboxEngine, SandboxInterrupted, type SandboxPurpose } from './sandbox/sandbox.ts';
+import {
+  interruptedWhereEnded,
+  type Sandbox,
+  type SandboxEngine,
+  SandboxInterrupted,
+  type SandboxPurpose,
+} from './sandbox/sandbox.ts';
 import { type ParentFiles, solutionFiles } from './tools/parent-files.ts';
 
 export interface RoomOptions {
@@ -37,13 +42,19 @@ export interface RoomOptions {
 }
 
 const labels = ['A', 'B'] as const;
-const removalPauses = { baseMs: 500, capMs: 5000 } as const;
+/** Until the daemon stops. */
+const always = {
+  ...{ baseMs: 500, capMs: 5000, random: () => 0.5 },
+  ...{ patienceMs: Number.POSITIVE_INFINITY, mayHelp: () => true },
+} as const;
 
 export class AttemptRoom {
   readonly #options: RoomOptions;
   readonly #stagingPath: string;
   #exploring: Sandbox | undefined;
   #cleaning: Sandbox | undefined;
+  /** To be removed, and not known to be. */
+  readonly #leaving = new Set<Sandbox>();
   /** True where the engine failed, so that there may be a sandbox of ours that we do not know. */
   #mayHaveStrays: boolean = false;
   #isRemovingLater: boolean = false;
@@ -71,7 +82,8 @@ export class AttemptRoom {
     this.#exploring = sandbox;
     try {
       for (const parent of parents) {
-        await sandbox.putTree(await packFiles(parent.files), `/work/parents/${parent.label}`);
+        const tar = await packFiles(parent.files);
+        await sandbox.putTree(tar, `/work/parents/${parent.label}`).catch(interruptedWhereEnded);
       }
     } catch (error) {
       // Where it is tried again, no part of the files may be taken for all of them.
@@ -81,13 +93,17 @@ export class AttemptRoom {
     return sandbox;
   }
 
-  async adopt(containerId: string): Promise<void> {
+  /** Takes it up when its turn has come. */
+  async adopt(containerId: string, turn: Promise<unknown>): Promise<void> {
     const { engine } = this.#options;
+    // Until then nobody but the engine knows of it.
+    this.#mayHaveStrays = true;
+    await turn;
     try {
       this.#exploring = await this.#noted(engine.adopt(containerId));
     } catch (error) {
-      // Nobody else knows of it any more, and it would go on; what fails here is done with the attempt's end.
-      await engine.remove(containerId).catch(() => undefined);
+      // Nobody else knows of it any more, and it would go on; what fails here is done with the attempt's end. One that cannot be reached now is kept.
+      if (!(error instanceof SandboxInterrupted)) await engine.remove(containerId).catch(() => undefined);
       throw error;
     }
     // It was stopped meanwhile, when there was nothing to remove yet.
@@ -131,21 +147,34 @@ export class AttemptRoom {
   }
 
   /**
-   * To be awaited after a failure before others get the slot: where the way to a sandbox was lost, what was asked of it may still compute. Resolves
-   * when nothing does; where the engine does not come back, the sandboxes are removed with the attempt.
+   * To be awaited after a failure before others get the slot, because what was asked of a sandbox may still compute. Resolves when nothing does, or when the
+   * daemon stops; never rejects. A sandbox that does not tell is removed. `signal` is the attempt's: without a removal it says that the attempt is left to the
+   * next daemon, which sees to this.
    */
-  async settle(error: unknown, signal: AbortSignal): Promise<void> {
-    if (!(error instanceof SandboxInterrupted)) return;
+  async settle(signal: AbortSignal): Promise<void> {
+    const exploring = this.#exploring;
+    if (this.#cleaning !== undefined) this.#leaving.add(this.#cleaning);
+    this.#cleaning = undefined;
     const silence = async (): Promise<void> => {
-      await this.#exploring?.quiet();
-      await this.#drop(this.#cleaning);
-      this.#cleaning = undefined;
+      if (this.#closed.signal.aborted) return await this.#noted(this.#removeAll());
+      if (signal.aborted) return;
+      if (exploring !== undefined) await this.#quiet(exploring);
+      await this.#dropLeaving();
     };
-    // Where the sandbox was removed, or the engine refuses, asking again changes nothing: the slot is not kept for that.
-    const mayHelp = (failure: unknown): boolean => failure instanceof SandboxInterrupted;
-    const patience = { ...removalPauses, random: () => 0.5, patienceMs: enginePatienceMs, mayHelp };
-    const trying = retrying(silence, { clock: this.#options.clock, signal, ...patience });
-    await unlessAborted(trying, signal).catch(() => undefined);
+    const { clock, stopping } = this.#options;
+    await retrying(silence, { clock, signal: stopping, ...always }).catch(() => undefined);
+  }
+
+  async #quiet(sandbox: Sandbox): Promise<void> {
+    try {
+      await sandbox.quiet();
+    } catch (error) {
+      if (error instanceof SandboxInterrupted) throw error;
+      this.#leaving.add(sandbox);
+      if (this.#exploring !== sandbox) return;
+      this.#exploring = undefined;
+      this.#isLossUntold = true;
+    }
   }
 
   /** For good: what is being made meanwhile is removed as soon as it is there. Rejects where the engine fails, and goes on trying then. */
@@ -210,7 +239,14 @@ export class AttemptRoom {
   }
 
   async #drop(sandbox: Sandbox | undefined): Promise<void> {
-    if (sandbox !== undefined) await this.#noted(sandbox.remove());
+    if (sandbox === undefined) return;
+    this.#leaving.add(sandbox);
+    await this.#noted(sandbox.remove());
+    this.#leaving.delete(sandbox);
+  }
+
+  async #dropLeaving(): Promise<void> {
+    for (const sandbox of [...this.#leaving]) await this.#drop(sandbox);
   }
 
   async #noted<Value>(work: Promise<Value>): Promise<Value> {
@@ -227,6 +263,7 @@ export class AttemptRoom {
   async #removeAll(): Promise<void> {
     const { engine, order } = this.#options;
     for (const sandbox of [this.#exploring, this.#cleaning]) await this.#drop(sandbox);
+    await this.#dropLeaving();
     if (!this.#mayHaveStrays) return;
     for (const { containerId, attemptId, epoch } of await engine.list())
       if (attemptId === order.attemptId && epoch === order.epoch) await engine.remove(containerId);
@@ -237,8 +274,7 @@ export class AttemptRoom {
     if (this.#isRemovingLater) return;
     this.#isRemovingLater = true;
     const { clock, stopping } = this.#options;
-    const always = { random: () => 0.5, patienceMs: Number.POSITIVE_INFINITY, mayHelp: () => true };
-    retrying(() => this.#removeAll(), { clock, signal: stopping, ...removalPauses, ...always })
+    retrying(() => this.#removeAll(), { clock, signal: stopping, ...always })
       .catch(() => undefined)
       .finally(() => {
         this.#isRemovingLater = false;

@@ -144,7 +144,7 @@ async function callTool(
     return { kind: 'toolEnded', callId, tool: request.tool, ...outcome, elapsedSeconds: time.elapsedSeconds() };
   }
   const outcome = await runTool(request, {
-    sandbox: await room.explore(),
+    sandbox: () => room.explore(),
     parents: await room.parents(),
     slot,
     clock,
@@ -152,7 +152,7 @@ async function callTool(
     timeoutSeconds,
     rerun,
     waited: (seconds) => time.exclude(seconds),
-    settle: (error) => room.settle(error, signal),
+    settle: () => room.settle(signal),
     remaining: () => work.remaining(),
   });
   const observation = (await wordsOfLoss(outcome, room)) + outcome.observation;
@@ -195,14 +195,16 @@ async function takeSolution(work: Work): Promise<TrajectoryEvent> {
     observation: plainObservation(`Not submitted. ${text} Mend it and call submit again.`, 1, work.remaining()),
     elapsedSeconds: time.elapsedSeconds(),
   });
-  if (tree === undefined) {
+  const refuseAsEnded = async (): Promise<TrajectoryEvent> => {
     await room.exploreRuns();
     return refuse('The sandbox had ended, and its files are gone.');
-  }
+  };
+  if (tree === undefined) return await refuseAsEnded();
   if (!tree.ok) return refuse(solutionProblem(tree.error.kind, tree.error.message));
   const files = await readTree(tree.value);
   if (!files.some((file) => file.path === 'main.py')) return refuse('/work/solution has no main.py.');
-  const solution = await solutionWithLock(files, sandbox, work.packages !== undefined);
+  const solution = await solutionWithLock(files, sandbox, work.packages !== undefined).catch(noneWhereEnded);
+  if (solution === undefined) return await refuseAsEnded();
   if (!solution.ok) return refuse(solution.error);
   const stored = await (await room.staging()).put(solution.value.tar);
   return {

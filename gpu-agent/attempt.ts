@@ -133,14 +133,19 @@ export class Attempt {
     const heard = Math.max(this.order.guidanceAdded ?? 0, this.#state.guided);
     for (const [index, guidance] of added.entries()) {
       if (index < heard) continue;
-      this.#record({ kind: 'guided', number: index + 1, guidance, elapsedSeconds: this.#time.elapsedSeconds() });
+      // Not by the clock: it may stand while a slot or an engine is waited for, which is known when that is over.
+      this.#record({ kind: 'guided', number: index + 1, guidance, elapsedSeconds: this.#state.elapsedSeconds });
     }
   }
 
   /** A newer epoch has come: everything goes, nothing is reported. */
   async abandon(): Promise<void> {
-    await this.suspend();
-    await this.#performer.removeSandboxes();
+    const left = this.suspend();
+    // At once, as with `stop`.
+    const removed = this.#performer.removeSandboxes();
+    removed.catch(() => undefined);
+    await left;
+    await removed;
     await this.#performer.removeStaging();
   }
 
@@ -204,45 +209,64 @@ export class Attempt {
   }
 
   async #obeyOutside(command: OutsideCommand): Promise<TrajectoryEvent | null> {
+    return await this.#attend(command.kind, async (signal) => {
+      if (command.kind === 'prepare') await unlessAborted(this.#options.place.ready?.() ?? Promise.resolve(), signal);
+      signal.throwIfAborted();
+      return await this.#performer.perform(command, signal);
+    });
+  }
+
+  /** Takes up the sandbox of an earlier daemon, or records why not; an engine that is away is waited for as under a command. */
+  async #adopt(containerId: string): Promise<void> {
+    while (this.#ending === undefined) {
+      const event = await this.#attend('adopt', async (signal) => {
+        await this.#performer.adopt(containerId, signal);
+        return null;
+      });
+      if (event === null || this.#left() || !this.#record(event) || event.kind !== 'resumed') return;
+    }
+  }
+
+  /** What the work came to, or the event that stands for its failure; null where it was interrupted. */
+  async #attend(
+    what: OutsideCommand['kind'] | 'adopt',
+    work: (signal: AbortSignal) => Promise<TrajectoryEvent | null>,
+  ): Promise<TrajectoryEvent | null> {
     this.#running = new AbortController();
     const { signal } = this.#running;
     const interrupted = interruption(signal, this.#options.ports.clock);
     const beganSeconds = this.#time.elapsedSeconds();
     try {
-      if (command.kind === 'prepare') await unlessAborted(this.#options.place.ready?.() ?? Promise.resolve(), signal);
-      signal.throwIfAborted();
-      return await Promise.race([this.#performer.perform(command, signal), interrupted.promise]);
+      return await Promise.race([work(signal), interrupted.promise]);
     } catch (error) {
-      if (await this.#recovers(command, error, signal)) {
-        this.#log.warn({ error, command: command.kind }, 'the sandbox was interrupted; the attempt goes on');
+      const failure = await this.#failureOf(what, error, signal);
+      if (failure === undefined) {
+        this.#log.warn({ error, command: what }, 'the sandbox was interrupted; the attempt goes on');
         // As after a restart of the daemon: what is done again costs nothing the first time.
         this.#time.exclude(this.#time.elapsedSeconds() - beganSeconds);
         return { kind: 'resumed', elapsedSeconds: this.#time.elapsedSeconds() };
       }
       if (this.#ending !== undefined) return null;
-      this.#log.warn({ error, command: command.kind }, 'the host failed an attempt');
-      const message = messageChain(error);
+      this.#log.warn({ error: failure, command: what }, 'the host failed an attempt');
+      const lead = what === 'adopt' ? 'The sandbox could not be taken up again after a restart: ' : '';
+      const message = lead + messageChain(failure);
       return { kind: 'infrastructureFailed', message, elapsedSeconds: this.#time.elapsedSeconds() };
     } finally {
       interrupted.cancel();
     }
   }
 
-  /** Whether the command may be given again. Of what has not begun nothing is lost: another host is asked sooner than this one is back. */
-  async #recovers(command: OutsideCommand, error: unknown, signal: AbortSignal): Promise<boolean> {
-    if (this.#ending !== undefined || command.kind === 'prepare') return false;
-    const inVain = adoptionsInVain(this.#options.ports.book.transcript(this.order));
-    if (inVain >= mostAdoptions) return false;
-    return await unlessAborted(this.#performer.recovers(error, signal), signal).catch(() => false);
-  }
-
-  async #adopt(containerId: string): Promise<void> {
+  /** What is to be told of a failure; undefined where the work may be done again. Of what has not begun nothing is lost: another host is asked sooner than this one is back. */
+  async #failureOf(what: OutsideCommand['kind'] | 'adopt', error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (this.#ending !== undefined || what === 'prepare') return error;
     try {
-      await this.#performer.adopt(containerId);
-    } catch (error) {
-      const message = `The sandbox could not be taken up again after a restart: ${messageChain(error)}`;
-      this.#record({ kind: 'infrastructureFailed', message, elapsedSeconds: this.#time.elapsedSeconds() });
+      if (!(await unlessAborted(this.#performer.recovers(error, signal), signal))) return error;
+    } catch (failure) {
+      return new Error(`${messageChain(error)}; the engine did not come back`, { cause: failure });
     }
+    const inVain = adoptionsInVain(this.#options.ports.book.transcript(this.order));
+    if (inVain < mostAdoptions) return undefined;
+    return new Error(`interrupted ${mostAdoptions + 1} times without getting any further`, { cause: error });
   }
 
   async #report(command: Extract<Command, { kind: 'reportEnd' }>): Promise<void> {

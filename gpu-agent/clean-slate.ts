@@ -1,15 +1,23 @@
 // The clean-slate run: what is handed in, alone in a new sandbox.
 //
 // Owns: what is done before the slot is asked for, what under its lock, and the event that it comes to.
-// Invariants: 1. the slot waits for no sandbox (docs/decisions/0011); 2. others get it when nothing of this run computes any more; 3. a sandbox
-// that is killed once may have been its engine's, and the program runs anew; a program whose sandbox is killed again has crashed.
+// Invariants: 1. the slot waits for no sandbox (docs/decisions/0011); 2. others get it when nothing of this run computes any more; 3. a sandbox that
+// ends before the program runs is the engine's doing; one that is killed once while it runs may be, and the program runs anew; a program whose
+// sandbox is killed again, or that used up its memory, is what did it.
 
 import { knownDigest } from './attempt-room.ts';
 import { keepEnd } from './core/bounded-text.ts';
 import type { Command } from './core/command.ts';
+import { computing } from './core/slot-lock.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
 import { installLocked } from './packages/solution-lock.ts';
-import { type Execution, type Sandbox, SandboxEnded, SandboxInterrupted } from './sandbox/sandbox.ts';
+import {
+  type Execution,
+  interruptedWhereEnded,
+  type Sandbox,
+  SandboxEnded,
+  SandboxInterrupted,
+} from './sandbox/sandbox.ts';
 import { maxSubmissionBytes, type Work } from './work.ts';
 
 const maxLogBytes = 2 ** 20;
@@ -25,12 +33,7 @@ export async function runCleanSlate(
   const { room } = work;
   const staging = await room.staging();
   const solution = await staging.get(knownDigest(command.solutionDigest));
-  try {
-    return await runIn(await room.cleanSlate(), solution, command.timeoutSeconds * 1000, work, signal);
-  } catch (error) {
-    if (!(error instanceof SandboxEnded && room.isFirstKill())) throw error;
-    throw new SandboxInterrupted('the sandbox of the clean-slate run has ended', { cause: error });
-  }
+  return await runIn(await room.cleanSlate(), solution, command.timeoutSeconds * 1000, work, signal);
 }
 
 async function runIn(
@@ -43,22 +46,30 @@ async function runIn(
   const { room, slot, clock, time } = work;
   const options = { timeoutMs, maxLogBytes, signal };
   // All that needs no GPU is done while others have the slot, which then never waits for a sandbox (docs/decisions/0011).
-  await sandbox.putTree(solution, '/work/solution');
+  await sandbox.putTree(solution, '/work/solution').catch(interruptedWhereEnded);
   const uninstalled = await installLocked(solution, sandbox, work.packages !== undefined, options);
   if (uninstalled !== undefined) return await executed(uninstalled, 0, sandbox, work);
   const askedMs = clock.monotonicMs();
   const release = await slot.acquire('cleanSlate', signal);
   const waitedSeconds = (clock.monotonicMs() - askedMs) / 1000;
   time.exclude(waitedSeconds);
-  try {
+  const settle = (): Promise<void> => room.settle(signal);
+  return await computing(release, settle, async () => {
     const execution = await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options });
-    return await executed(execution, waitedSeconds, sandbox, work);
-  } catch (error) {
-    await room.settle(error, signal);
-    throw error;
-  } finally {
-    release();
-  }
+    try {
+      return await executed(execution, waitedSeconds, sandbox, work);
+    } catch (error) {
+      if (!(error instanceof SandboxEnded)) throw error;
+      return await executed(endedAfter(execution, error), waitedSeconds, sandbox, work);
+    }
+  });
+}
+
+/** What it left behind, its files in memory or a process, ended the sandbox before the submission was out. */
+function endedAfter(execution: Execution, { outOfMemory }: SandboxEnded): Execution {
+  const log = `${execution.log}the sandbox ended before the submission was taken out of it\n`;
+  const end = outOfMemory ? 'outOfMemory' : 'crash';
+  return { ...execution, end, exitStatus: 137, log, ...(outOfMemory ? {} : { sandboxKilled: true }) };
 }
 
 /** What the clean-slate run came to, after its sandbox has gone. */

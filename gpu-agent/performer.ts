@@ -18,8 +18,8 @@ export interface Performer {
    * again; rejects where that takes too long, or with the signal's reason.
    */
   recovers(error: unknown, signal: AbortSignal): Promise<boolean>;
-  /** Takes up the sandbox of an earlier daemon. */
-  adopt(containerId: string): Promise<void>;
+  /** Takes up the sandbox of an earlier daemon; rejects where that fails, or with the signal's reason while others have the slot. */
+  adopt(containerId: string, signal: AbortSignal): Promise<void>;
   /** For good: also what is being made meanwhile. */
   removeSandboxes(): Promise<void>;
   removeStaging(): Promise<void>;
@@ -30,14 +30,18 @@ export type OpenPerformer = (options: PerformerOptions) => Performer;
 /** Performers over real sandboxes, the gateway and the artifact store. */
 export function openPerformers(ports: OutsidePorts): OpenPerformer {
   return (options) => {
-    const { order, device } = options;
+    const { order, device, slot } = options;
     const { engine, clock } = ports;
     const room = new AttemptRoom({ order, ...ports, ...(device === undefined ? {} : { device }) });
     const work: Work = { ...ports, ...options, room };
     return {
       perform: (command, signal) => performTraced(command, work, () => perform(command, work, signal)),
       recovers: (error, signal) => engineRecovers(error, { engine, clock, signal }),
-      adopt: (containerId) => room.adopt(containerId),
+      async adopt(containerId, signal) {
+        // What it did for the daemon before may compute until it is taken up.
+        const turn = slot.acquire('cleanSlate', signal);
+        await room.adopt(containerId, turn).finally(() => turn.then((release) => release()).catch(() => undefined));
+      },
       removeSandboxes: () => room.removeSandboxes(),
       removeStaging: () => room.removeStaging(),
     };

@@ -283,7 +283,8 @@ function noting(notes: readonly ((error: unknown) => void)[], open: OpenPerforme
       try {
         return await performer.perform(command, signal);
       } catch (error) {
-        for (const note of notes) note(error);
+        // What a stop brings about says nothing of the host.
+        if (!signal.aborted) for (const note of notes) note(error);
         throw error;
       }
     };

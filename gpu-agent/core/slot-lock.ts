@@ -17,6 +17,25 @@ interface Waiter {
   readonly grant: () => void;
 }
 
+/**
+ * Does what computes under the lock. Others get the slot when it has ended well, or else when nothing of it computes any more, which `settle` resolves for
+ * and which may be long after its failure is told. `settle` never rejects.
+ */
+export async function computing<Value>(
+  release: () => void,
+  settle: () => Promise<void>,
+  work: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    const value = await work();
+    release();
+    return value;
+  } catch (error) {
+    void settle().finally(release);
+    throw error;
+  }
+}
+
 export function createSlotLock(): SlotLock {
   let held = false;
   let queue: Waiter[] = [];

@@ -66,6 +66,8 @@ class DockerHolder implements ToolboxHolder {
   readonly identity: SandboxIdentity;
   readonly #host: ContainerHost<SandboxSpec>;
   #channel: SessionChannel;
+  /** Under way: two channels to one toolbox would hear each other's answers. */
+  #opening: Promise<SessionChannel> | undefined;
 
   constructor(host: ContainerHost<SandboxSpec>, identity: SandboxIdentity, channel: SessionChannel) {
     this.#host = host;
@@ -75,6 +77,13 @@ class DockerHolder implements ToolboxHolder {
 
   async channel(): Promise<SessionChannel> {
     if (!this.#channel.broken) return this.#channel;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return await this.#opening;
+  }
+
+  async #open(): Promise<SessionChannel> {
     const id = this.identity.containerId;
     if (await this.ended()) throw new ChannelBroken(`sandbox ${id.slice(0, 12)} has ended`);
     this.#channel = new SessionChannel(pipeOf(await this.#host.attach(id).catch(unreachable)));

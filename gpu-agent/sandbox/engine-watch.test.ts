@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { handClock } from '../../shared/hand-clock.test-support.ts';
 import { watchEngine } from './engine-watch.ts';
-import { SandboxError } from './sandbox.ts';
+import { SandboxError, SandboxInterrupted } from './sandbox.ts';
 
 function watched() {
   const clock = handClock();
@@ -20,7 +20,7 @@ function watched() {
 test('an engine that is away is a trouble of its host from the first failure until it answers', async () => {
   const { note, trouble, clock, docker, changes } = watched();
   docker.isAway = true;
-  note(new SandboxError('no Docker engine answers'));
+  note(new SandboxInterrupted('no Docker engine answers'));
   expect(trouble()).toContain('no sandbox can be made: no Docker engine answers');
   await vi.waitFor(() => expect(changes).toHaveLength(1));
   note(new SandboxError('another one'));
@@ -36,6 +36,10 @@ test('what else fails, and a failure of an engine that answers, changes nothing'
   note(new Error('a bug'));
   expect(trouble()).toBe('');
   note(new SandboxError('there is no image x'));
+  expect(trouble()).toBe('');
   await vi.waitFor(() => expect(trouble()).toBe(''));
   expect([changes, docker.checks]).toEqual([[], 1]);
+  docker.isAway = true;
+  note(new SandboxError('the engine failed'));
+  await vi.waitFor(() => expect(trouble()).toContain('no Docker engine answers'));
 });

@@ -4,7 +4,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { messageChain } from '../../shared/log.ts';
 import { retrying } from '../retry.ts';
-import { type SandboxEngine, SandboxError } from './sandbox.ts';
+import { type SandboxEngine, SandboxError, SandboxInterrupted } from './sandbox.ts';
 
 const pauses = { baseMs: 100, capMs: 5000 } as const;
 
@@ -26,6 +26,8 @@ export interface EngineWatch {
 
 export function watchEngine({ engine, clock, stopping }: EngineWatchOptions): EngineWatch {
   let trouble = '';
+  /** One after the other: what fails while an engine answers may be what it fails with next. */
+  let looks: Promise<void> = Promise.resolve();
   let changed = (): void => undefined;
   const look = async (): Promise<void> => {
     let isKnown = false;
@@ -46,8 +48,8 @@ export function watchEngine({ engine, clock, stopping }: EngineWatchOptions): En
     note(error) {
       if (!(error instanceof SandboxError) || trouble !== '') return;
       // Until it has answered, too: the next start may be here before.
-      trouble = `no sandbox can be made: ${error.message}`;
-      look().catch(() => undefined);
+      if (error instanceof SandboxInterrupted) trouble = `no sandbox can be made: ${error.message}`;
+      looks = looks.then(look).catch(() => undefined);
     },
     trouble: () => trouble,
     onChange(act) {

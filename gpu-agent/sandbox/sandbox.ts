@@ -23,6 +23,12 @@ export function noneWhereEnded(error: unknown): undefined {
   if (!(error instanceof SandboxEnded)) throw error;
 }
 
+/** For what is asked of a sandbox in which nothing ran yet: if it has ended, that was its engine's doing. */
+export function interruptedWhereEnded(error: unknown): never {
+  if (!(error instanceof SandboxEnded)) throw error;
+  throw new SandboxInterrupted('the sandbox ended before anything ran in it', { cause: error });
+}
+
 /** What a sandbox is for: the trajectory's own one, or the clean-slate run's. */
 export type SandboxPurpose = 'explore' | 'cleanSlate';
 

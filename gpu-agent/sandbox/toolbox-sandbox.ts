@@ -174,8 +174,8 @@ export class ToolboxSandbox implements Sandbox {
       return await (await this.#holder.channel()).call(op, fields, options);
     } catch (error) {
       if (!(error instanceof ChannelBroken) || op === 'execute' || isSessionCall(op)) throw error;
-      await this.#endedBehind(error);
-      throw new SandboxEnded('the sandbox has ended, and its files are gone', { cause: error });
+      const { outOfMemory } = await this.#endedBehind(error);
+      throw new SandboxEnded('the sandbox has ended, and its files are gone', { outOfMemory, cause: error });
     }
   }
 
@@ -197,7 +197,9 @@ function isSessionCall(op: string): boolean {
 function readReply<Schema extends z.ZodType>(schema: Schema, reply: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(reply);
   if (parsed.success) return parsed.data;
-  throw new ChannelBroken('the toolbox gave an answer of another shape', { cause: parsed.error });
+  throw new SandboxError('the toolbox gave an answer of another shape; build the sandbox image anew', {
+    cause: parsed.error,
+  });
 }
 
 function replyOfTheDead(end: SandboxEnd, wallSeconds: number): SessionReply {

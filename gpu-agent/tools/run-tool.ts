@@ -3,10 +3,10 @@
 // Owns: the slot's lock around what computes, and the figures of a call.
 // Leaves to core/: which call is run; to the sandbox: ending it in time.
 // Invariants: 1. only bash and python hold the slot; reading, writing and thinking do not; 2. waiting for the slot does
-// not count as time of the trajectory.
+// not count as time of the trajectory; 3. others get the slot when nothing of a call computes any more, however it ended.
 
 import type { Clock } from '../../shared/clock.ts';
-import type { SlotLock } from '../core/slot-lock.ts';
+import { computing, type SlotLock } from '../core/slot-lock.ts';
 import type { ToolRequest } from '../core/tool-catalogue.ts';
 import type { Remaining } from '../core/trajectory.ts';
 import type { Sandbox, SessionCall, SessionReply } from '../sandbox/sandbox.ts';
@@ -19,7 +19,8 @@ const defaultLines = 400;
 const fileCallSeconds = 60;
 
 export interface ToolRoom {
-  readonly sandbox: Sandbox;
+  /** The trajectory's sandbox; another one where the one before had to go. */
+  sandbox(): Promise<Sandbox>;
   readonly parents: readonly ParentFiles[];
   readonly slot: SlotLock;
   readonly clock: Clock;
@@ -28,8 +29,8 @@ export interface ToolRoom {
   readonly rerun: boolean;
   /** Told how long the slot was waited for, which is no time of the trajectory. */
   waited(seconds: number): void;
-  /** Resolves when nothing computes any more that a call which failed so may have left under way. */
-  settle(error: unknown): Promise<void>;
+  /** Resolves when nothing computes any more that a call which failed may have left under way. */
+  settle(): Promise<void>;
   remaining(): Remaining;
 }
 
@@ -57,22 +58,20 @@ export async function runTool(
   const call = sessionCall(request);
   if (call.kind !== 'bash' && call.kind !== 'python') {
     const timeoutMs = Math.min(fileCallSeconds, room.timeoutSeconds) * 1000;
-    return outcome(await room.sandbox.call(call, { timeoutMs, signal: room.signal }), room, 0, 0);
+    const sandbox = await room.sandbox();
+    return outcome(await sandbox.call(call, { timeoutMs, signal: room.signal }), room, 0, 0);
   }
   const askedMs = room.clock.monotonicMs();
   const release = await room.slot.acquire('tool', room.signal);
   const grantedMs = room.clock.monotonicMs();
   room.waited((grantedMs - askedMs) / 1000);
-  try {
-    const reply = await room.sandbox.call(call, { timeoutMs: room.timeoutSeconds * 1000, signal: room.signal });
+  return await computing(release, room.settle, async () => {
+    // Asked for now: what an interrupted call had left under way may have cost the one before.
+    const sandbox = await room.sandbox();
+    const reply = await sandbox.call(call, { timeoutMs: room.timeoutSeconds * 1000, signal: room.signal });
     const slotSeconds = (room.clock.monotonicMs() - grantedMs) / 1000;
     return outcome(reply, room, (grantedMs - askedMs) / 1000, slotSeconds);
-  } catch (error) {
-    await room.settle(error);
-    throw error;
-  } finally {
-    release();
-  }
+  });
 }
 
 const nothing: ToolOutcome = {

@@ -13,10 +13,17 @@ export class SandboxInterrupted extends SandboxError {
 /** The sandbox has ended, and what was in it is gone. */
 export class SandboxEnded extends SandboxError {
   override readonly name: string = 'SandboxEnded';
+  /** Whether the kernel ended it for want of memory. */
+  readonly outOfMemory: boolean;
+
+  constructor(message: string, { outOfMemory, cause }: { readonly outOfMemory: boolean; readonly cause: unknown }) {
+    super(message, { cause });
+    this.outOfMemory = outOfMemory;
+  }
 }
 
 /** Codes of a connection that nobody takes, or that is lost. */
-const lostCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
+const lostCodes: ReadonlySet<unknown> = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAGAIN']);
 
 /** Whether an error of a connection says that the other side is away. */
 export function isAway(error: unknown): boolean {

@@ -3,10 +3,10 @@
 
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import { callModel } from '../../gpu-agent/attempt-work.ts';
+import { computing } from '../../gpu-agent/core/slot-lock.ts';
 import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Performer } from '../../gpu-agent/performer.ts';
 import { engineRecovers } from '../../gpu-agent/sandbox/engine-recovers.ts';
-import { SandboxInterrupted } from '../../gpu-agent/sandbox/sandbox.ts';
 import type { PerformerOptions } from '../../gpu-agent/work.ts';
 import { delay } from '../../shared/clock.ts';
 import { type AttemptId, type Digest, digest, type RunId, type SlotId } from '../../shared/core/ids.ts';
@@ -203,31 +203,39 @@ class SimPerformer implements Performer {
 
   private async busy(meanMs: number, signal: AbortSignal): Promise<void> {
     const release = await this.options.slot.acquire('cleanSlate', signal);
-    try {
-      await this.compute(meanMs, signal);
-    } finally {
-      release();
+    const own = [...this.mine];
+    await computing(
+      release,
+      () => this.settle(own, signal),
+      () => this.compute(meanMs, signal),
+    );
+  }
+
+  /** As the room of an attempt does. */
+  private async settle(containerIds: readonly string[], signal: AbortSignal): Promise<void> {
+    const { engine, process } = this.around;
+    for (;;) {
+      try {
+        if (this.closed) await this.removeAll();
+        else if (!signal.aborted) for (const id of containerIds) await engine.silence(id);
+        return;
+      } catch {
+        await delay(process.clock, 1000);
+      }
     }
   }
 
-  /** In the newest sandbox. What was under way when the way to it was lost ends with the next look at it, as the toolbox ends a call. */
+  /** In the newest sandbox. What fails goes on there until somebody sees to it. */
   private async compute(meanMs: number, signal: AbortSignal): Promise<void> {
-    const { engine, fail, process } = this.around;
+    const { engine, fail } = this.around;
     const { slotId, attemptId } = this.options.order;
     for (const other of engine.containers.values())
       if (other.running && other.computes && other.slotId === slotId)
         fail(`${attemptId} computes beside ${other.attemptId}`);
     const own = [...this.mine].flatMap((id) => engine.containers.get(id) ?? []);
     for (const one of own) one.computes = true;
-    try {
-      await engine.during(this.sleep(meanMs, signal));
-    } catch (error) {
-      if (error instanceof SandboxInterrupted)
-        await engineRecovers(error, { engine, clock: process.clock, signal }).catch(() => undefined);
-      throw error;
-    } finally {
-      for (const one of own) one.computes = false;
-    }
+    await engine.during(this.sleep(meanMs, signal));
+    for (const one of own) one.computes = false;
     this.checkSandbox();
   }
 

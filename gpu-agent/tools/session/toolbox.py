@@ -348,7 +348,8 @@ class Toolbox:
                 self.begin_file(call)
         except OSError as error:  # fork refused: the sandbox is at its process limit
             if call.op == "execute":
-                self.finish(end="crash", exitStatus=126, log=f"cannot start: {error.strerror}\n")
+                log = f"cannot start: {error.strerror}\n"
+                self.finish(end="crash", exitStatus=126, log=log, cpuSeconds=0, peakMemoryBytes=0)
             else:
                 call.output.feed(f"cannot start: {error.strerror}\n".encode())
                 self.finish_call(exit=126)
@@ -399,6 +400,7 @@ class Toolbox:
                 signal.set_wakeup_fd(-1)
                 for number in DEFAULT_SIGNALS + (signal.SIGCHLD,):
                     signal.signal(number, signal.SIG_DFL)
+                make_expendable()
                 null = os.open("/dev/null", os.O_RDWR)
                 os.dup2(null, 0)
                 os.dup2(null, 1)
