@@ -113,7 +113,9 @@ export async function startEvaluator(
   const { stateDirectory, replyTickMs, scoringThreads, docker } = config;
   const directory = join(stateDirectory, 'grading');
   const engine = { ...config.grader, socketPath: docker.socket, installation, directory };
-  const grader = deps.grader ?? createDockerGrader({ ...engine, clock: deps.clock });
+  const left = (containerId: string, error: unknown): void =>
+    deps.log.warn({ containerId, error }, 'the container of a grader could not be removed; the next start removes it');
+  const grader = deps.grader ?? createDockerGrader({ ...engine, clock: deps.clock, left });
   const keys = labelKeyPaths(stateDirectory, config.labelKeys, deps.credentialsDirectory);
   const judge =
     deps.judge?.(keys, grader) ??

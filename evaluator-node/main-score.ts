@@ -121,7 +121,9 @@ async function byGrader(reference: string, { answers, submission, output, config
   const { grader, docker } = loadConfig({ role: 'evaluator', schema: configSchema, argv, env: process.env });
   const directory = join(tmpdir(), `doubleblind-score-${process.pid}`);
   const installation = `score-${process.pid}`;
-  const engine = { ...grader, socketPath: docker.socket, installation, directory, clock: systemClock };
+  const left = (id: string): void =>
+    void process.stderr.write(`a container could not be removed; remove it by hand: docker rm -f ${id}\n`);
+  const engine = { ...grader, socketPath: docker.socket, installation, directory, clock: systemClock, left };
   const graded = await gradeFiles(createDockerGrader(engine), graderReference(reference), answers, submission);
   if (!graded.ok) return fail(1, `${graded.error}\n`);
   const { score, standardError } = graded.value;

@@ -9,7 +9,9 @@ endQuietlyWithoutReader();
 
 try {
   const { exitCode, stdout, stderr } = await runTaskCommand(process.argv.slice(2), process.env, (config) =>
-    commandRehearsal(config, process.env),
+    commandRehearsal(config, process.env, (id) =>
+      process.stderr.write(`a container could not be removed; remove it by hand: docker rm -f ${id}\n`),
+    ),
   );
   process.stderr.write(stderr);
   process.stdout.write(stdout);

@@ -9,10 +9,11 @@ import { loadConfig } from '../../shared/daemon/config.ts';
 import { configSchema } from '../config.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
-/** By the configuration file that is named, or the usual one. Throws ConfigError where that is not one. */
+/** By the configuration file that is named, or the usual one; `left` is told of a container that could not be removed. Throws ConfigError where that is not one. */
 export function commandRehearsal(
   config: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
+  left: (containerId: string) => void,
 ): Rehearsal {
   const argv = config === undefined ? [] : ['--config', config];
   const { grader, docker } = loadConfig({ role: 'evaluator', schema: configSchema, argv, env });
@@ -20,7 +21,7 @@ export function commandRehearsal(
     const { createRehearsal } = await import('./docker-grader.ts');
     const directory = await mkdtemp(join(tmpdir(), 'doubleblind-rehearsal-'));
     const own = { installation: basename(directory), directory };
-    const engine = { ...grader, ...own, socketPath: docker.socket, clock: systemClock };
+    const engine = { ...grader, ...own, socketPath: docker.socket, clock: systemClock, left };
     try {
       return await createRehearsal(engine)(call);
     } finally {

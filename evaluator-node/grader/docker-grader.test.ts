@@ -32,6 +32,7 @@ function frame(words: string): Buffer {
   return Buffer.concat([head, Buffer.from(words)]);
 }
 
+const endedWell = { running: false, outOfMemory: false, killed: false, exitStatus: 0 };
 const limits = { memoryBytes: 2 ** 28, cpus: 1, timeoutMs: 60_000, atOnce: 1 };
 const call = { program: '', functionName: 'grade', seed: 7, answers: Buffer.from(''), submission: Buffer.from('') };
 /** The pause before a look is none; the time limit stays. */
@@ -53,6 +54,30 @@ test('a grader whose container is killed has no crash of its own, and whoever as
   const host = hostSaying('', { running: false, outOfMemory: false, killed: true });
   const grader = createDockerGrader({ image: 'x', installation: 'test', ...limits, directory, clock: hurried }, host);
   expect(await grader.grade(call)).toEqual({ ok: false, error: 'outOfMemory' });
+});
+
+test('a grader that ended well while its engine was away has given an answer that was lost, and is run once more', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'doubleblind-grading-'));
+  const hosts = ['', '{"value": 0.5}', '', ''].map((words) => hostSaying(words, endedWell));
+  let current = hostSaying('', endedWell);
+  const left: string[] = [];
+  const host: typeof current = {
+    ...current,
+    create() {
+      current = hosts.shift() ?? current;
+      return current.create();
+    },
+    attach: () => current.attach(),
+    start: () => current.start(),
+    remove: () => Promise.reject(new SandboxError('no Docker engine answers')),
+  };
+  const config = { image: 'x', installation: 'test', ...limits, directory, clock: hurried };
+  const grader = createDockerGrader({ ...config, left: (id) => left.push(id) }, host);
+  expect(await grader.grade(call)).toEqual({ ok: true, value: { value: 0.5 } });
+  expect(left).toEqual(['c', 'c']);
+  // One whose author ends the process is not run for ever.
+  expect(await grader.grade(call)).toEqual({ ok: false, error: 'crashed' });
+  expect(hosts).toEqual([]);
 });
 
 test('a grader that ends by itself without an answer has crashed', async () => {

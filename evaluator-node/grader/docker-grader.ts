@@ -30,6 +30,8 @@ export interface DockerGraderConfig {
   readonly cpus: number;
   readonly timeoutMs: number;
   readonly atOnce: number;
+  /** Told of a container that could not be removed, and why. */
+  readonly left?: (containerId: string, error: unknown) => void;
   /** Where the files of calls lie; a directory of this installation alone. */
   readonly directory: string;
   readonly clock: Clock;
@@ -103,7 +105,11 @@ async function runOnce(
   const directory = await mkdtemp(join(config.directory, 'call-'));
   try {
     const places = await writeCall(directory, config, call);
-    return await runContainer(host, config, places);
+    const first = await runContainer(host, config, places);
+    if (first !== 'lost') return first;
+    // Once more and no oftener: a grader may end its process like that, too.
+    const second = await runContainer(host, config, places);
+    return second === 'lost' ? ok(Buffer.alloc(0)) : second;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -141,36 +147,39 @@ async function runContainer(
   host: ContainerHost<GraderPlaces>,
   config: DockerGraderConfig,
   places: GraderPlaces,
-): Promise<Result<Buffer, GraderFailure>> {
+): Promise<Result<Buffer, GraderFailure> | 'lost'> {
   const id = await host.create(places);
   try {
     const ended = await outputOf(host, config, id);
     if (ended === 'timeout') return err('timeout');
     if ((await host.state(id))?.outOfMemory === true) return err('outOfMemory');
     if (ended === 'tooMuch') return err('crashed');
-    const isKilled = !isHarnessAnswer(ended) && (await wasKilled(host, config, id));
-    return isKilled ? err('outOfMemory') : ok(ended);
+    if (isHarnessAnswer(ended)) return ok(ended);
+    const end = await endOf(host, config, id);
+    if (end === 'killed') return err('outOfMemory');
+    return end === 'lost' ? 'lost' : ok(ended);
   } finally {
     // An answer is one, whatever becomes of the container; a sweep removes what is left.
-    await host.remove(id).catch(() => undefined);
+    await host.remove(id).catch((error: unknown) => config.left?.(id, error));
   }
 }
 
 /**
- * Whether a container that gave no answer was killed: by a kernel without memory, or with its engine. Rejects where the way to it was lost, which an
- * engine that was started again brings about: no word about the submission.
+ * How a container ended that gave no answer: killed, by a kernel without memory or with its engine; or by itself, where one that ended well has given an
+ * answer that was lost on the way. Rejects where the way to it was lost, which an engine that was started again brings about: no word about the submission.
  */
-async function wasKilled(
+async function endOf(
   host: ContainerHost<GraderPlaces>,
   { clock }: DockerGraderConfig,
   id: string,
-): Promise<boolean> {
+): Promise<'killed' | 'lost' | 'crashed'> {
   // What a container says ends a moment before it counts as ended.
   await delay(clock, settleMs);
   const state = await host.state(id);
   if (state === undefined || state.running)
     throw new SandboxInterrupted('the container engine was started again while a grader ran');
-  return state.outOfMemory || state.killed === true;
+  if (state.outOfMemory || state.killed === true) return 'killed';
+  return state.exitStatus === 0 ? 'lost' : 'crashed';
 }
 
 type Output = Buffer | 'timeout' | 'tooMuch';

@@ -117,7 +117,11 @@ async function greet(
     await channel.hello(helloTimeoutMs);
   } catch (error) {
     channel.close();
-    const state = error instanceof ChannelLate ? undefined : await host.state(containerId).catch(unreachable);
+    if (error instanceof ChannelLate) {
+      const message = 'the toolbox in the sandbox did not answer in time; see whether the host is overloaded';
+      throw new SandboxError(message, { cause: error });
+    }
+    const state = await host.state(containerId).catch(unreachable);
     // An image without a toolbox ends by itself.
     if (state?.running === true || state?.killed === true)
       throw new SandboxInterrupted(messageChain(error), { cause: error });

@@ -21,9 +21,11 @@ export interface ContainerState {
   readonly outOfMemory: boolean;
   /**
    * Ended by SIGKILL, which nothing inside can send to its first process: by the engine, by hand, or by a kernel without memory where the engine does
-   * not tell of that. Not told by a proxy of an earlier version.
+   * not tell of that; or ended while no engine looked. Not told by a proxy of an earlier version.
    */
   readonly killed?: boolean | undefined;
+  /** What its first process ended with, where it has ended; not told by a proxy. */
+  readonly exitStatus?: number | undefined;
 }
 
 /** What a host's engine is. */
@@ -85,8 +87,8 @@ export interface ContainerMount {
   readonly target: string;
 }
 
-/** What the engine tells of a process that SIGKILL has ended. */
-const killedStatus = 128 + 9;
+/** What the engine tells of a process that SIGKILL has ended, and of one whose end it missed. */
+const killedStatuses: ReadonlySet<unknown> = new Set([128 + 9, 255]);
 
 type Inspected = Readonly<Record<string, unknown>>;
 
@@ -132,7 +134,8 @@ export function createContainerHost<Spec>(engine: DockerEngine, kind: ContainerK
       if (inspected === undefined) return undefined;
       const state = record(inspected['State']);
       const [running, outOfMemory] = [state['Running'] === true, state['OOMKilled'] === true];
-      return { running, outOfMemory, killed: !running && !outOfMemory && state['ExitCode'] === killedStatus };
+      const exitStatus = running ? undefined : Number(state['ExitCode']);
+      return { running, outOfMemory, killed: !outOfMemory && killedStatuses.has(exitStatus), exitStatus };
     },
     list,
     async remove(id) {

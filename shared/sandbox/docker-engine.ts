@@ -78,7 +78,17 @@ export function connectDocker(socketPath = '/var/run/docker.sock'): DockerEngine
     },
     attach: async (id) => {
       const options = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true };
-      return (await ask('attach to a sandbox', container(id).attach(options))) as Duplex;
+      const opening = container(id).attach(options) as Promise<Duplex>;
+      try {
+        return await ask('attach to a sandbox', opening);
+      } catch (error) {
+        // One that comes when nobody waits for it any more would, unread, hold up what the container says.
+        opening.then(
+          (late) => late.on('error', () => undefined).destroy(),
+          () => undefined,
+        );
+        throw error;
+      }
     },
     list: async (label) => {
       const found = await ask('list sandboxes', docker.listContainers({ all: true, filters: { label: [label] } }));
