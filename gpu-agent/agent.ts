@@ -15,7 +15,7 @@ import { fenceShare } from '../shared/core/lease-term.ts';
 import type { AgentOptions } from './agent-options.ts';
 import { AgentRefusal, checkRoom } from './agent-refusal.ts';
 import { type Attempt, startAttempt } from './attempt.ts';
-import { type AttemptOrder, plannedEntry } from './attempt-order.ts';
+import { type AddedGuidance, type AttemptOrder, plannedEntry } from './attempt-order.ts';
 import { fence, grant, type Leases, nextFenceMs, noLeases, offer, release, renew } from './core/lease.ts';
 import { resume } from './core/react.ts';
 import { createSlotLock, type SlotLock } from './core/slot-lock.ts';
@@ -26,12 +26,7 @@ import { type Outbox, startOutbox } from './outbox/outbox.ts';
 import { TranscriptFeed } from './outbox/transcript-feed.ts';
 import { type Left, takeStock } from './recovery.ts';
 import type { AttemptName, HostDescription, HostSlot, SlotReport } from './slots.ts';
-
-/** What was added to a run's guidance since its creation, oldest first. */
-export interface AddedGuidance {
-  readonly runId: string;
-  readonly added: readonly string[];
-}
+import { UnsettledSlots } from './unsettled-slots.ts';
 
 type Mode = 'running' | 'draining' | 'stopped';
 
@@ -53,6 +48,7 @@ export class Agent {
   readonly #failed = Promise.withResolvers<void>();
   readonly #feed: TranscriptFeed;
   readonly #stopping = new AbortController();
+  readonly #unsettled: UnsettledSlots;
   #leases: Leases = noLeases;
   #fenceTimer: { cancel(): void } | undefined;
   #heartbeatTimer: { cancel(): void } | undefined;
@@ -69,6 +65,7 @@ export class Agent {
       ports.book,
       (id) => (this.#attempts.has(id) || this.#dormant.has(id)) && this.#mode !== 'stopped',
     );
+    this.#unsettled = new UnsettledSlots(ports.clock, () => this.slotsChanged());
     this.done = this.#failed.promise;
     this.done.catch(() => undefined);
     this.#outbox = startOutbox({
@@ -88,7 +85,7 @@ export class Agent {
       // The lock is granted in the order of asking, and nobody has asked before.
       void this.#lock(slotId)
         .acquire('cleanSlate', this.#stopping.signal)
-        .then((release) => quiet.finally(release))
+        .then((release) => this.#lock(slotId).keep(release, quiet))
         .catch(() => undefined);
     }
     for (const sleeper of left) {
@@ -183,7 +180,7 @@ export class Agent {
 
   /** The health of a slot has changed: what runs on one that is known to be unusable cannot be trusted. */
   slotsChanged(): void {
-    for (const slot of this.#options.slots()) {
+    for (const slot of this.#hardware()) {
       for (const attempt of this.#attempts.values()) stopOnUnusable(attempt, slot);
     }
     this.#beat();
@@ -242,6 +239,7 @@ export class Agent {
     this.#stopping.abort(new Error('the daemon stops'));
     this.#fenceTimer?.cancel();
     this.#heartbeatTimer?.cancel();
+    this.#unsettled.stop();
     await Promise.all([...this.#attempts.values()].map((attempt) => attempt.suspend()));
     this.#outbox.stop();
     this.#feed.changed();
@@ -328,7 +326,7 @@ export class Agent {
   }
 
   #lock(slotId: SlotId): SlotLock {
-    const lock = this.#locks.get(slotId) ?? createSlotLock();
+    const lock = this.#locks.get(slotId) ?? createSlotLock((isKept) => this.#unsettled.note(slotId, isKept));
     this.#locks.set(slotId, lock);
     return lock;
   }
@@ -353,10 +351,14 @@ export class Agent {
 
   /** As they are for what is to begin. */
   #slots(): readonly HostSlot[] {
-    const slots = this.#options.slots();
+    const slots = this.#hardware();
     const trouble = this.#options.trouble?.() ?? '';
     if (trouble === '') return slots;
     return slots.map((slot) => ({ ...slot, health: 'unusable', healthReason: trouble }));
+  }
+
+  #hardware(): readonly HostSlot[] {
+    return this.#options.slots().map((slot) => this.#unsettled.seen(slot));
   }
 
   #report(slot: HostSlot): SlotReport {

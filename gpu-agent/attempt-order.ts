@@ -66,6 +66,12 @@ export interface AttemptOrder {
   readonly scoreQueries?: number;
 }
 
+/** What was added to a run's guidance since its creation, oldest first. */
+export interface AddedGuidance {
+  readonly runId: string;
+  readonly added: readonly string[];
+}
+
 /** The first entry of the attempt's transcript: everything but the secret. */
 export function plannedEntry(order: AttemptOrder, contextCharacters: number): Planned {
   const { executionSeconds, toolSeconds, trajectorySeconds, turns, tokens } = order.limits;

@@ -54,7 +54,7 @@ async function runIn(
   const waitedSeconds = (clock.monotonicMs() - askedMs) / 1000;
   time.exclude(waitedSeconds);
   const settle = (): Promise<void> => room.settle(signal);
-  return await computing(release, settle, async () => {
+  return await computing(slot, release, settle, async () => {
     const execution = await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options });
     try {
       return await executed(execution, waitedSeconds, sandbox, work);

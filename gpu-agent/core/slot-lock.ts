@@ -8,6 +8,8 @@ export type SlotPriority = 'cleanSlate' | 'tool';
 export interface SlotLock {
   /** Resolves with the release, which may be called twice; rejects with the signal's reason where that comes first. */
   acquire(priority: SlotPriority, signal: AbortSignal): Promise<() => void>;
+  /** The holder is done, and what it left behind computes until `quiet` resolves. */
+  keep(release: () => void, quiet: Promise<void>): void;
   /** Who waits; for metrics and tests. */
   waiting(): number;
 }
@@ -22,6 +24,7 @@ interface Waiter {
  * and which may be long after its failure is told. `settle` never rejects.
  */
 export async function computing<Value>(
+  lock: SlotLock,
   release: () => void,
   settle: () => Promise<void>,
   work: () => Promise<Value>,
@@ -31,12 +34,13 @@ export async function computing<Value>(
     release();
     return value;
   } catch (error) {
-    void settle().finally(release);
+    lock.keep(release, settle());
     throw error;
   }
 }
 
-export function createSlotLock(): SlotLock {
+/** `kept` is told when a holder is done with the slot that others must not have yet, and when they get it. */
+export function createSlotLock(kept: (isKept: boolean) => void = () => undefined): SlotLock {
   let held = false;
   let queue: Waiter[] = [];
 
@@ -78,5 +82,13 @@ export function createSlotLock(): SlotLock {
     });
   }
 
-  return { acquire, waiting: () => queue.length };
+  function keep(release: () => void, quiet: Promise<void>): void {
+    kept(true);
+    void quiet.finally(() => {
+      kept(false);
+      release();
+    });
+  }
+
+  return { acquire, keep, waiting: () => queue.length };
 }

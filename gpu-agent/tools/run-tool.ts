@@ -65,7 +65,7 @@ export async function runTool(
   const release = await room.slot.acquire('tool', room.signal);
   const grantedMs = room.clock.monotonicMs();
   room.waited((grantedMs - askedMs) / 1000);
-  return await computing(release, room.settle, async () => {
+  return await computing(room.slot, release, room.settle, async () => {
     // Asked for now: what an interrupted call had left under way may have cost the one before.
     const sandbox = await room.sandbox();
     const reply = await sandbox.call(call, { timeoutMs: room.timeoutSeconds * 1000, signal: room.signal });

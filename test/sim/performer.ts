@@ -205,6 +205,7 @@ class SimPerformer implements Performer {
     const release = await this.options.slot.acquire('cleanSlate', signal);
     const own = [...this.mine];
     await computing(
+      this.options.slot,
       release,
       () => this.settle(own, signal),
       () => this.compute(meanMs, signal),
