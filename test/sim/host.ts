@@ -64,7 +64,7 @@ export class SimHost {
     const slots = cpuSlots(this.slots);
     this.firstIsUsable = true;
     const surroundings: Surroundings = {
-      ...{ process, engine, rng: world.rng },
+      ...{ process, engine, rng: world.rng, settles: world.sabotage.kind !== 'earlyRelease' },
       note: (error) => engineWatch.note(error),
       fail: (problem) => world.fail(`${problem} on ${name}`),
       model: world.model(name, process),

@@ -20,6 +20,8 @@ import type { Conversation } from './provider.ts';
 export interface Surroundings {
   readonly process: SimProcess;
   readonly engine: SimEngine;
+  /** False in an agent with that bug: then nobody waits for what a failed call has left under way. */
+  readonly settles: boolean;
   readonly rng: Rng;
   /** Told of what fails. */
   readonly note: (error: unknown) => void;
@@ -214,8 +216,8 @@ class SimPerformer implements Performer {
 
   /** As the room of an attempt does. */
   private async settle(containerIds: readonly string[], signal: AbortSignal): Promise<void> {
-    const { engine, process } = this.around;
-    for (;;) {
+    const { engine, process, settles } = this.around;
+    while (settles) {
       try {
         if (this.closed) await this.removeAll();
         else if (!signal.aborted) for (const id of containerIds) await engine.silence(id);

@@ -15,6 +15,8 @@ export type SabotageKind =
   | 'earlyReceipts'
   /** Agents do not stop their work when nobody renews their leases. */
   | 'noSelfFencing'
+  /** Agents give a slot to others as soon as its holder has failed. */
+  | 'earlyRelease'
   /** The evaluator scores again what it had scored. */
   | 'forgetfulEvaluator'
   /** The evaluator seals again what it had sealed. */
@@ -34,6 +36,7 @@ export const sabotageKinds: readonly SabotageKind[] = [
   'noFencing',
   'earlyReceipts',
   'noSelfFencing',
+  'earlyRelease',
   'forgetfulEvaluator',
   'secondSeals',
   'noReservations',

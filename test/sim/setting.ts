@@ -8,6 +8,7 @@ import type { SimBus } from './bus.ts';
 import type { Network, Node } from './network.ts';
 import type { SimProcess } from './process.ts';
 import type { Product } from './products.ts';
+import type { Sabotage } from './sabotage.ts';
 import type { Timeline } from './timeline.ts';
 
 export interface Setting {
@@ -15,6 +16,7 @@ export interface Setting {
   readonly rng: Rng;
   readonly network: Network;
   readonly bus: SimBus;
+  readonly sabotage: Pick<Sabotage, 'kind'>;
   /** By how much wall clocks are wrong now. */
   readonly wallOffsetMs: number;
   fail(problem: string): void;
