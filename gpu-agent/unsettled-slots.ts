@@ -1,4 +1,4 @@
-// Slots that are kept from everybody because what a failed call left there may still compute (core/slot-lock.ts).
+// Slots that are kept from everybody because what a failed call left there may still compute (core/slot-lock.ts, docs/decisions/0012).
 //
 // Mostly that is over within a second. Where a container cannot be ended it is not, and then nothing new begins there; after as long as an engine
 // is waited for, what waits for the slot is given to other hosts.
