@@ -270,7 +270,7 @@ export class Agent {
     this.#dormant.delete(attemptId);
   }
 
-  #resume({ order, resumption, state }: Left): void {
+  #resume({ order, resumption, state, takeOver }: Left): void {
     const { containerId, sandboxLost } = resumption;
     const { book, clock } = this.#options.ports;
     const { elapsedSeconds } = state;
@@ -278,6 +278,7 @@ export class Agent {
       ? { kind: 'infrastructureFailed', message: 'The sandbox was gone when the host was restarted.', elapsedSeconds }
       : { kind: 'resumed', elapsedSeconds };
     book.append(order, entry, clock.now());
+    takeOver();
     this.#run(order, resume(book.transcript(order)), containerId ?? undefined);
   }
 
@@ -286,7 +287,7 @@ export class Agent {
     const { attemptId, epoch, slotId } = order;
     const renewedAtMs = ports.clock.monotonicMs();
     this.#leases = grant(this.#leases, { attemptId, epoch, ttlMs: order.leaseTtlMs, renewedAtMs });
-    const slot = this.#options.slots().find((candidate) => candidate.slotId === slotId);
+    const slot = this.#hardware().find((candidate) => candidate.slotId === slotId);
     const others = [...[...this.#attempts.values()].filter((other) => other.isOnSlot()), ...this.#dormant.values()];
     const isAlone = !others.some((other) => other.order.slotId === slotId && other.order.attemptId !== attemptId);
     const { idle } = this.#options;

@@ -14,6 +14,7 @@ import { packFiles } from '../shared/store/tree.ts';
 import type { ArtifactClient } from './artifacts/artifact-client.ts';
 import type { Bundles } from './artifacts/bundles.ts';
 import type { AttemptOrder, OrderedParent } from './attempt-order.ts';
+import type { Settling } from './core/slot-lock.ts';
 import type { PackageOffer } from './packages/package-offer.ts';
 import { retrying } from './retry.ts';
 import {
@@ -57,6 +58,8 @@ export class AttemptRoom {
   readonly #leaving = new Set<Sandbox>();
   /** True where the engine failed, so that there may be a sandbox of ours that we do not know. */
   #mayHaveStrays: boolean = false;
+  /** An earlier daemon's that could not be taken up. */
+  #unadopted: { readonly containerId: string; readonly mayBeAdopted: boolean } | undefined;
   #isRemovingLater: boolean = false;
   #isLossUntold: boolean = false;
   #kills = 0;
@@ -93,17 +96,18 @@ export class AttemptRoom {
     return sandbox;
   }
 
-  /** Takes it up when its turn has come. */
-  async adopt(containerId: string, turn: Promise<unknown>): Promise<void> {
-    const { engine } = this.#options;
-    // Until then nobody but the engine knows of it.
+  /** There is one that only the engine knows of. */
+  mayHoldStrays(): void {
     this.#mayHaveStrays = true;
-    await turn;
+  }
+
+  async adopt(containerId: string): Promise<void> {
+    const { engine } = this.#options;
     try {
       this.#exploring = await this.#noted(engine.adopt(containerId));
+      this.#unadopted = undefined;
     } catch (error) {
-      // Nobody else knows of it any more, and it would go on; what fails here is done with the attempt's end. One that cannot be reached now is kept.
-      if (!(error instanceof SandboxInterrupted)) await engine.remove(containerId).catch(() => undefined);
+      this.#unadopted = { containerId, mayBeAdopted: error instanceof SandboxInterrupted };
       throw error;
     }
     // It was stopped meanwhile, when there was nothing to remove yet.
@@ -146,23 +150,43 @@ export class AttemptRoom {
     await this.#drop(this.#cleaning).catch(() => undefined);
   }
 
+  settling(signal: AbortSignal): Settling {
+    return { isSettled: () => this.#leaving.size === 0, settle: () => this.#settle(signal) };
+  }
+
   /**
    * To be awaited after a failure before others get the slot, because what was asked of a sandbox may still compute. Resolves when nothing does, or when the
-   * daemon stops; never rejects. A sandbox that does not tell is removed. `signal` is the attempt's: without a removal it says that the attempt is left to the
+   * daemon stops; never rejects. A sandbox that does not tell is removed. `signal` is the command's: without a removal it says that the attempt is left to the
    * next daemon, which sees to this.
    */
-  async settle(signal: AbortSignal): Promise<void> {
+  async #settle(signal: AbortSignal): Promise<void> {
     const exploring = this.#exploring;
     if (this.#cleaning !== undefined) this.#leaving.add(this.#cleaning);
     this.#cleaning = undefined;
     const silence = async (): Promise<void> => {
       if (this.#closed.signal.aborted) return await this.#noted(this.#removeAll());
       if (signal.aborted) return;
+      await this.#quietUnadopted();
       if (exploring !== undefined) await this.#quiet(exploring);
       await this.#dropLeaving();
     };
     const { clock, stopping } = this.#options;
     await retrying(silence, { clock, signal: stopping, ...always }).catch(() => undefined);
+  }
+
+  /** What is to be adopted yet, or cannot be. */
+  async #quietUnadopted(): Promise<void> {
+    const { engine } = this.#options;
+    if (this.#unadopted === undefined) return;
+    const { containerId, mayBeAdopted } = this.#unadopted;
+    try {
+      if (mayBeAdopted) await engine.silence(containerId);
+      else await engine.remove(containerId);
+      this.#unadopted = undefined;
+    } catch (error) {
+      if (!(error instanceof SandboxInterrupted)) this.#unadopted = { containerId, mayBeAdopted: false };
+      throw error;
+    }
   }
 
   async #quiet(sandbox: Sandbox): Promise<void> {

@@ -252,25 +252,36 @@ test('an agent serves beside a sandbox that it cannot remove and one that does n
   await stopped;
   const inner = createFakeSandboxEngine({ root: join(rig.directory, 'sandboxes') });
   const stray = await inner.create(orphanSpec());
-  const docker: { isStubborn: boolean } = { isStubborn: true };
+  const killed = Promise.withResolvers<void>();
+  let removals = 0;
   const answers = Promise.withResolvers<void>();
+  const silences: string[] = [];
   const second = await rig.start(scriptedModel([bash, bash, bash, submit]), {
     engine: {
       ...inner,
       remove: async (id) => {
-        if (docker.isStubborn && id === stray.identity.containerId) throw new SandboxError('it could not be killed');
+        if (id === stray.identity.containerId) {
+          removals += 1;
+          if (removals === 1) throw new SandboxError('it could not be killed');
+          await killed.promise;
+        }
         await inner.remove(id);
       },
-      silence: () => answers.promise,
+      silence: async (id) => {
+        silences.push(id);
+        if (silences.length === 1) throw new SandboxError('the toolbox did not answer in time');
+        await answers.promise;
+      },
     },
   });
+  await vi.waitFor(() => expect(silences).toHaveLength(2), 20_000);
   expect(second.renew([{ attemptId: 'attempt-1', epoch: 1 }], 60_000)).toEqual([]);
   await pause();
   expect((await transcriptOf(second)).at(-1)?.['kind']).toBe('resumed');
   answers.resolve();
   await pause();
   expect((await transcriptOf(second)).at(-1)?.['kind']).toBe('resumed');
-  docker.isStubborn = false;
+  killed.resolve();
   await vi.waitFor(async () => expect((await transcriptOf(second)).length).toBeGreaterThan(5), 20_000);
 });
 

@@ -152,7 +152,7 @@ async function callTool(
     timeoutSeconds,
     rerun,
     waited: (seconds) => time.exclude(seconds),
-    settle: () => room.settle(signal),
+    settling: room.settling(signal),
     remaining: () => work.remaining(),
   });
   const observation = (await wordsOfLoss(outcome, room)) + outcome.observation;

@@ -53,8 +53,7 @@ async function runIn(
   const release = await slot.acquire('cleanSlate', signal);
   const waitedSeconds = (clock.monotonicMs() - askedMs) / 1000;
   time.exclude(waitedSeconds);
-  const settle = (): Promise<void> => room.settle(signal);
-  return await computing(slot, release, settle, async () => {
+  return await computing(slot, release, room.settling(signal), async () => {
     const execution = await sandbox.execute(['python3', 'main.py'], { directory: '/work/solution', ...options });
     try {
       return await executed(execution, waitedSeconds, sandbox, work);

@@ -4,6 +4,7 @@
 
 import { AttemptRoom } from './attempt-room.ts';
 import { type OutsideCommand, perform } from './attempt-work.ts';
+import { computing } from './core/slot-lock.ts';
 import type { TrajectoryEvent } from './core/trajectory-event.ts';
 import { engineRecovers } from './sandbox/engine-recovers.ts';
 import { performTraced } from './trajectory-trace.ts';
@@ -38,9 +39,12 @@ export function openPerformers(ports: OutsidePorts): OpenPerformer {
       perform: (command, signal) => performTraced(command, work, () => perform(command, work, signal)),
       recovers: (error, signal) => engineRecovers(error, { engine, clock, signal }),
       async adopt(containerId, signal) {
+        room.mayHoldStrays();
+        const askedMs = clock.monotonicMs();
         // What it did for the daemon before may compute until it is taken up.
-        const turn = slot.acquire('cleanSlate', signal);
-        await room.adopt(containerId, turn).finally(() => turn.then((release) => release()).catch(() => undefined));
+        const release = await slot.acquire('cleanSlate', signal);
+        options.time.exclude((clock.monotonicMs() - askedMs) / 1000);
+        await computing(slot, release, room.settling(signal), () => room.adopt(containerId));
       },
       removeSandboxes: () => room.removeSandboxes(),
       removeStaging: () => room.removeStaging(),

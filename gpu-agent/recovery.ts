@@ -6,6 +6,7 @@
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { delay } from '../shared/clock.ts';
 import type { Digest, SlotId } from '../shared/core/ids.ts';
 import { noUsage } from '../shared/core/vocabulary.ts';
 import { messageChain } from '../shared/log.ts';
@@ -23,6 +24,8 @@ export interface Left {
   readonly order: AttemptOrder;
   readonly resumption: Resumption;
   readonly state: Trajectory;
+  /** The attempt sees to its sandbox itself from now on. */
+  takeOver(): void;
 }
 
 export interface Stock {
@@ -38,7 +41,12 @@ interface Restless {
   readonly quiet: Promise<void>;
 }
 
-const removalPauses = { baseMs: 500, capMs: 5000, random: () => 0.5 } as const;
+/** As long as a start waits for sandboxes that go at once, as they mostly do. */
+const removalMs = 2000;
+const always = {
+  ...{ baseMs: 500, capMs: 5000, random: () => 0.5 },
+  ...{ patienceMs: Number.POSITIVE_INFINITY, mayHelp: () => true },
+} as const;
 
 /** Looks through book and engine; what is not to go on is ended when it returns, and removed or being removed until `stopping` aborts. */
 export async function takeStock(ports: AgentPorts, stopping: AbortSignal): Promise<Stock> {
@@ -52,47 +60,64 @@ export async function takeStock(ports: AgentPorts, stopping: AbortSignal): Promi
   });
   const found = await engine.list();
   const plan = reconcile(found, attempts);
-  const stubborn = await removeAll(plan.remove, ports, stopping);
+  const removals = await removeAll(plan.remove, ports, stopping);
+  const silences = new Map(
+    plan.resume.flatMap((one) => (one.containerId === null ? [] : [silenced(one, ports, stopping)])),
+  );
   const restless = found.flatMap(({ containerId, slotId }): Restless[] => {
-    const removal = stubborn.get(containerId);
-    if (removal !== undefined) return [{ slotId, quiet: removal }];
-    if (!plan.resume.some((resumption) => resumption.containerId === containerId)) return [];
-    // Its call would compute on beside whoever gets the slot until a renewal comes, and is done again then. What fails is met when it is taken up.
-    return [{ slotId, quiet: engine.silence(containerId).catch(() => undefined) }];
+    const quiet = removals.get(containerId) ?? silences.get(containerId)?.quiet;
+    return quiet === undefined ? [] : [{ slotId, quiet }];
   });
   const condemned = open.filter(({ state }) => state === undefined);
   for (const { order, why } of condemned) condemn(ports, order, why);
   const left = plan.resume.flatMap((resumption) => {
     const order = booked.find((entry) => entry.order.attemptId === resumption.attemptId)?.order;
-    return order === undefined ? [] : [{ order, resumption, state: states.get(order.attemptId) ?? newTrajectory }];
+    const takeOver = silences.get(resumption.containerId ?? '')?.takeOver ?? (() => undefined);
+    if (order === undefined) return [];
+    return [{ order, resumption, state: states.get(order.attemptId) ?? newTrajectory, takeOver }];
   });
   return { left, restless, removed: plan.remove.length, condemned: condemned.length };
 }
 
-/** Those that could not be removed, each with what resolves when it could be; a container that will not go is no reason not to serve. */
+/** Begins to remove all; those that are still there after a moment, each with what resolves when it has gone. One that will not go is no reason not to serve. */
 async function removeAll(
   containerIds: readonly string[],
   { engine, clock, log }: AgentPorts,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Promise<void>>> {
-  const stubborn = new Map<string, Promise<void>>();
-  const patience = { ...removalPauses, patienceMs: Number.POSITIVE_INFINITY, mayHelp: () => true };
+  const left = new Map<string, Promise<void>>();
   for (const containerId of containerIds) {
-    try {
-      await engine.remove(containerId);
-    } catch (error) {
-      log.warn(
-        { error, containerId },
-        'a sandbox that an earlier daemon left cannot be removed; its slot waits for it',
-      );
-      const removal = retrying(() => engine.remove(containerId), { clock, signal, ...patience });
-      stubborn.set(
-        containerId,
-        removal.catch(() => undefined),
-      );
-    }
+    const onRetry = (error: unknown, retry: number): void => {
+      const words = 'a sandbox that an earlier daemon left cannot be removed; its slot waits for it';
+      if (retry === 0) log.warn({ error, containerId }, words);
+    };
+    const removal = retrying(() => engine.remove(containerId), { clock, signal, ...always, onRetry });
+    const gone = removal.then(
+      () => void left.delete(containerId),
+      () => undefined,
+    );
+    left.set(containerId, gone);
   }
-  return stubborn;
+  const waiting = new AbortController();
+  await Promise.race([Promise.all(left.values()), delay(clock, removalMs, waiting.signal)]);
+  waiting.abort();
+  return new Map(left);
+}
+
+/**
+ * A call that is under way in a sandbox that is to be taken up would compute on beside whoever gets the slot until a renewal comes; it is done again then.
+ * Tried until it has ended, or the attempt takes over.
+ */
+function silenced(
+  { containerId }: Resumption,
+  { engine, clock }: AgentPorts,
+  stopping: AbortSignal,
+): [string, { readonly quiet: Promise<void>; takeOver(): void }] {
+  const over = new AbortController();
+  const id = containerId ?? '';
+  const options = { clock, signal: AbortSignal.any([stopping, over.signal]), ...always };
+  const quiet = retrying(() => engine.silence(id), options).catch(() => undefined);
+  return [id, { quiet, takeOver: () => over.abort() }];
 }
 
 /** Where the attempt stands; without a state where it must not be taken up again. */

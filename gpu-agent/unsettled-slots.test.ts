@@ -26,6 +26,7 @@ test('a slot whose last call cannot be ended takes nothing new after half a minu
   expect(unsettled.seen(slot)).toMatchObject({ health: 'unusable', runsOn: false });
   expect(unsettled.seen(other)).toEqual(other);
   expect(told).toEqual(['unusable', 'unusable']);
+  unsettled.note(slot.slotId, true);
   const waiting = lock.acquire('tool', new AbortController().signal);
   quiet.resolve();
   await waiting;

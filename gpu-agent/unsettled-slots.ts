@@ -12,10 +12,16 @@ import type { HostSlot } from './slots.ts';
 const tellAfterMs = 30_000;
 const reason = 'a sandbox there cannot be ended and may still compute; see the log of this host';
 
+interface Kept {
+  stage: 'quiet' | 'told' | 'over';
+  readonly timers: readonly { cancel(): void }[];
+}
+
 export class UnsettledSlots {
   readonly #clock: Clock;
   readonly #changed: () => void;
-  readonly #slots = new Map<SlotId, { readonly sinceMs: number; readonly timers: readonly { cancel(): void }[] }>();
+  readonly #slots = new Map<SlotId, Kept>();
+  #stopped: boolean = false;
 
   /** `changed` is called whenever `seen` begins to say something else. */
   constructor(clock: Clock, changed: () => void) {
@@ -26,27 +32,36 @@ export class UnsettledSlots {
   /** The slot is kept from now on, or no longer. */
   note(slotId: SlotId, isKept: boolean): void {
     const known = this.#slots.get(slotId);
-    if (isKept === (known !== undefined)) return;
+    if (this.#stopped || isKept === (known !== undefined)) return;
     if (known === undefined) {
-      const timers = [tellAfterMs, enginePatienceMs].map((ms) => this.#clock.after(ms, this.#changed));
-      this.#slots.set(slotId, { sinceMs: this.#clock.monotonicMs(), timers });
+      this.#slots.set(slotId, this.#watched());
       return;
     }
     for (const timer of known.timers) timer.cancel();
     this.#slots.delete(slotId);
-    if (this.#clock.monotonicMs() - known.sinceMs >= tellAfterMs) this.#changed();
+    if (known.stage !== 'quiet') this.#changed();
+  }
+
+  /** By its timers and not by the clock, which may be a moment behind them. */
+  #watched(): Kept {
+    const after = (ms: number, stage: Kept['stage']): { cancel(): void } =>
+      this.#clock.after(ms, () => {
+        kept.stage = stage;
+        this.#changed();
+      });
+    const kept: Kept = { stage: 'quiet', timers: [after(tellAfterMs, 'told'), after(enginePatienceMs, 'over')] };
+    return kept;
   }
 
   /** The slot as it is for what begins and what runs there. */
   seen(slot: HostSlot): HostSlot {
     const known = this.#slots.get(slot.slotId);
-    if (known === undefined || slot.health === 'unusable') return slot;
-    const keptMs = this.#clock.monotonicMs() - known.sinceMs;
-    if (keptMs < tellAfterMs) return slot;
-    return { ...slot, health: 'unusable', healthReason: reason, runsOn: keptMs < enginePatienceMs };
+    if (known === undefined || known.stage === 'quiet' || slot.health === 'unusable') return slot;
+    return { ...slot, health: 'unusable', healthReason: reason, runsOn: known.stage === 'told' };
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const { timers } of this.#slots.values()) for (const timer of timers) timer.cancel();
   }
 }

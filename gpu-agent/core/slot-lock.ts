@@ -19,22 +19,31 @@ interface Waiter {
   readonly grant: () => void;
 }
 
+/** What is known of what an attempt left behind. */
+export interface Settling {
+  /** False where something may be left although the work ended well. */
+  isSettled(): boolean;
+  /** Resolves when nothing of the work computes any more; never rejects. */
+  settle(): Promise<void>;
+}
+
 /**
- * Does what computes under the lock. Others get the slot when it has ended well, or else when nothing of it computes any more, which `settle` resolves for
- * and which may be long after its failure is told. `settle` never rejects.
+ * Does what computes under the lock. Others get the slot when it has ended well, or else when nothing of it computes any more, which may be long after its
+ * failure is told.
  */
 export async function computing<Value>(
   lock: SlotLock,
   release: () => void,
-  settle: () => Promise<void>,
+  settling: Settling,
   work: () => Promise<Value>,
 ): Promise<Value> {
   try {
     const value = await work();
-    release();
+    if (settling.isSettled()) release();
+    else lock.keep(release, settling.settle());
     return value;
   } catch (error) {
-    lock.keep(release, settle());
+    lock.keep(release, settling.settle());
     throw error;
   }
 }

@@ -86,9 +86,10 @@ class DockerHolder implements ToolboxHolder {
   async #open(): Promise<SessionChannel> {
     const id = this.identity.containerId;
     if (await this.ended()) throw new ChannelBroken(`sandbox ${id.slice(0, 12)} has ended`);
-    this.#channel = new SessionChannel(pipeOf(await this.#host.attach(id).catch(unreachable)));
-    await greet(this.#channel, this.#host, id);
-    return this.#channel;
+    const channel = new SessionChannel(pipeOf(await this.#host.attach(id).catch(unreachable)));
+    await greet(channel, this.#host, id);
+    this.#channel = channel;
+    return channel;
   }
 
   async ended(): Promise<SandboxEnd | undefined> {

@@ -6,7 +6,7 @@
 // not count as time of the trajectory; 3. others get the slot when nothing of a call computes any more, however it ended.
 
 import type { Clock } from '../../shared/clock.ts';
-import { computing, type SlotLock } from '../core/slot-lock.ts';
+import { computing, type Settling, type SlotLock } from '../core/slot-lock.ts';
 import type { ToolRequest } from '../core/tool-catalogue.ts';
 import type { Remaining } from '../core/trajectory.ts';
 import type { Sandbox, SessionCall, SessionReply } from '../sandbox/sandbox.ts';
@@ -29,8 +29,8 @@ export interface ToolRoom {
   readonly rerun: boolean;
   /** Told how long the slot was waited for, which is no time of the trajectory. */
   waited(seconds: number): void;
-  /** Resolves when nothing computes any more that a call which failed may have left under way. */
-  settle(): Promise<void>;
+  /** Of what a call left under way. */
+  readonly settling: Settling;
   remaining(): Remaining;
 }
 
@@ -65,7 +65,7 @@ export async function runTool(
   const release = await room.slot.acquire('tool', room.signal);
   const grantedMs = room.clock.monotonicMs();
   room.waited((grantedMs - askedMs) / 1000);
-  return await computing(room.slot, release, room.settle, async () => {
+  return await computing(room.slot, release, room.settling, async () => {
     // Asked for now: what an interrupted call had left under way may have cost the one before.
     const sandbox = await room.sandbox();
     const reply = await sandbox.call(call, { timeoutMs: room.timeoutSeconds * 1000, signal: room.signal });

@@ -3,7 +3,7 @@
 
 import type { ScoreRequest } from '../../coordinator/runs/score-desk.ts';
 import { callModel } from '../../gpu-agent/attempt-work.ts';
-import { computing } from '../../gpu-agent/core/slot-lock.ts';
+import { computing, type Settling } from '../../gpu-agent/core/slot-lock.ts';
 import type { Model } from '../../gpu-agent/model/model.ts';
 import type { Performer } from '../../gpu-agent/performer.ts';
 import { engineRecovers } from '../../gpu-agent/sandbox/engine-recovers.ts';
@@ -71,9 +71,11 @@ class SimPerformer implements Performer {
     return engineRecovers(error, { engine, clock: process.clock, signal });
   }
 
-  adopt(containerId: string): Promise<void> {
+  async adopt(containerId: string, signal: AbortSignal): Promise<void> {
+    const { slot } = this.options;
     this.mine.add(containerId);
-    return Promise.resolve();
+    const release = await slot.acquire('cleanSlate', signal);
+    await computing(slot, release, this.settling([containerId], signal), () => this.around.engine.silence(containerId));
   }
 
   /** Where the engine is away it rejects and goes on trying, as the real one does. */
@@ -206,12 +208,11 @@ class SimPerformer implements Performer {
   private async busy(meanMs: number, signal: AbortSignal): Promise<void> {
     const release = await this.options.slot.acquire('cleanSlate', signal);
     const own = [...this.mine];
-    await computing(
-      this.options.slot,
-      release,
-      () => this.settle(own, signal),
-      () => this.compute(meanMs, signal),
-    );
+    await computing(this.options.slot, release, this.settling(own, signal), () => this.compute(meanMs, signal));
+  }
+
+  private settling(containerIds: readonly string[], signal: AbortSignal): Settling {
+    return { isSettled: () => true, settle: () => this.settle(containerIds, signal) };
   }
 
   /** As the room of an attempt does. */
