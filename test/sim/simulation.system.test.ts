@@ -18,10 +18,14 @@ test('a seed gives the same history twice', async () => {
   expect(await simulate(7)).toEqual(await simulate(7));
 });
 
+/** Where the search for a rare one begins: earlier seeds were seen not to find it, and each takes a fifth of a second. */
+const firstSeeds: Partial<Record<(typeof sabotageKinds)[number], number>> = { secondSeals: 150 };
+
 test.each(sabotageKinds)(
   'the simulation finds a deliberate bug: %s',
   async (sabotage) => {
-    for (let seed = 1; seed <= 1000; seed += 1) {
+    const first = firstSeeds[sabotage] ?? 1;
+    for (let seed = first; seed < first + 1000; seed += 1) {
       const { problems } = await simulate(seed, { sabotage });
       if (problems.length === 0) continue;
       console.info(`${sabotage}: found by seed ${seed}: ${problems[0]}`);
